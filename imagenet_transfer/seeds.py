@@ -1,0 +1,13 @@
+"""Seeds come from names, never from list positions: adding a subset or a replicate changes no other run."""
+
+import hashlib
+
+
+def digest_of(*parts: str | int) -> bytes:
+    """Return the 32-byte SHA-256 of the parts joined by "/"."""
+    return hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
+
+
+def seed_of(*parts: str | int) -> int:
+    """Return a 63-bit seed that depends on the parts alone: `seed_of(study_seed, "pretrain", "images-250")`."""
+    return int.from_bytes(digest_of(*parts)[:8], "big") >> 1
