@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Something that the user can mend: its text is a whole sentence that names the file or key, what is wrong and what to do."""
+    """Something that the user can mend: its text names the file or key, says what is wrong and what to do."""

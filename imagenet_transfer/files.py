@@ -15,7 +15,7 @@ import pandas as pd
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name `path` when the block ends well and is removed otherwise."""
+    """Yield a temporary path beside `path`; it is renamed to `path` if the block ends well, else removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -1,0 +1,35 @@
+# `make table2` and `make test` set up everything they need by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+READY := .venv/ready
+
+.PHONY: table2 all test lint quick clean
+
+table2: $(READY)  ## the main job: Table 2 of the default study
+	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
+	@cat results/table2.md
+
+all: $(READY)  ## everything that the default study declares
+	$(BIN)/snakemake --cores $(CORES)
+
+test: lint  ## linters, unit tests, DAG tests and one whole small study
+	$(BIN)/python -m pytest
+
+quick: $(READY)  ## the tests without whole studies
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $(READY)
+
+clean:  ## what the workflow computed (not .venv)
+	rm -rf results data/miniature stores logs .snakemake benchmarks/*/

@@ -1,0 +1,144 @@
+"""How well a network does: average precision of PASCAL VOC, mean class accuracy, top-k accuracy. NumPy only."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+CORNERS = ["xmin", "ymin", "xmax", "ymax"]
+AP_VARIANTS = ("11-point", "all-point")  # VOC2007 and VOC2010 onwards [devkit]
+
+
+class Matches(NamedTuple):
+    """What became of each detection, in the order in which they were given; neither flag: a false positive."""
+
+    true_positive: np.ndarray
+    ignored: np.ndarray
+
+
+def by_descending_score(scores: np.ndarray) -> np.ndarray:
+    """Return the positions of the scores from the highest to the lowest; equal scores keep their input order."""
+    return np.argsort(-np.asarray(scores, dtype=float), kind="stable")
+
+
+def pixel_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the IoU of paired boxes (...,4) whose corners are both inside: a side is max - min + 1 pixels [devkit]."""
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1
+    intersection = np.clip(sides, 0, None).prod(-1)
+    areas = (a[..., 2:] - a[..., :2] + 1).prod(-1) + (b[..., 2:] - b[..., :2] + 1).prod(-1)
+    return intersection / (areas - intersection)
+
+
+def best_objects(detections: pd.DataFrame, objects: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each detection, the position in `objects` of highest IoU within its image, and that IoU.
+
+    The first of several equally good objects counts. A detection in an image without objects gets -1 and IoU 0.
+    """
+    found = pd.DataFrame({"image": detections["image"].to_numpy(), "detection": np.arange(len(detections))})
+    truth = pd.DataFrame({"image": objects["image"].to_numpy(), "object": np.arange(len(objects))})
+    pairs = found.merge(truth, on="image").sort_values(["detection", "object"], ignore_index=True)
+    corners = [frame[CORNERS].to_numpy(float) for frame in (detections, objects)]
+    pairs["iou"] = pixel_iou(corners[0][pairs["detection"]], corners[1][pairs["object"]])
+    best = pairs.loc[pairs.groupby("detection")["iou"].idxmax()]
+    position, iou = np.full(len(detections), -1), np.zeros(len(detections))
+    position[best["detection"]], iou[best["detection"]] = best["object"], best["iou"]
+    return position, iou
+
+
+def match_detections(detections: pd.DataFrame, objects: pd.DataFrame, iou_threshold: float = 0.5) -> Matches:
+    """Return which detections of one class are right, by the rules of the VOC devkit (protocol §3).
+
+    `detections` has the columns image, score and `CORNERS`; `objects` has image, `CORNERS` and difficult. By descending
+    score (ties: input order) a detection meets the object of its image with the highest IoU, which must exceed
+    `iou_threshold`: a difficult object makes it ignored, a free one a true positive, a claimed one a false positive,
+    without a second choice.
+    """
+    position, iou = best_objects(detections, objects)
+    overlapping = iou > iou_threshold
+    difficult = objects["difficult"].to_numpy(bool)
+    ignored = overlapping.copy()
+    ignored[overlapping] = difficult[position[overlapping]]
+    claims = [i for i in by_descending_score(detections["score"]) if overlapping[i] and not ignored[i]]
+    _, first = np.unique(position[claims], return_index=True)
+    true_positive = np.zeros(len(detections), dtype=bool)
+    true_positive[np.asarray(claims, dtype=int)[first]] = True
+    return Matches(true_positive, ignored)
+
+
+def average_precision(
+    scores: np.ndarray, true_positive: np.ndarray, ignored: np.ndarray, num_positives: int, variant: str
+) -> float:
+    """Return the average precision, in 0..1, of scored decisions of which `num_positives` could have been found.
+
+    `variant` is "11-point" (VOC2007: mean of the best precision at recall >= 0, 0.1, ..., 1) or "all-point" (VOC2010
+    onwards: area under the precision envelope). Without decisions it is 0; without positives it is undefined: NaN.
+    Ignored decisions count neither as right nor as wrong.
+    """
+    if num_positives == 0:
+        return float("nan")
+    order = by_descending_score(scores)
+    right = np.asarray(true_positive, dtype=bool)[order][~np.asarray(ignored, dtype=bool)[order]]
+    found = np.cumsum(right)
+    precision = found / np.arange(1, len(right) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # the best precision at this recall or a higher one
+    if variant == "11-point":
+        # In whole numbers: as floats, a recall of 3/10 would miss the devkit's 0.1 * 3.
+        reached = [envelope[10 * found >= tenth * num_positives][:1].sum() for tenth in range(11)]
+        return float(sum(reached) / 11)
+    return float(envelope[right].sum() / num_positives)
+
+
+def voc_ap(detections: pd.DataFrame, objects: pd.DataFrame, variant: str, iou_threshold: float = 0.5) -> float:
+    """Return the average precision of one class's detections; columns as for `match_detections`."""
+    matches = match_detections(detections, objects, iou_threshold)
+    num_positives = int((~objects["difficult"].to_numpy(bool)).sum())
+    return average_precision(detections["score"].to_numpy(), *matches, num_positives, variant)
+
+
+def voc_map(
+    detections: pd.DataFrame, objects: pd.DataFrame, classes: Sequence[str], variant: str = "11-point"
+) -> dict[str, float]:
+    """Return the average precision of each class, in the order of `classes`.
+
+    `detections` has the columns image, class, score and `CORNERS`; `objects` has image, class, `CORNERS`, difficult. A
+    class without detections has 0. One without objects, or with difficult ones only, has NaN and is to be left out of
+    the mean (`mean_ap`), as no detector could score on it.
+    """
+
+    def of_class(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+        return frame[frame["class"] == name]
+
+    return {name: voc_ap(of_class(detections, name), of_class(objects, name), variant) for name in classes}
+
+
+def mean_ap(class_ap: dict[str, float]) -> float:
+    """Return the mean over the classes whose average precision is defined; NaN if none is."""
+    defined = [ap for ap in class_ap.values() if not np.isnan(ap)]
+    return float(np.mean(defined)) if defined else float("nan")
+
+
+def label_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the rank (N,) of the right class by scores (N,classes), from 0; of equals the lower class leads."""
+    scores, labels = np.asarray(scores), np.asarray(labels)
+    own = scores[np.arange(len(labels)), labels][:, None]
+    ahead = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None]))
+    return ahead.sum(1)
+
+
+def top_k_accuracy(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Return the share, in 0..1, of samples whose right class is among the `k` highest of its scores (N,classes)."""
+    return float((label_ranks(scores, labels) < k).mean())
+
+
+def class_accuracies(right: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return the share of each class's samples that are right (N bool), (num_classes,); NaN for a class without any."""
+    samples = np.bincount(labels, minlength=num_classes)
+    hits = np.bincount(labels, weights=right, minlength=num_classes)
+    return np.divide(hits, samples, out=np.full(num_classes, np.nan), where=samples > 0)
+
+
+def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray, num_classes: int, k: int = 1) -> float:
+    """Return the mean, in 0..1, of the classes' top-k accuracies by scores (N,classes); absent classes are left out."""
+    return float(np.nanmean(class_accuracies(label_ranks(scores, labels) < k, labels, num_classes)))

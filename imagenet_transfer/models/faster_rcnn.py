@@ -1,0 +1,259 @@
+"""Faster R-CNN (Ren et al. 2015) on AlexNet, trained end to end by approximate joint training.
+
+It follows py-faster-rcnn, which the paper used, where torchvision's own detector differs: one feature map, anchors that
+cross the border unused in training, max pooling of RoIs, two scores for each anchor, the scales of the losses.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, nms, roi_pool
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.regions import (
+    anchor_grid,
+    anchor_sides,
+    decode,
+    draw_balanced,
+    encode,
+    inside,
+    match_anchors,
+    smooth_l1,
+)
+
+OFFSET_STD = (0.1, 0.1, 0.2, 0.2)  # the head predicts offsets in these units [frcnn]
+RPN_SIGMA, HEAD_SIGMA = 3.0, 1.0  # of the smooth L1 losses [frcnn]
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """The `detector` part of a recipe; the defaults are the paper's (protocol §3)."""
+
+    short_side: int = 600  # images are resized to this short side, in pixels,
+    long_side: int = 1000  # unless their long side would exceed this
+    anchor_base: int = 16  # side in pixels of the square that ratios and scales are applied to
+    anchor_scales: Sequence[float] = (8, 16, 32)
+    anchor_ratios: Sequence[float] = (0.5, 1, 2)  # height / width
+    rpn_channels: int = 256
+    rpn_positive_iou: float = 0.7
+    rpn_negative_iou: float = 0.3
+    rpn_samples: int = 256  # anchors an image in the loss
+    rpn_positive_fraction: float = 0.5
+    proposal_nms: float = 0.7
+    proposal_min_side: float = 16  # in pixels of the image before resizing
+    train_proposals_before_nms: int = 12000
+    train_proposals: int = 2000
+    test_proposals_before_nms: int = 6000
+    test_proposals: int = 300
+    rois: int = 128  # RoIs an image in the loss
+    foreground_fraction: float = 0.25
+    foreground_iou: float = 0.5  # RoIs from here on are foreground,
+    background_iou: Sequence[float] = (0.0, 0.5)  # those from the first up to the second background
+    score_threshold: float = 0.05
+    detection_nms: float = 0.3
+    max_detections: int = 100  # an image
+    copy_fc: bool = True  # start fc6 and fc7 from the pre-trained weights too
+    frozen: Sequence[str] = ()  # layers of the trunk that are not trained, such as conv1
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "DetectorConfig":
+        """Return the configuration of a recipe's `detector` mapping; `UserError` if it has an unknown key."""
+        known = [field.name for field in fields(cls)]
+        for key in mapping:
+            if key not in known:
+                raise UserError(
+                    f"The recipe's detector has the unknown key {key!r}; the known ones: {', '.join(known)}."
+                )
+        return cls(**mapping)
+
+
+class Objects(NamedTuple):
+    """The objects of one image: half-open boxes (N,4) in pixels and class numbers (N,) from 1, 0 being background."""
+
+    boxes: Tensor
+    labels: Tensor
+
+
+class Detections(NamedTuple):
+    """What was found in one image, best first: half-open boxes (N,4) in pixels, class numbers (N,) from 1, scores."""
+
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
+
+
+class View(NamedTuple):
+    """Images of one size as the detector sees them: conv5's map, height and width, the factor of their resizing."""
+
+    features: Tensor
+    size: tuple[int, int]
+    factor: float
+
+
+def resize_factor(height: int, width: int, short_side: int, long_side: int) -> float:
+    """Return the factor that makes the short side `short_side`, or a smaller one that keeps to `long_side`."""
+    factor = short_side / min(height, width)
+    return long_side / max(height, width) if round(factor * max(height, width)) > long_side else factor
+
+
+def _layer(layer: nn.Module, std: float) -> nn.Module:
+    nn.init.normal_(layer.weight, std=std)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class RegionProposalNetwork(nn.Module):
+    """Scores and offsets of the anchors at every cell of a feature map (Ren et al. 2015, section 3.1)."""
+
+    def __init__(self, in_channels: int, channels: int, num_anchors: int):
+        super().__init__()
+        self.conv = _layer(nn.Conv2d(in_channels, channels, 3, padding=1), 0.01)
+        self.scores = _layer(nn.Conv2d(channels, 2 * num_anchors, 1), 0.01)
+        self.offsets = _layer(nn.Conv2d(channels, 4 * num_anchors, 1), 0.01)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return background and object scores (N,anchors,2) and offsets (N,anchors,4) in the order of `anchor_grid`."""
+        x = F.relu(self.conv(features))
+        scores, offsets = (layer(x).float().permute(0, 2, 3, 1).flatten(1) for layer in (self.scores, self.offsets))
+        return scores.unflatten(1, (-1, 2)), offsets.unflatten(1, (-1, 4))
+
+
+class FasterRCNN(nn.Module):
+    """A detector of `num_classes` classes (without background) on the layers of `trunk`, whose fc8 it drops."""
+
+    def __init__(self, trunk: AlexNet, num_classes: int, config: DetectorConfig):
+        super().__init__()
+        del trunk.fc8
+        self.trunk, self.config = trunk, config
+        sides = anchor_sides(config.anchor_base, config.anchor_scales, config.anchor_ratios)
+        self.register_buffer("anchor_sides", sides, persistent=False)
+        self.register_buffer("offset_std", torch.tensor(OFFSET_STD), persistent=False)
+        self.rpn = RegionProposalNetwork(trunk.conv5_channels, config.rpn_channels, len(sides))
+        self.scores = _layer(nn.Linear(trunk.fc_width, num_classes + 1), 0.01)
+        self.offsets = _layer(nn.Linear(trunk.fc_width, 4 * (num_classes + 1)), 0.001)
+        for name in config.frozen:
+            trunk.get_submodule(name).requires_grad_(False)
+
+    def view(self, images: Tensor) -> View:
+        """Return what the detector sees of uint8 RGB images N,H,W,3 of one size."""
+        height, width = images.shape[1:3]
+        factor = resize_factor(height, width, self.config.short_side, self.config.long_side)
+        x = self.trunk.preprocess(images)
+        if factor != 1:
+            x = F.interpolate(x, (round(height * factor), round(width * factor)), mode="bilinear")
+        return View(self.trunk.convolutions(x, dense=True), tuple(x.shape[2:]), factor)
+
+    def anchors(self, view: View) -> Tensor:
+        """Return the anchors (anchors,4) of images of this size, those that cross the border included."""
+        return anchor_grid(self.anchor_sides, *view.features.shape[2:], self.trunk.stride)
+
+    def loss(self, images: Tensor, objects: Sequence[Objects]) -> Tensor:
+        """Return the training loss of uint8 RGB images N,H,W,3 of one size and their objects, at least one an image.
+
+        It is the mean over the images of the four losses' sum: scores and offsets of the RPN and of the head.
+        """
+        view = self.view(images)
+        truth = [Objects(boxes * view.factor, labels) for boxes, labels in objects]
+        anchors = self.anchors(view)
+        scores, offsets = self.rpn(view.features)
+        usable = self.usable(anchors, view.size)
+        proposing = [
+            self.rpn_loss(scores[i, usable], offsets[i, usable], anchors[usable], boxes)
+            for i, (boxes, _) in enumerate(truth)
+        ]
+        proposals = self.proposals(scores, offsets, anchors, view)
+        return torch.stack(proposing).mean() + self.head_loss(view.features, proposals, truth)
+
+    def usable(self, anchors: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the positions of the anchors that lie inside an image of this size; `UserError` if there are none."""
+        positions = inside(anchors, *size).nonzero().squeeze(1)
+        if len(positions) == 0:
+            raise UserError(
+                f"No anchor fits into an image of {size[1]} x {size[0]} pixels: lower anchor_base or anchor_scales, or "
+                "raise short_side and long_side, in the recipe's detector."
+            )
+        return positions
+
+    def rpn_loss(self, scores: Tensor, offsets: Tensor, anchors: Tensor, boxes: Tensor) -> Tensor:
+        """Return the RPN's loss in one image, over a sample of anchors: its mean score loss + its mean offset loss."""
+        config = self.config
+        labels, matched = match_anchors(anchors, boxes, config.rpn_positive_iou, config.rpn_negative_iou)
+        positive, negative = draw_balanced(labels, config.rpn_samples, config.rpn_positive_fraction)
+        sampled = torch.cat([positive, negative])
+        score_loss = F.cross_entropy(scores[sampled], labels[sampled], reduction="sum")
+        offset_loss = smooth_l1(offsets[positive], encode(boxes[matched[positive]], anchors[positive]), RPN_SIGMA)
+        return (score_loss + offset_loss) / max(1, len(sampled))
+
+    @torch.no_grad()
+    def proposals(self, scores: Tensor, offsets: Tensor, anchors: Tensor, view: View) -> list[Tensor]:
+        """Return each image's proposals (at most so many as the configuration says, 4), best first."""
+        config = self.config
+        before = config.train_proposals_before_nms if self.training else config.test_proposals_before_nms
+        kept = config.train_proposals if self.training else config.test_proposals
+        objectness, order = (scores[..., 1] - scores[..., 0]).topk(min(before, len(anchors)))
+        candidates = decode(offsets.gather(1, order[..., None].expand(-1, -1, 4)), anchors[order])
+        candidates = clip_boxes_to_image(candidates, view.size)
+        large = (candidates[..., 2:] - candidates[..., :2] >= config.proposal_min_side * view.factor).all(-1)
+        proposals = []
+        for image_boxes, image_scores, mask in zip(candidates, objectness, large, strict=True):
+            boxes = image_boxes[mask]
+            proposals.append(boxes[nms(boxes, image_scores[mask], config.proposal_nms)[:kept]])
+        return proposals
+
+    def sample_rois(self, proposals: Tensor, objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
+        """Return RoIs (N,4) to train on, their class numbers (N,) and offsets (N,4) to the objects they overlap most.
+
+        The objects themselves are candidates too, so that there is foreground from the first step on.
+        """
+        config = self.config
+        candidates = torch.cat([proposals, objects.boxes])
+        best, matched = box_iou(candidates, objects.boxes).max(1)
+        low, high = config.background_iou
+        kind = torch.where((best >= low) & (best < high), 0, -1).masked_fill(best >= config.foreground_iou, 1)
+        foreground, background = draw_balanced(kind, config.rois, config.foreground_fraction)
+        sampled = torch.cat([foreground, background])
+        labels = objects.labels[matched[sampled]] * (kind[sampled] > 0)
+        rois = candidates[sampled]
+        return rois, labels, encode(objects.boxes[matched[sampled]], rois) / self.offset_std
+
+    def head(self, features: Tensor, rois: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return class scores (K,classes + 1) and offsets (K,classes + 1,4) of the RoIs, one image after another."""
+        last_pixel = self.offset_std.new_tensor([0, 0, 1, 1])  # the operation counts the last pixel in, as Caffe's
+        cells = self.trunk.pool5_size
+        pooled = roi_pool(features.float(), [boxes - last_pixel for boxes in rois], cells, 1 / self.trunk.stride)
+        x = self.trunk.fully_connected(pooled.flatten(1))
+        return self.scores(x).float(), self.offsets(x).float().unflatten(1, (-1, 4))
+
+    def head_loss(self, features: Tensor, proposals: Sequence[Tensor], objects: Sequence[Objects]) -> Tensor:
+        """Return the head's score loss + its offset loss, both divided by the number of RoIs."""
+        samples = [self.sample_rois(*image) for image in zip(proposals, objects, strict=True)]
+        rois, labels, targets = zip(*samples, strict=True)
+        labels, targets = torch.cat(labels), torch.cat(targets)
+        scores, offsets = self.head(features, rois)
+        foreground = labels.nonzero().squeeze(1)
+        offset_loss = smooth_l1(offsets[foreground, labels[foreground]], targets[foreground], HEAD_SIGMA)
+        return F.cross_entropy(scores, labels) + offset_loss / len(labels)
+
+    @torch.inference_mode()
+    def detect(self, images: Tensor) -> list[Detections]:
+        """Return what is found in each of the uint8 RGB images N,H,W,3 of one size, in pixels of these images."""
+        view = self.view(images)
+        proposals = self.proposals(*self.rpn(view.features), self.anchors(view), view)
+        scores, offsets = self.head(view.features, proposals)
+        boxes = decode(offsets * self.offset_std, torch.cat(proposals)[:, None]) / view.factor
+        boxes = clip_boxes_to_image(boxes, tuple(images.shape[1:3]))
+        counts = [len(image) for image in proposals]
+        return list(map(self.select, boxes.split(counts), scores.softmax(1).split(counts)))
+
+    def select(self, boxes: Tensor, scores: Tensor) -> Detections:
+        """Return one image's detections: those scored above the threshold, after NMS class by class, the best first."""
+        roi, label = (scores[:, 1:] > self.config.score_threshold).nonzero(as_tuple=True)
+        label = label + 1
+        boxes, scores = boxes[roi, label], scores[roi, label]
+        kept = batched_nms(boxes, scores, label, self.config.detection_nms)[: self.config.max_detections]
+        return Detections(boxes[kept], label[kept], scores[kept])

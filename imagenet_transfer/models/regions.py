@@ -1,0 +1,113 @@
+"""Boxes of a detector: their coordinates, anchors, offsets, matching and sampling.
+
+Boxes are tensors (...,4) of half-open pixel rectangles x1, y1, x2, y2: the sides are x2 - x1 and y2 - y1, which makes
+areas, overlaps and offsets equal to those of py-faster-rcnn, which includes the last pixel and adds 1 throughout.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import box_iou
+
+# An offset may enlarge a side at most this much (torchvision's `BoxCoder`): it keeps `exp` finite in early training.
+MAX_LOG_SCALE = math.log(1000 / 16)
+
+
+def from_voc(boxes: Tensor) -> Tensor:
+    """Return half-open boxes from VOC's xmin, ymin, xmax, ymax, which count from 1 and include the last pixel."""
+    return boxes - boxes.new_tensor([1, 1, 0, 0])
+
+
+def to_voc(boxes: Tensor) -> Tensor:
+    """Return VOC's xmin, ymin, xmax, ymax (from 1, the last pixel included) of half-open boxes."""
+    return boxes + boxes.new_tensor([1, 1, 0, 0])
+
+
+def mirrored(boxes: Tensor, width: int) -> Tensor:
+    """Return the boxes in the image's mirror image, which is `width` pixels wide."""
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    return torch.stack([width - x2, y1, width - x1, y2], dim=-1)
+
+
+def anchor_sides(base: int, scales: Sequence[float], ratios: Sequence[float]) -> Tensor:
+    """Return the anchors' widths and heights (ratios x scales, 2): a square of side `base`, reshaped, then enlarged.
+
+    A ratio is height / width. Widths and heights are rounded before they are enlarged: with base 16 and scale 8, ratio
+    0.5 gives 184 x 96 pixels [frcnn].
+    """
+    widths = [round(math.sqrt(base * base / ratio)) for ratio in ratios]
+    shapes = [(width, round(width * ratio)) for width, ratio in zip(widths, ratios, strict=True)]
+    return torch.tensor([[w * scale, h * scale] for w, h in shapes for scale in scales], dtype=torch.float32)
+
+
+def anchor_grid(sides: Tensor, height: int, width: int, stride: int) -> Tensor:
+    """Return the anchors (height * width * len(sides), 4) of a feature map, row by row, cell by cell.
+
+    An anchor's centre is the centre of the `stride` x `stride` pixels of its cell [frcnn].
+    """
+    x = (torch.arange(width, device=sides.device) + 0.5) * stride
+    y = (torch.arange(height, device=sides.device) + 0.5) * stride
+    centres = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[:, :, None]
+    corners = torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+    return corners.reshape(-1, 4)
+
+
+def inside(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Return which boxes (N,4) lie wholly inside an image."""
+    return (boxes[:, :2] >= 0).all(1) & (boxes[:, 2] <= width) & (boxes[:, 3] <= height)
+
+
+def _centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return boxes[..., :2] + sides / 2, sides
+
+
+def encode(boxes: Tensor, references: Tensor) -> Tensor:
+    """Return the offsets (dx, dy, dw, dh) that lead from references to boxes (Girshick et al. 2014, appendix C)."""
+    centres, sides = _centres_and_sides(boxes)
+    reference_centres, reference_sides = _centres_and_sides(references)
+    return torch.cat([(centres - reference_centres) / reference_sides, (sides / reference_sides).log()], dim=-1)
+
+
+def decode(offsets: Tensor, references: Tensor) -> Tensor:
+    """Return the boxes to which the offsets lead from the references: the inverse of `encode`."""
+    reference_centres, reference_sides = _centres_and_sides(references)
+    centres = reference_centres + offsets[..., :2] * reference_sides
+    sides = reference_sides * offsets[..., 2:].clamp(max=MAX_LOG_SCALE).exp()
+    return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+
+
+def match_anchors(anchors: Tensor, objects: Tensor, positive_iou: float, negative_iou: float) -> tuple[Tensor, Tensor]:
+    """Return labels of the anchors (1 object, 0 background, -1 neither) and the object that each overlaps most (N,).
+
+    An anchor is positive from `positive_iou` on, or if no other overlaps some object more (all of several equals), and
+    negative below `negative_iou` [frcnn].
+    """
+    overlaps = box_iou(anchors, objects)
+    best, matched = overlaps.max(1)
+    labels = torch.where(best < negative_iou, 0, -1)
+    top = overlaps.max(0).values
+    labels[((overlaps == top) & (top > 0)).any(1) | (best >= positive_iou)] = 1
+    return labels, matched
+
+
+def draw(candidates: Tensor, count: int) -> Tensor:
+    """Return at most `count` positions, drawn at random, at which the mask `candidates` is true."""
+    positions = candidates.nonzero().squeeze(1)
+    if len(positions) <= count:
+        return positions
+    return positions[torch.randperm(len(positions), device=positions.device)[:count]]
+
+
+def draw_balanced(labels: Tensor, count: int, positive_fraction: float) -> tuple[Tensor, Tensor]:
+    """Return positions of positives (label > 0), at most that fraction of `count`, and of negatives (0) to fill up."""
+    positives = draw(labels > 0, round(count * positive_fraction))
+    return positives, draw(labels == 0, count - len(positives))
+
+
+def smooth_l1(offsets: Tensor, targets: Tensor, sigma: float) -> Tensor:
+    """Return the summed loss, quadratic up to differences of 1 / sigma² and linear beyond [frcnn]."""
+    return F.smooth_l1_loss(offsets, targets, reduction="sum", beta=1 / sigma**2)

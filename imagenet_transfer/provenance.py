@@ -1,0 +1,68 @@
+"""Where a number comes from: commit, versions, device, time; and the fingerprint of everything that went into it."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "imagenet-transfer",
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-contrib-python-headless",
+    "simplejpeg",
+    "pillow",
+)
+
+
+def fingerprint_of(content: Any) -> str:
+    """Return 16 hexadecimal digits that stand for nested plain dictionaries, whatever the order of their keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def commit() -> str:
+    """Return the commit of the code, with "+changes" if files differ from it, or "unknown" outside a repository."""
+    folder = Path(__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def device_name(device: str) -> str:
+    """Return the name of the GPU or of the processor that computed."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    with Path("/proc/cpuinfo").open() if Path("/proc/cpuinfo").exists() else Path("/dev/null").open() as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Return commit, versions, device and the time of completion (UTC)."""
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": commit(), "versions": versions(), "device": device_name(device), "finished": finished}

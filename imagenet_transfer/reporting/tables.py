@@ -1,0 +1,129 @@
+"""Tables of the paper from the metrics of finished runs: tidy CSV for programs, Markdown for people."""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import read_json, write_csv, write_text
+
+COLUMNS = ("subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper")
+RUN_COLUMNS = (
+    *("stage", "arch", "subset", "task", "rep", "seed", "metric", "value", "unit", "fingerprint", "commit", "wall_s"),
+)
+
+
+def collect_runs(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """Return every metric of the given metrics.json files, one row each; raise UserError for an unreadable one."""
+    rows = []
+    for path in paths:
+        try:
+            record = read_json(path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read ({error}): delete it and run the same command again.") from error
+        shared = {key: record.get(key, "") for key in RUN_COLUMNS} | {"commit": record["provenance"]["commit"]}
+        rows += [shared | entry for entry in record["metrics"]]
+    frame = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
+    return frame.sort_values(["stage", "arch", "task", "subset", "rep", "metric"], ignore_index=True)
+
+
+def cell(values: Sequence[float]) -> dict[str, Any]:
+    """Return mean, sample standard deviation (n - 1; empty for one run) and n of the replicates of one cell."""
+    std = statistics.stdev(values) if len(values) > 1 else ""
+    return {"mean": statistics.fmean(values), "std": std, "n": len(values)}
+
+
+def table(
+    subsets: Sequence[str],
+    metric_of_task: Mapping[str, str],
+    replicates: Mapping[str, int],
+    runs: pd.DataFrame,
+    sizes: Mapping[str, Mapping[str, int]],
+    paper: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Return one row a cell, with columns COLUMNS, in the order of subsets and tasks.
+
+    `runs` is the result of `collect_runs`, `sizes` gives n_classes and n_images of each subset (none for scratch), and
+    `paper` (subset, task, value, ...) the published numbers, if they are to be shown. Raises UserError unless each cell
+    has exactly its replicates: a mean over fewer would pass for the whole.
+    """
+    rows = []
+    for subset in subsets:
+        for task, metric in metric_of_task.items():
+            chosen = runs[(runs["subset"] == subset) & (runs["task"] == task) & (runs["metric"] == metric)]
+            if len(chosen) != replicates[task]:
+                raise UserError(
+                    f"The cell {subset}, {task} has {len(chosen)} runs with the metric {metric} instead of "
+                    f"{replicates[task]}: make the missing runs first, the workflow does so by itself."
+                )
+            size = sizes.get(subset, {"n_classes": "", "n_images": ""})
+            facts = {"subset": subset, **size, "task": task, "metric": metric}
+            rows.append(facts | cell(list(chosen["value"])) | {"paper": published(paper, subset, task)})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def published(paper: pd.DataFrame | None, subset: str, task: str) -> float | str:
+    """Return the paper's number for a cell, or an empty text where it states none."""
+    if paper is None:
+        return ""
+    found = paper[(paper["subset"] == subset) & (paper["task"] == task)]["value"]
+    return found.iloc[0] if len(found) else ""
+
+
+def table2_markdown(frame: pd.DataFrame, layout: Mapping[str, Any]) -> str:
+    """Return Table 2 as the paper prints it: rows of more classes and of more images, columns per task and budget."""
+    cells = {(row.subset, row.task): row for row in frame.itertuples()}
+    tasks = layout["tasks"]
+    titles = [f"{task} ({layout['metrics'][task]}), {column}" for task in tasks for column in layout["columns"]]
+    lines = [_line(["At the same number of images", *titles]), _line(["---"] + ["---:"] * len(titles))]
+    for row in layout["rows"]:
+        values = [cell_text(cells[subset, task]) for task in tasks for subset in row["subsets"]]
+        lines.append(_line([row["title"], *values]))
+    lines += ["", _line(["For comparison", *(f"{task} ({layout['metrics'][task]})" for task in tasks)])]
+    lines.append(_line(["---"] + ["---:"] * len(tasks)))
+    lines += [_line([name, *(cell_text(cells[name, task]) for task in tasks)]) for name in layout["references"]]
+    return "\n".join(["# Table 2", "", *lines, "", *_notes(frame, layout)]) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def cell_text(row: Any) -> str:
+    """Return a cell as text: mean ± standard deviation, and the paper's number in brackets."""
+    text = f"{row.mean:.1f}" + ("" if row.std == "" or math.isnan(row.std) else f" ± {row.std:.1f}")
+    return text + (f" [{row.paper}]" if row.paper != "" else "")
+
+
+def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
+    counts = frame.drop_duplicates("task").set_index("task")["n"]
+    runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
+    notes = [f"In percent; mean ± sample standard deviation (n − 1) over fine-tuning runs ({runs})."]
+    if (frame["paper"] != "").any():
+        notes.append("In square brackets: what the paper states; it states no number for the other cells.")
+    subsets = frame[frame["n_classes"] != ""].drop_duplicates("subset")
+    sizes = "; ".join(f"{r.subset}: {r.n_classes} classes, {r.n_images} images" for r in subsets.itertuples())
+    return [*notes, "", f"Pre-training sets: {sizes}."]
+
+
+PAPER_NUMBERS = Path(__file__).parents[2] / "resources" / "paper_numbers.csv"
+
+
+def write_table2(
+    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Iterable[Path], csv: str, md: str
+) -> None:
+    """Write Table 2 as CSV and Markdown from the metrics of its runs and the summaries of its manifests.
+
+    `layout` is the config's `outputs.table2` with the metrics and replicates of its tasks.
+    """
+    subsets = [name for row in layout["rows"] for name in row["subsets"]] + layout["references"]
+    sizes = {path.stem: {key: read_json(path)[key] for key in ("n_classes", "n_images")} for path in manifests}
+    paper = pd.read_csv(PAPER_NUMBERS) if layout["paper"] else None
+    metric_of_task = {task: layout["metrics"][task] for task in layout["tasks"]}
+    frame = table(subsets, metric_of_task, layout["replicates"], collect_runs(metrics), sizes, paper)
+    write_csv(csv, frame)
+    write_text(md, table2_markdown(frame, layout))

@@ -1,0 +1,14 @@
+"""The version of each stage's numerics: raise one when that stage's results change, and say why in CHANGELOG.md.
+
+Scripts and package files are no rerun triggers: a reformatted file must not retrain a network. A version is a parameter
+of its stage, so raising it does exactly that, for the stage and everything below it.
+"""
+
+VERSIONS = {
+    "render": 1,
+    "store": 1,
+    "label_set": 1,
+    "manifest": 1,
+    "classification": 1,
+    "detection": 1,
+}

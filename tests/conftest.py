@@ -1,0 +1,70 @@
+"""What several test files share."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# A network small enough for a test: 24-pixel crops, pool5 of 1x1.
+TINY = {
+    "model": "alexnet",
+    "image_size": 28,
+    "input_size": 24,
+    "width": 0.05,
+    "fc_width": 16,
+    "conv1_kernel": 5,
+    "conv1_stride": 1,
+    "dropout": 0.5,
+    "init": "he",
+    "pixel_mean": [104, 117, 123],
+    "pixel_std": 58,
+}
+RECIPE = {
+    "batch_size": 8,
+    "iterations": 6,
+    "lr": 0.01,
+    "lr_steps": [4],
+    "lr_gamma": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 0.0005,
+    "fresh_lr_factor": 10,
+    "evaluate_every": 3,
+}
+PAPER_ALEXNET = {
+    "model": "alexnet",
+    "image_size": 256,
+    "input_size": 227,
+    "width": 1,
+    "fc_width": 4096,
+    "conv1_kernel": 11,
+    "conv1_stride": 4,
+    "dropout": 0.5,
+    "init": "caffe",
+    "pixel_mean": [104, 117, 123],
+    "pixel_std": 1,
+}
+
+
+class Pictures:
+    """Images in memory: noise with the colour of the class."""
+
+    def __init__(self, num_images: int, num_classes: int, size: int = 28):
+        draw = np.random.default_rng(0)
+        self.labels = np.arange(num_images) % num_classes
+        colours = draw.integers(40, 200, (num_classes, 1, 1, 3))
+        noise = draw.integers(-40, 40, (num_images, size, size, 3))
+        self.pixels = (colours[self.labels] + noise).astype(np.uint8)
+
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        return self.pixels[rows]
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame({"row": np.arange(len(self.labels)), "label": self.labels})
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    return Pictures(20, 4)

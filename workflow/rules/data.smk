@@ -1,0 +1,60 @@
+"""From data sets on disk to packed stores; the miniature world is rendered first.
+
+INPUTS:  the data sets' folders (`datasets.*.root`; not declared, so that a dry run needs no data)
+OUTPUTS: data/miniature/{part}.json, stores/{dataset}/ (meta.json is written last), results/miniature.png
+"""
+
+
+rule render_miniature:
+    output:
+        summary="data/miniature/{part}.json",
+    log:
+        "logs/render_miniature/{part}.log",
+    benchmark:
+        "benchmarks/render_miniature/{part}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.cores
+    params:
+        settings=render_params,
+    script:
+        "../scripts/render_miniature.py"
+
+
+rule pack_store:
+    input:
+        rendered_part,
+    output:
+        meta="stores/{dataset}/meta.json",
+        index="stores/{dataset}/index.npy",
+        images="stores/{dataset}/images.csv.gz",
+        objects="stores/{dataset}/objects.csv.gz",
+        unreadable="stores/{dataset}/unreadable.csv",
+    log:
+        "logs/pack_store/{dataset}.log",
+    benchmark:
+        "benchmarks/pack_store/{dataset}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.cores
+    params:
+        settings=store_params,
+    script:
+        "../scripts/pack_store.py"
+
+
+rule draw_contact_sheet:
+    input:
+        expand("data/miniature/{part}.json", part=["ilsvrc", "voc2007", "sun397"]),
+    output:
+        picture="results/miniature.png",
+    log:
+        "logs/draw_contact_sheet.log",
+    benchmark:
+        "benchmarks/draw_contact_sheet.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        classes=study.classes,
+    script:
+        "../scripts/draw_contact_sheet.py"

@@ -1,0 +1,39 @@
+"""From WordNet to label sets, and from label sets to manifests.
+
+INPUTS:  resources/, the class list, stores/{dataset}/
+OUTPUTS: results/label_sets/{label_set}.csv, results/manifests/{subset}.csv.gz and .json
+"""
+
+
+rule make_label_set:
+    output:
+        csv="results/label_sets/{label_set}.csv",
+    log:
+        "logs/make_label_set/{label_set}.log",
+    benchmark:
+        "benchmarks/make_label_set/{label_set}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        settings=label_set_params,
+    script:
+        "../scripts/make_label_set.py"
+
+
+rule draw_manifest:
+    input:
+        store=store_of_subset,
+        label_set=label_set_of_subset,
+    output:
+        csv="results/manifests/{subset}.csv.gz",
+        summary="results/manifests/{subset}.json",
+    log:
+        "logs/draw_manifest/{subset}.log",
+    benchmark:
+        "benchmarks/draw_manifest/{subset}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        settings=manifest_params,
+    script:
+        "../scripts/draw_manifest.py"

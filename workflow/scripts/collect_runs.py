@@ -1,0 +1,9 @@
+"""Collect the metrics of all runs in one file."""
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.reporting.tables import collect_runs
+
+    write_csv(snakemake.output.csv, collect_runs(snakemake.input.metrics))

@@ -1,0 +1,15 @@
+"""Draw the contact sheet of the miniature world."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.reporting.contact_sheet import contact_sheet
+    from imagenet_transfer.taxonomy import read_classes, taxonomy_for
+
+    datasets = snakemake.config["datasets"].values()
+    roots = {entry["render"]: Path(entry["root"]) for entry in datasets if "render" in entry}
+    wnids = read_classes(snakemake.params.classes)
+    folders = (roots["ilsvrc"], roots["voc2007"], roots["sun397"])
+    contact_sheet(*folders, taxonomy_for(wnids), wnids, Path(snakemake.output.picture))

@@ -1,0 +1,17 @@
+"""Draw the manifest of one subset."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.label_sets import read_label_set
+    from imagenet_transfer.manifests import draw_manifest, write_manifest
+    from imagenet_transfer.store import Store
+
+    settings = snakemake.params.settings
+    store = Store(Path(snakemake.input.store).parent)
+    images = store.images[store.images["split"] == "train"]
+    label_set = read_label_set(snakemake.input.label_set)
+    manifest = draw_manifest(images, label_set, settings["sampling"], settings["seed"], snakemake.wildcards.subset)
+    write_manifest(manifest, snakemake.output.csv, snakemake.output.summary)

@@ -1,0 +1,11 @@
+"""Make one table."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.reporting.tables import write_table2
+
+    layout = snakemake.params.layout
+    write_table2(layout, snakemake.input.metrics, map(Path, snakemake.input.manifests), *snakemake.output)

@@ -1,0 +1,16 @@
+"""Pack one data set into its store."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.datasets import list_dataset
+    from imagenet_transfer.store import build_store
+    from imagenet_transfer.taxonomy import read_classes
+
+    entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
+    classes = snakemake.params.settings["classes"]
+    listing = list_dataset(entry, read_classes(classes) if classes else ())
+    folder = Path(snakemake.output.meta).parent
+    build_store(listing, Path(entry["root"]), folder, entry["store"], workers=snakemake.threads)
