@@ -1,4 +1,4 @@
-"""Around a job of the workflow: its log, live and in a file, sentences for the user's errors, and the machine's GPUs."""
+"""Around a job of the workflow: its log, sentences for the errors of users, and the GPUs of the machine."""
 
 import contextlib
 import errno

@@ -164,8 +164,8 @@ def _read_meta(folder: Path) -> dict:
     meta = json.loads(path.read_text())
     if meta["version"] != VERSIONS["store"]:
         raise UserError(
-            f"{folder} was packed by version {meta['version']} of the store and this is version {VERSIONS['store']}: delete it "
-            "and run the target that packs it."
+            f"{folder} was packed by version {meta['version']} of the store, and this is version {VERSIONS['store']}: "
+            "delete it and run the target that packs it."
         )
     for number, size in enumerate(meta["shard_bytes"]):
         shard = _shard(folder, number)

@@ -222,9 +222,9 @@ def _unknown(where: str, name: str, known: Mapping[str, Any], section: str) -> I
 
 
 def _nearest(name: Any, known: Iterable[str]) -> str:
-    known = sorted(known)
-    close = difflib.get_close_matches(str(name), known, n=1)
-    return f" Did you mean '{close[0]}'?" if close else f" It has: {', '.join(known)}."
+    spelling = {key.lower(): key for key in sorted(known)}
+    close = difflib.get_close_matches(str(name).lower(), spelling, n=1)
+    return f" Did you mean '{spelling[close[0]]}'?" if close else f" It has: {', '.join(spelling.values())}."
 
 
 def _slice(stage: str, **content: Any) -> dict[str, Any]:

@@ -76,19 +76,45 @@ class Schedule:
         return self.lr * self.lr_gamma ** sum(step >= at for at in self.lr_steps)
 
 
-def parameter_groups(model: nn.Module, fresh: tuple[str, ...], recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return SGD's groups: biases have their rate doubled and no decay [caffe]; layers in `fresh` learn faster."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        is_bias = name.endswith("bias")
-        factor = (recipe["fresh_lr_factor"] if name.startswith(fresh) and fresh else 1.0) * (2.0 if is_bias else 1.0)
-        decay = 0.0 if is_bias else recipe["weight_decay"]
-        groups.setdefault((factor, decay), []).append(parameter)
-    return [
-        {"params": p, "lr_factor": f, "weight_decay": d} for (f, d), p in sorted(groups.items(), key=lambda g: g[0])
-    ]
+class CaffeSGD:
+    """Caffe's solver: v <- momentum v + rate (gradient + decay w); w <- w - v, with factors of rate and decay a tensor.
+
+    `torch.optim.SGD` keeps the rate out of v, which differs for some steps after each change of the rate; besides, its
+    first step imports torch's compiler, a second and a half of every fine-tuning run.
+    """
+
+    def __init__(self, model: nn.Module, fresh: tuple[str, ...], recipe: Mapping[str, Any]):
+        self.momentum: float = recipe["momentum"]
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.factors = {name: solver_factors(name, fresh, recipe) for name in self.parameters}
+        self.velocity = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Change the parameters by their gradients at learning rate `lr`."""
+        for name, parameter in self.parameters.items():
+            if parameter.grad is None:
+                continue
+            factor, decay = self.factors[name]
+            gradient = parameter.grad.add_(parameter, alpha=decay) if decay else parameter.grad
+            velocity = self.velocity[name].mul_(self.momentum).add_(gradient, alpha=lr * factor)
+            parameter.sub_(velocity)
+
+    def load(self, velocity: Mapping[str, Tensor]) -> None:
+        """Take up saved velocities."""
+        for name, tensor in self.velocity.items():
+            tensor.copy_(velocity[name])
+
+
+def solver_factors(name: str, fresh: tuple[str, ...], recipe: Mapping[str, Any]) -> tuple[float, float]:
+    """Return a parameter's factor of the rate, and its decay: biases learn twice as fast without decay [caffe]."""
+    factor = recipe["fresh_lr_factor"] if fresh and name.startswith(fresh) else 1.0
+    return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe["weight_decay"])
 
 
 def prefetch(job: Job, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
@@ -198,8 +224,7 @@ class _Trainer:
         self.device = next(job.model.parameters()).device
         self.schedule = Schedule.of(recipe, job.num_images)
         self.accumulate: int = recipe.get("accumulate", 1)
-        groups = parameter_groups(job.model, job.fresh_layers, recipe)
-        self.optimiser = torch.optim.SGD(groups, lr=self.schedule.lr, momentum=recipe["momentum"], fused=True)
+        self.solver = CaffeSGD(job.model, job.fresh_layers, recipe)
         self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
         self.history: list[dict[str, float]] = []
         self.step, self.seconds_before, self.started = 0, 0.0, time.monotonic()
@@ -210,7 +235,7 @@ class _Trainer:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.job.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.solver.load(state["velocity"])
         self.meter.total, self.meter.count, self.meter.last_finite = state["meter"]
         self.history, self.step, self.seconds_before = state["history"], state["step"], state["seconds"]
 
@@ -218,7 +243,7 @@ class _Trainer:
         """Write the state, once its losses are known to be finite."""
         self.meter.flush()
         meter = [self.meter.total, self.meter.count, self.meter.last_finite]
-        networks = {"model": self.job.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        networks = {"model": self.job.model.state_dict(), "velocity": self.solver.velocity}
         progress = {"meter": meter, "history": self.history, "step": self.step, "seconds": self.seconds()}
         self.state_file.save(networks | progress)
 
@@ -244,10 +269,8 @@ class _Trainer:
 
     def take_step(self, batches: Iterator[Any]) -> None:
         self.job.model.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.schedule.lr_at(self.step) * group["lr_factor"]
         torch.manual_seed(seed_of(self.seed, "step", self.step))  # dropout and sampling depend on the step alone
-        self.optimiser.zero_grad(set_to_none=True)
+        self.solver.zero_grad()
         step_loss = torch.zeros((), device=self.device)
         for _ in range(self.accumulate):
             with self.autocast():
@@ -255,7 +278,7 @@ class _Trainer:
             loss.backward()
             step_loss += loss.detach()
         self.meter.add(self.step, step_loss)
-        self.optimiser.step()
+        self.solver.step(self.schedule.lr_at(self.step))
         self.step += 1
 
     def report(self) -> str:

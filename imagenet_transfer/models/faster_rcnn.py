@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, nms, roi_pool
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms, roi_pool
 from imagenet_transfer.models.regions import (
     anchor_grid,
     anchor_sides,
@@ -197,7 +197,7 @@ class FasterRCNN(nn.Module):
         kept = config.train_proposals if self.training else config.test_proposals
         objectness, order = (scores[..., 1] - scores[..., 0]).topk(min(before, len(anchors)))
         candidates = decode(offsets.gather(1, order[..., None].expand(-1, -1, 4)), anchors[order])
-        candidates = clip_boxes_to_image(candidates, view.size)
+        candidates = clip_to_image(candidates, view.size)
         large = (candidates[..., 2:] - candidates[..., :2] >= config.proposal_min_side * view.factor).all(-1)
         proposals = []
         for image_boxes, image_scores, mask in zip(candidates, objectness, large, strict=True):
@@ -246,7 +246,7 @@ class FasterRCNN(nn.Module):
         proposals = self.proposals(*self.rpn(view.features), self.anchors(view), view)
         scores, offsets = self.head(view.features, proposals)
         boxes = decode(offsets * self.offset_std, torch.cat(proposals)[:, None]) / view.factor
-        boxes = clip_boxes_to_image(boxes, tuple(images.shape[1:3]))
+        boxes = clip_to_image(boxes, tuple(images.shape[1:3]))
         counts = [len(image) for image in proposals]
         return list(map(self.select, boxes.split(counts), scores.softmax(1).split(counts)))
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.ops import box_iou
+
+from imagenet_transfer.models.operators import box_iou
 
 # An offset may enlarge a side at most this much (torchvision's `BoxCoder`): it keeps `exp` finite in early training.
 MAX_LOG_SCALE = math.log(1000 / 16)

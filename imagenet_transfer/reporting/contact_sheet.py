@@ -14,8 +14,8 @@ from PIL import Image
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.taxonomy import Taxonomy
 
-EXAMPLES = 4  # of each class and of each scene
-COLUMNS = 4  # of classes abreast
+EXAMPLES = 3  # of each class and of each scene
+COLUMNS = 5  # of classes abreast
 SCENES = 15
 INK, PAPER, RULE = "#2b2d42", "#fbfaf7", "#c9c5ba"
 # The coarse groups of the sheet: the first that is an ancestor of the class
@@ -56,8 +56,8 @@ def contact_sheet(
     class_rows = sum(1 + -(-len(members) // COLUMNS) for members in groups.values())
     scenes = _scene_folders(Path(sun_root))
     scene_rows = 1 + -(-len(scenes) // COLUMNS)
-    heights = [0.62 * class_rows + 0.55, 5.0, 0.62 * scene_rows]
-    figure = Figure(figsize=(14, sum(heights) + 1.0), facecolor=PAPER)
+    heights = [0.66 * class_rows, 0.7 + 2.2 * -(-SCENES // COLUMNS), 0.66 * scene_rows]
+    figure = Figure(figsize=(15, sum(heights) + 1.0), facecolor=PAPER)
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
         panels = _panels(figure, heights)
         blocks = [
@@ -132,14 +132,14 @@ def _draw_blocks(axes: Axes, blocks: Sequence[tuple[str, list[tuple[str, list[np
         _title(axes, y, title)
         y += 0.32
         for k, (name, pictures) in enumerate(members):
-            left, top = (k % COLUMNS) * step, y + 0.62 * (k // COLUMNS)
-            axes.text(left + 0.95, top + 0.28, _broken(name), fontsize=8.5, ha="right", va="center", linespacing=1.05)
+            left, top = (k % COLUMNS) * step, y + 0.66 * (k // COLUMNS)
+            axes.text(left + 0.92, top + 0.31, _broken(name), fontsize=8.5, ha="right", va="center", linespacing=1.05)
             for n, picture in enumerate(pictures):
-                x = left + 1.03 + 0.56 * n
+                x = left + 0.99 + 0.6 * n
                 axes.imshow(
-                    picture, extent=(x, x + 0.54, top + 0.56, top + 0.02), aspect="auto", interpolation="lanczos"
+                    picture, extent=(x, x + 0.58, top + 0.6, top + 0.02), aspect="auto", interpolation="lanczos"
                 )
-        y += 0.62 * -(-len(members) // COLUMNS) + 0.3
+        y += 0.66 * -(-len(members) // COLUMNS) + 0.3
 
 
 def _broken(name: str) -> str:
@@ -153,11 +153,11 @@ def _broken(name: str) -> str:
 
 def _draw_detection(axes: Axes, root: Path) -> None:
     _title(axes, 0.3, "detection scenes")
-    columns, step = 5, axes.get_xlim()[1] / 5
+    step = axes.get_xlim()[1] / COLUMNS
     for k, path in enumerate(sorted((root / "JPEGImages").glob("*.jpg"))[:SCENES]):
         picture = _picture(path)
-        scale = min((step - 0.12) / picture.shape[1], 1.45 / picture.shape[0])
-        left, top = (k % columns) * step, 0.6 + 1.5 * (k // columns)
+        scale = min((step - 0.12) / picture.shape[1], 2.12 / picture.shape[0])
+        left, top = (k % COLUMNS) * step, 0.6 + 2.2 * (k // COLUMNS)
         left += (step - 0.12 - scale * picture.shape[1]) / 2
         extent = (left, left + scale * picture.shape[1], top + scale * picture.shape[0], top)
         axes.imshow(picture, extent=extent, aspect="auto", interpolation="lanczos")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+
+def main() -> None:
+    """Render into the root of the data set that names the part."""
     from imagenet_transfer.datasets.miniature import render_part
     from imagenet_transfer.files import write_json
     from imagenet_transfer.taxonomy import read_classes, taxonomy_for
@@ -13,6 +15,11 @@ with job_log(snakemake.log[0]):
     datasets = snakemake.config["datasets"].values()
     root = next(entry["root"] for entry in datasets if entry.get("render") == part)
     wnids = read_classes(settings["classes"])
-    spec = settings["spec"]
-    summary = render_part(part, Path(root), spec, wnids, taxonomy_for(wnids), settings["seed"], snakemake.threads)
+    spec, seed = settings["spec"], settings["seed"]
+    summary = render_part(part, Path(root), spec, wnids, taxonomy_for(wnids), seed, snakemake.threads)
     write_json(snakemake.output.summary, summary)
+
+
+if __name__ == "__main__":  # worker processes import this file
+    with job_log(snakemake.log[0]):
+        main()

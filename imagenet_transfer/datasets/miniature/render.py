@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from imagenet_transfer.datasets.miniature.looks import look_of
 from imagenet_transfer.datasets.miniature.scenes import (
     SCENES,
     Box,
@@ -89,9 +90,11 @@ class World:
 
     @functools.cached_property
     def distractors(self) -> tuple[str, ...]:
-        """The study's synsets below none of PASCAL's twenty roots."""
+        """The study's synsets below none of PASCAL's twenty roots and with the body plan of no detected object."""
         roots = set(read_pascal_roots().values())
-        return tuple(wnid for wnid in self.wnids if not roots & self.taxonomy.ancestors(wnid))
+        others = [wnid for wnid in self.wnids if not roots & self.taxonomy.ancestors(wnid)]
+        taken = {look_of(wnid, self.taxonomy).plan for wnids in self.choices.values() for wnid in wnids}
+        return tuple(wnid for wnid in others if look_of(wnid, self.taxonomy).plan not in taken)
 
     @functools.cached_property
     def scenes(self) -> dict[str, tuple[str, ...]]:

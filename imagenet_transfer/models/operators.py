@@ -1,0 +1,59 @@
+"""torchvision's compiled operators, without importing torchvision.
+
+`import torchvision` takes three seconds of a core, most of them for compilers that a fine-tuning run never calls, and a
+study makes a process for every run. Loading the library that holds the operators takes a hundredth of that.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+def _load() -> None:
+    spec = importlib.util.find_spec("torchvision")  # finds the package without running it
+    libraries = sorted(Path(spec.origin).parent.glob("_C*.so")) if spec and spec.origin else []
+    if libraries:
+        torch.ops.load_library(libraries[0])
+    else:
+        import torchvision  # noqa: F401 - registers them by other means, as on Windows
+
+
+_load()
+
+
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Return the numbers of the boxes (N,4) that remain after non-maximum suppression, by descending score."""
+    return torch.ops.torchvision.nms(boxes, scores, iou_threshold)
+
+
+def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
+    """Return what `nms` leaves if boxes of different groups (N) never suppress each other."""
+    apart = groups.to(boxes) * (boxes.max() + 1) if len(boxes) else groups.to(boxes)
+    return nms(boxes + apart[:, None], scores, iou_threshold)
+
+
+def roi_pool(features: Tensor, rois: list[Tensor], size: int, scale: float) -> Tensor:
+    """Return the maxima of `size` x `size` bins of each RoI: sum of RoIs, channels, size, size.
+
+    features N,C,H,W; rois an (R,4) tensor an image, in pixels; `scale` is cells a pixel.
+    """
+    images = [box.new_full((len(box), 1), float(number)) for number, box in enumerate(rois)]
+    numbered = torch.cat([torch.cat(images), torch.cat(rois)], dim=1)
+    return torch.ops.torchvision.roi_pool(features, numbered, scale, size, size)[0]
+
+
+def box_iou(one: Tensor, other: Tensor) -> Tensor:
+    """Return the intersection over union of every pair of half-open boxes (N,4) and (M,4), as N,M."""
+    overlap = (torch.min(one[:, None, 2:], other[:, 2:]) - torch.max(one[:, None, :2], other[:, :2])).clamp(min=0)
+    shared = overlap[..., 0] * overlap[..., 1]
+    areas = [(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (one, other)]
+    return shared / (areas[0][:, None] + areas[1] - shared)
+
+
+def clip_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return boxes (...,4) cut to an image of `size` (height, width) in pixels."""
+    height, width = size
+    x, y = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
+    return torch.stack([x, y], dim=-1).flatten(-2)

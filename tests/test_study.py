@@ -1,0 +1,187 @@
+"""The config: shipped studies are valid, mistakes get a sentence each, and each stage consumes its own part alone."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.models.faster_rcnn import DetectorConfig
+from imagenet_transfer.study import Study, check_owner, read_config
+from imagenet_transfer.versions import VERSIONS
+
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+STUDIES = ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"]
+
+
+@pytest.fixture
+def config():
+    return read_config(ROOT / "config.yaml")
+
+
+def change(config, path, value):
+    """Return a copy with the value at a dotted path set, or removed if it is `...`."""
+    config = copy.deepcopy(config)
+    *parents, last = path.split(".")
+    place = config
+    for key in parents:
+        place = place[key]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+@pytest.mark.parametrize("path", STUDIES)
+def test_shipped_studies_are_valid(path):
+    study = Study.of(read_config(ROOT / path), SCHEMA)
+    assert study.transfer_runs("table2")
+
+
+def test_the_paper_declares_all_21_clusterings():
+    sets = read_config(ROOT / "configs/paper.yaml")["label_sets"]
+    depths = sorted(entry["depth"] for entry in sets.values() if entry["method"] == "bottom-up")
+    rounds = sorted(entry["round"] for entry in sets.values() if entry["method"] == "top-down")
+    assert depths == list(range(18))
+    assert rounds == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "path, value, sentence",
+    [
+        ("recipies", {}, "the top level has the unknown key 'recipies'. Did you mean 'recipes'?"),
+        ("recipes.pretrain.Lr", 0.1, "recipes.pretrain has the unknown key 'Lr'. Did you mean 'lr'?"),
+        ("recipes.pretrain.lr", ..., "recipes.pretrain lacks the key 'lr'"),
+        ("recipes.pretrain.lr", "1e-3", "recipes.pretrain.lr is '1e-3', but should be a number"),
+        ("recipes.pretrain.lr", -0.1, "recipes.pretrain.lr is -0.1"),
+        ("recipes.pretrain.epochs", 3, "recipes.pretrain needs either `iterations` or `epochs`, and not both"),
+        ("subsets.images-48.images_per_class", 0, "subsets.images-48.images_per_class is 0"),
+        (
+            "subsets.images-48.label_set",
+            "imgnet",
+            "names 'imgnet', which is not in label_sets. Did you mean 'imagenet'?",
+        ),
+        ("subsets.Images", {}, "names are lower-case letters"),
+        ("subsets.scratch", {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"}, "is reserved"),
+        ("outputs.table2.references", ["imagnet"], "outputs.table2 names 'imagnet', which is not in subsets"),
+        ("outputs.table2.tasks", ["sun"], "outputs.table2.tasks names 'sun', which is not in tasks"),
+        ("outputs.table2.columns", ["1/2"], "the row 'more classes' has 3 subsets for 1 columns"),
+        ("tasks.pascal-det.recipe", "sun", "its recipe sun lacks the section `detector`"),
+        ("tasks.sun-cls.recipe", "detection", "has a section `detector`"),
+        ("tasks.sun-cls.metric", "mAP", "mAP is no metric of kind classification"),
+        ("tasks.pascal-det.average_precision", ..., "needs the key `average_precision`"),
+        ("tasks.pascal-det.replicates", 0, "tasks.pascal-det.replicates is 0"),
+        ("datasets.imagenet.store.size", 32, "datasets.imagenet.store.size is 32"),
+        ("datasets.imagenet.store.size", ..., "codec raw needs the key `size`"),
+        ("datasets.sun397.partition", ..., "needs the key `partition`"),
+        ("datasets.voc2007.year", ..., "needs the key `year`"),
+        ("architectures.alexnet.input_size", 65, "input_size exceeds image_size"),
+        ("miniature", ..., "needs the section `miniature`"),
+        ("label_sets.imagenet.method", "bottomup", "should be one of identity, bottom-up"),
+        ("seed", "two", "seed is 'two'"),
+    ],
+)
+def test_a_mistake_gets_a_sentence(config, path, value, sentence):
+    with pytest.raises(UserError) as caught:
+        Study.of(change(config, path, value), SCHEMA)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("study: a\nseed: 1\nseed: 2\n", "line 3: the key 'seed' stands there twice"),
+        ("study: [a\n", "cannot be read as YAML"),
+        ("- a\n", "should hold the keys of a study, but holds list"),
+        ("study: !!python/object/apply:os.system ['echo']\n", "cannot be read as YAML"),
+    ],
+)
+def test_yamls_own_traps(tmp_path, text, sentence):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"config\.yaml") as caught:
+        read_config(tmp_path / "config.yaml")
+    assert sentence in str(caught.value)
+
+
+def test_the_schema_describes_every_key():
+    def undescribed(node, path):
+        for key, entry in node.get("properties", {}).items():
+            if "description" not in entry and entry.get("type") != "object":
+                yield f"{path}.{key}"
+            yield from undescribed(entry, f"{path}.{key}")
+            yield from undescribed(entry.get("items", {}), f"{path}.{key}")
+        if isinstance(node.get("additionalProperties"), dict):
+            yield from undescribed(node["additionalProperties"], path)
+
+    schema = yaml.safe_load(SCHEMA.read_text())
+    assert not list(undescribed(schema, "")) + list(undescribed(schema["$defs"]["detector"], "detector"))
+    assert "default" not in SCHEMA.read_text().replace("no defaults", "")
+
+
+def test_schema_and_detector_know_the_same_switches():
+    described = yaml.safe_load(SCHEMA.read_text())["$defs"]["detector"]["properties"]
+    assert set(described) == set(DetectorConfig.__dataclass_fields__)
+
+
+def test_seeds_come_from_names(config):
+    """Another subset, task or replicate changes no other run's settings."""
+    before = Study.of(config, SCHEMA)
+    more = change(config, "subsets.aa-first", dict(config["subsets"]["images-48"]))
+    more["tasks"]["pascal-det"]["replicates"] = 4
+    after = Study.of(more, SCHEMA)
+    for subset in config["subsets"]:
+        assert before.pretrain_slice("alexnet", subset) == after.pretrain_slice("alexnet", subset)
+        assert before.manifest_slice(subset) == after.manifest_slice(subset)
+        for replicate in (1, 2, 3):
+            run = ("pascal-det", "alexnet", subset, replicate)
+            assert before.transfer_slice(*run) == after.transfer_slice(*run)
+    seeds = {after.transfer_slice("pascal-det", "alexnet", "images-48", r)["seed"] for r in (1, 2, 3, 4)}
+    assert len(seeds) == 4
+
+
+def test_training_parameters_stay_out_of_manifests(config):
+    faster = Study.of(change(config, "recipes.pretrain.lr", 0.5), SCHEMA)
+    study = Study.of(config, SCHEMA)
+    assert faster.manifest_slice("images-48") == study.manifest_slice("images-48")
+    assert faster.pretrain_slice("alexnet", "images-48") != study.pretrain_slice("alexnet", "images-48")
+
+
+def test_the_order_of_keys_does_not_matter(config):
+    backwards = change(config, "recipes.pretrain", dict(reversed(config["recipes"]["pretrain"].items())))
+    one, other = Study.of(config, SCHEMA), Study.of(backwards, SCHEMA)
+    assert str(one.pretrain_slice("alexnet", "imagenet")) == str(other.pretrain_slice("alexnet", "imagenet"))
+
+
+def test_moved_data_change_no_settings(config):
+    moved = Study.of(change(config, "datasets.imagenet.root", "/elsewhere"), SCHEMA)
+    assert moved.store_slice("imagenet") == Study.of(config, SCHEMA).store_slice("imagenet")
+
+
+def test_every_slice_carries_its_stages_version(config):
+    study = Study.of(config, SCHEMA)
+    slices = {
+        "render": study.render_slice("ilsvrc"),
+        "store": study.store_slice("imagenet"),
+        "label_set": study.label_set_slice("imagenet"),
+        "manifest": study.manifest_slice("imagenet"),
+        "classification": study.pretrain_slice("alexnet", "imagenet"),
+        "detection": study.transfer_slice("pascal-det", "alexnet", "imagenet", 1),
+    }
+    assert {stage: part["version"] for stage, part in slices.items()} == VERSIONS
+
+
+def test_results_of_another_study_are_refused(tmp_path):
+    (tmp_path / "config.yaml").write_text("study: paper\n")
+    check_owner(tmp_path / "config.yaml", "paper")
+    check_owner(tmp_path / "absent.yaml", "paper")
+    with pytest.raises(UserError, match="the study 'paper', not of 'miniature'"):
+        check_owner(tmp_path / "config.yaml", "miniature")
+
+
+def test_class_lists_of_shipped_studies_exist():
+    for path in STUDIES:
+        name = read_config(ROOT / path)["classes"]
+        assert Path(ROOT / "resources/classes" / f"{name}.txt").exists()

@@ -1,0 +1,292 @@
+"""The workflow as users run it: one whole study of a minute, what reruns after which change, and what they read."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from imagenet_transfer.files import read_json
+
+pytestmark = pytest.mark.slow
+
+CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"  # dog, cat, bird, car, aeroplane, bottle
+CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "imagenet_transfer")
+
+
+def small_study():
+    """Return the default study cut down to six classes, two subsets and a few steps."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    objects = ["dog", "cat", "car"]
+    config |= {"study": "small", "classes": "classes.txt"}
+    config["miniature"] |= {"train_per_class": 8, "val_per_class": 4}
+    config["miniature"]["voc"] |= {"objects": objects, "trainval": 8, "test": 6}
+    config["miniature"]["sun"] |= {"classes": 3, "train": 4, "test": 4}
+    config["datasets"]["imagenet"]["images"] = {"train": 48, "val": 24}
+    config["datasets"]["voc2007"] |= {"classes": objects, "images": {"trainval": 8, "test": 6}}
+    config["datasets"]["sun397"]["images"] = {"train": 12, "test": 12}
+    config["subsets"] = {
+        "imagenet": {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"},
+        "images-4": {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain", "images_per_class": 4},
+    }
+    for recipe in config["recipes"].values():
+        recipe |= {"iterations": 4, "lr_steps": [3], "evaluate_every": 2, "batch_size": 4}
+    config["tasks"]["pascal-det"]["replicates"] = 2
+    rows = [{"title": "more classes", "subsets": ["images-4"]}]
+    config["outputs"]["table2"] |= {"columns": ["1/2"], "rows": rows, "references": ["imagenet", "scratch"]}
+    return config
+
+
+class Project:
+    """A clone of the code beside a folder in which a study runs."""
+
+    def __init__(self, folder):
+        self.code, self.folder = folder / "code", folder / "study"
+
+    def create(self):
+        for name in CODE:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            self.code.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / name, self.code / name)
+        self.folder.mkdir()
+        (self.folder / "classes.txt").write_text("\n".join(sorted(CLASSES.split())) + "\n")
+        self.configure(small_study())
+        return self
+
+    def copy(self, folder):
+        """Return a copy with the same times of modification, finished outputs and metadata included."""
+        shutil.copytree(self.code.parent, folder, dirs_exist_ok=True, copy_function=shutil.copy2)
+        return Project(folder)
+
+    def configure(self, config):
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def edit(self, change):
+        config = yaml.safe_load((self.folder / "study.yaml").read_text())
+        change(config)
+        self.configure(config)
+
+    def command(self, *words):
+        options = ("--directory", self.folder, "--configfile", self.folder / "study.yaml", "--cores", "2")
+        return [sys.executable, "-m", "snakemake", *words, "--snakefile", self.code / "Snakefile", *options]
+
+    @property
+    def environment(self):
+        return os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"}
+
+    def run(self, *words, expect=0):
+        """Run the workflow and return what a user reads."""
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, env=self.environment)
+        said = done.stdout + done.stderr
+        assert done.returncode == expect, said[-6000:]
+        return said
+
+    def plan(self, *targets):
+        """Return how many jobs of each rule a dry run lists."""
+        said = self.run(*targets, "--dry-run")
+        table = re.search(r"^Job stats:\n.*?\n-+ .*?\n(.*?)^total", said, re.M | re.S)
+        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)} if table else {})
+
+    def read(self, name):
+        return (self.folder / "results" / name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that has run once; tests work on copies of it."""
+    project = Project(tmp_path_factory.mktemp("finished")).create()
+    project.run()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    return finished.copy(tmp_path / "copy")
+
+
+def test_the_table_holds_every_cell_with_its_replicates(finished):
+    table = pd.read_csv(finished.folder / "results/table2.csv")
+    assert list(table) == ["subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper"]
+    cells = {(row.subset, row.task): row.n for row in table.itertuples()}
+    subsets, tasks = ("images-4", "imagenet", "scratch"), {"pascal-det": 2, "sun-cls": 1}
+    assert cells == {(subset, task): n for subset in subsets for task, n in tasks.items()}
+    assert table.set_index("subset").loc["images-4", "n_images"].tolist() == [24, 24]
+    assert table["paper"].isna().all()
+    assert "more classes" in finished.read("table2.md").decode()
+    assert (finished.folder / "results/miniature.png").stat().st_size > 10_000
+
+
+def test_every_number_can_be_traced(finished):
+    runs = pd.read_csv(finished.folder / "results/runs.csv")
+    names = "stage arch subset task rep seed metric value unit fingerprint commit wall_s"
+    assert list(runs) == names.split()
+    assert runs[["seed", "fingerprint", "commit", "value"]].notna().all(axis=None)
+    record = read_json(finished.folder / "results/transfer/pascal-det/alexnet/imagenet/rep2/metrics.json")
+    assert {"python", "torch", "numpy"} <= set(record["provenance"]["versions"])
+    assert record["provenance"]["device"]
+    mean = runs[(runs["task"] == "pascal-det") & (runs["subset"] == "imagenet") & (runs["metric"] == "mAP")][
+        "value"
+    ].mean()
+    table = pd.read_csv(finished.folder / "results/table2.csv").set_index(["subset", "task"])
+    assert table.loc[("imagenet", "pascal-det"), "mean"] == pytest.approx(mean)
+
+
+def test_no_state_is_left_behind(finished):
+    assert not list(finished.folder.rglob("state.pt")) + list(finished.folder.rglob("*.tmp"))
+
+
+def test_a_second_run_has_nothing_to_do(project):
+    assert "Nothing to be done" in project.run()
+
+
+def test_a_fine_tuning_recipe_reruns_its_task_alone(project):
+    project.edit(lambda config: config["recipes"]["sun"].update(lr=0.002))
+    assert project.plan() == {"finetune_classification": 3, "make_table": 1, "collect_runs": 1, "all": 1}
+
+
+def test_a_pre_training_recipe_reruns_networks_but_no_manifest(project):
+    project.edit(lambda config: config["recipes"]["pretrain"].update(momentum=0.8))
+    plan = project.plan()
+    assert plan == {"pretrain": 2, "finetune_classification": 2, "finetune_detection": 4} | {
+        "make_table": 1,
+        "collect_runs": 1,
+        "all": 1,
+    }
+
+
+def test_an_added_subset_adds_its_own_jobs(project):
+    def add(config):
+        config["subsets"]["classes-3"] = {**config["subsets"]["imagenet"], "classes": 3}
+        config["outputs"]["table2"]["references"].append("classes-3")
+
+    project.edit(add)
+    own = {"draw_manifest": 1, "pretrain": 1, "finetune_classification": 1, "finetune_detection": 2}
+    assert project.plan() == own | {"make_table": 1, "collect_runs": 1, "all": 1}
+
+
+def test_an_added_replicate_adds_its_runs(project):
+    project.edit(lambda config: config["tasks"]["pascal-det"].update(replicates=3))
+    assert project.plan() == {"finetune_detection": 3, "make_table": 1, "collect_runs": 1, "all": 1}
+
+
+def test_one_replicate_can_be_rerun(project):
+    target = "results/transfer/pascal-det/alexnet/imagenet/rep2/metrics.json"
+    plan = project.plan("--force", target)
+    assert plan == {"finetune_detection": 1}
+
+
+def test_touched_and_edited_code_reruns_nothing(project):
+    for path in project.code.glob("workflow/scripts/*.py"):
+        path.write_text(path.read_text() + "\n# reformatted\n")
+    for name in ("training.py", "stages.py", "models/alexnet.py", "store.py"):
+        path = project.code / "imagenet_transfer" / name
+        path.write_text(path.read_text() + "\n# reformatted\n")
+    (project.code / "Snakefile").touch()
+    assert "Nothing to be done" in project.run("--dry-run")
+
+
+def test_reordered_keys_and_moved_data_rerun_nothing(project):
+    def shuffle(config):
+        config["recipes"] = {name: dict(reversed(entry.items())) for name, entry in reversed(config["recipes"].items())}
+        config["datasets"]["sun397"]["root"] = "data/../data/miniature/SUN397"
+
+    project.edit(shuffle)
+    assert "Nothing to be done" in project.run("--dry-run")
+
+
+@pytest.mark.parametrize(
+    "stage, jobs",
+    [
+        ("detection", {"finetune_detection": 6}),
+        ("classification", {"pretrain": 2, "finetune_classification": 3, "finetune_detection": 4}),
+        ("manifest", {"draw_manifest": 2, "pretrain": 2, "finetune_classification": 2, "finetune_detection": 4}),
+    ],
+)
+def test_a_raised_version_reruns_its_stage(project, stage, jobs):
+    path = project.code / "imagenet_transfer/versions.py"
+    path.write_text(path.read_text().replace(f'"{stage}": 1', f'"{stage}": 2'))
+    assert project.plan() == jobs | {"make_table": 1, "collect_runs": 1, "all": 1}
+
+
+def test_a_killed_workflow_continues_to_the_same_table(project):
+    table, runs = project.read("table2.csv"), project.read("runs.csv")
+    shutil.rmtree(project.folder / "results")
+    running = subprocess.Popen(
+        project.command("results/table2.csv", "results/runs.csv"),
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    weights = project.folder / "results/pretrain/alexnet/imagenet/weights.pt"
+    limit = time.monotonic() + 120
+    while not weights.exists() and time.monotonic() < limit:
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (project.folder / "results/table2.csv").exists()
+    project.run("--unlock")
+    project.run("results/table2.csv", "results/runs.csv")
+    assert project.read("table2.csv") == table
+    values = [pd.read_csv(project.folder / "results/runs.csv"), pd.read_csv(pd.io.common.BytesIO(runs))]
+    assert values[0].drop(columns="wall_s").equals(values[1].drop(columns="wall_s"))
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        (lambda c: c.update(recipies={}), "unknown key 'recipies'. Did you mean 'recipes'?"),
+        (lambda c: c["outputs"]["table2"]["references"].append("imagnet"), "names 'imagnet', which is not in subsets"),
+        (lambda c: c.update(study="other"), "holds the results of the study 'small', not of 'other'"),
+    ],
+)
+def test_mistakes_in_the_config_are_said_before_anything_runs(project, change, sentence):
+    project.edit(change)
+    said = project.run("--dry-run", expect=1)
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "damage, sentence",
+    [
+        (lambda root: shutil.rmtree(root), "ILSVRC2012"),
+        (lambda root: shutil.rmtree(next((root / "train").iterdir())), "train"),
+        (lambda root: next(root.glob("train/*/*.JPEG")).unlink(), "48"),
+        (lambda root: next(root.glob("train/*/*.JPEG")).write_bytes(b"\xff\xd8\xff"), "unreadable"),
+    ],
+)
+def test_damaged_data_get_a_sentence(project, damage, sentence):
+    root = project.folder / "data/miniature/ILSVRC2012"
+    damage(root)
+    (project.folder / "stores/imagenet/meta.json").unlink()
+    said = project.run("stores/imagenet/meta.json", expect=1)
+    error = re.search(r"^Error: .*", said, re.M)
+    assert error and sentence in error[0], said[-3000:]
+    assert "Traceback" not in said
+    assert not (project.folder / "stores/imagenet/meta.json").exists()
+
+
+def test_the_papers_dry_run_needs_no_data(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--dry-run",
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        tmp_path,
+    ]
+    done = subprocess.run([*command, "--configfile", ROOT / "configs/paper.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert re.search(r"^pretrain +7$", done.stdout, re.M)
+    assert re.search(r"^finetune_detection +24$", done.stdout, re.M)
