@@ -58,9 +58,9 @@ def test_the_paper_declares_all_21_clusterings():
         ("recipes.pretrain.lr", "1e-3", "recipes.pretrain.lr is '1e-3', but should be a number"),
         ("recipes.pretrain.lr", -0.1, "recipes.pretrain.lr is -0.1"),
         ("recipes.pretrain.epochs", 3, "recipes.pretrain needs either `iterations` or `epochs`, and not both"),
-        ("subsets.images-48.images_per_class", 0, "subsets.images-48.images_per_class is 0"),
+        ("subsets.images-24.images_per_class", 0, "subsets.images-24.images_per_class is 0"),
         (
-            "subsets.images-48.label_set",
+            "subsets.images-24.label_set",
             "imgnet",
             "names 'imgnet', which is not in label_sets. Did you mean 'imagenet'?",
         ),
@@ -129,7 +129,7 @@ def test_schema_and_detector_know_the_same_switches():
 def test_seeds_come_from_names(config):
     """Another subset, task or replicate changes no other run's settings."""
     before = Study.of(config, SCHEMA)
-    more = change(config, "subsets.aa-first", dict(config["subsets"]["images-48"]))
+    more = change(config, "subsets.aa-first", dict(config["subsets"]["images-24"]))
     more["tasks"]["pascal-det"]["replicates"] = 4
     after = Study.of(more, SCHEMA)
     for subset in config["subsets"]:
@@ -138,15 +138,15 @@ def test_seeds_come_from_names(config):
         for replicate in (1, 2, 3):
             run = ("pascal-det", "alexnet", subset, replicate)
             assert before.transfer_slice(*run) == after.transfer_slice(*run)
-    seeds = {after.transfer_slice("pascal-det", "alexnet", "images-48", r)["seed"] for r in (1, 2, 3, 4)}
+    seeds = {after.transfer_slice("pascal-det", "alexnet", "images-24", r)["seed"] for r in (1, 2, 3, 4)}
     assert len(seeds) == 4
 
 
 def test_training_parameters_stay_out_of_manifests(config):
     faster = Study.of(change(config, "recipes.pretrain.lr", 0.5), SCHEMA)
     study = Study.of(config, SCHEMA)
-    assert faster.manifest_slice("images-48") == study.manifest_slice("images-48")
-    assert faster.pretrain_slice("alexnet", "images-48") != study.pretrain_slice("alexnet", "images-48")
+    assert faster.manifest_slice("images-24") == study.manifest_slice("images-24")
+    assert faster.pretrain_slice("alexnet", "images-24") != study.pretrain_slice("alexnet", "images-24")
 
 
 def test_the_order_of_keys_does_not_matter(config):

@@ -22,13 +22,10 @@ GAUSSIAN_STD = {"fc6": 0.005, "fc7": 0.005}  # 0.01 elsewhere
 
 
 def _window_sum(x: Tensor) -> Tensor:
-    """Return, at each channel, the sum over the five channels around it; x is N,C,H,W."""
-    channels, half = x.shape[1], LRN_SIZE // 2
-    padded = F.pad(x, (0, 0, 0, 0, half, half))
-    total = padded[:, :channels] + padded[:, 1 : channels + 1]
-    for offset in range(2, LRN_SIZE):
-        total += padded[:, offset : channels + offset]
-    return total
+    """Return, at each channel, the sum over the five channels around it; x is N,C,H,W, best channels_last."""
+    channel = torch.arange(x.shape[1], device=x.device)
+    band = ((channel[:, None] - channel).abs() <= LRN_SIZE // 2).to(x.dtype)
+    return F.linear(x.permute(0, 2, 3, 1), band).permute(0, 3, 1, 2)
 
 
 class _LocalResponseNorm(torch.autograd.Function):
@@ -37,7 +34,8 @@ class _LocalResponseNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         scale = _window_sum(x * x).mul_(LRN_ALPHA / LRN_SIZE).add_(1.0)
-        power = (scale * scale.sqrt()).rsqrt_()  # scale ** -0.75
+        root = scale.rsqrt()
+        power = root.sqrt().mul_(root)  # scale ** -0.75
         ctx.save_for_backward(x, scale, power)
         return x * power
 
@@ -45,13 +43,17 @@ class _LocalResponseNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         x, scale, power = ctx.saved_tensors
         passed = grad * power
-        across = _window_sum(passed * x / scale)
-        return passed - (2 * LRN_ALPHA * LRN_BETA / LRN_SIZE) * x * across
+        across = _window_sum((passed * x).div_(scale)).mul_(x)
+        return passed.sub_(across, alpha=2 * LRN_ALPHA * LRN_BETA / LRN_SIZE)
 
 
 def local_response_norm(x: Tensor) -> Tensor:
-    """Return x normalised across channels (size 5, alpha 1e-4, beta 0.75, k 1); x is N,C,H,W."""
-    return _LocalResponseNorm.apply(x)
+    """Return x normalised across channels (size 5, alpha 1e-4, beta 0.75, k 1); x is N,C,H,W.
+
+    Mixed precision computes it in float32: alpha times a square is below the resolution of bfloat16 beside 1.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        return _LocalResponseNorm.apply(x.float() if x.dtype == torch.bfloat16 else x).to(x.dtype)
 
 
 class AlexNet(nn.Module):
@@ -66,7 +68,7 @@ class AlexNet(nn.Module):
         self.fc_width: int = config["fc_width"]
         self.pixel_std: float = config["pixel_std"]
         self.dropout: float = config["dropout"]
-        self.register_buffer("pixel_mean", torch.tensor(config["pixel_mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("pixel_mean", torch.tensor(config["pixel_mean"], dtype=torch.float32), persistent=False)
 
         kernel1, stride1 = config["conv1_kernel"], config["conv1_stride"]
         self.conv1 = nn.Conv2d(3, channels[0], kernel1, stride1)
@@ -90,8 +92,8 @@ class AlexNet(nn.Module):
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Return float BGR images N,3,H,W less the channel mean, from uint8 RGB images N,H,W,3."""
-        bgr = images.permute(0, 3, 1, 2).flip(1).to(self.pixel_mean.dtype)
-        return ((bgr - self.pixel_mean) / self.pixel_std).contiguous(memory_format=torch.channels_last)
+        bgr = images.flip(3).to(self.pixel_mean.dtype).sub_(self.pixel_mean).div_(self.pixel_std)
+        return bgr.permute(0, 3, 1, 2)  # channels_last without a copy
 
     def convolutions(self, x: Tensor, dense: bool = False) -> Tensor:
         """Return conv5's activations; `dense` pads conv1 and both pools so that a cell is `stride` pixels [frcnn]."""
