@@ -231,7 +231,7 @@ def scene_picture(
     slots = rng.permutation(4)[:count]
     for slot in sorted(slots.tolist()):
         look = look_of(str(rng.choice(list(synsets))), taxonomy)
-        sprite = draw_object(look, random_pose(rng, size * rng.uniform(0.3, 0.5)), rng)
+        sprite = draw_object(look, random_pose(rng, size * rng.uniform(0.4, 0.6)), rng)
         tall, wide = sprite.alpha.shape
         x = (0.28 + 0.46 * (slot % 2) + rng.normal(0, 0.04)) * width
         y = (0.34 + 0.4 * (slot // 2) + rng.normal(0, 0.04)) * height
