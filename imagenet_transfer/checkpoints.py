@@ -22,8 +22,7 @@ class StateFile:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the file by `state` (tensors, numbers, text, lists and dictionaries only)."""
-        with atomic_write(self.path) as temporary:
-            torch.save({"fingerprint": self.fingerprint, **state}, temporary)
+        _save(self.path, {"fingerprint": self.fingerprint, **state})
 
     def load(self) -> tuple[dict[str, Any] | None, str]:
         """Return the state, or None if there is none to continue from, and a sentence about it for the log."""
@@ -46,8 +45,12 @@ class StateFile:
 def save_weights(path: Path | str, model: torch.nn.Module) -> None:
     """Write a model's parameters as plain float tensors on the CPU."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    with atomic_write(path) as temporary:
-        torch.save(tensors, temporary)
+    _save(path, tensors)
+
+
+def _save(path: Path | str, content: dict[str, Any]) -> None:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)  # given a path, it would write the path's name into the file: other bytes each time
 
 
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:

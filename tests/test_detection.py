@@ -22,7 +22,8 @@ PAPER = {
     "conv1_stride": 4,
     "init": "caffe",
     "pixel_mean": [104, 117, 123],
-    "dropout": 0.5, "pixel_std": 1.0,
+    "dropout": 0.5,
+    "pixel_std": 1.0,
 }
 TINY = PAPER | {
     "input_size": 48,
@@ -31,7 +32,8 @@ TINY = PAPER | {
     "conv1_kernel": 5,
     "conv1_stride": 2,
     "init": "he",
-    "dropout": 0.5, "pixel_std": 58.0,
+    "dropout": 0.5,
+    "pixel_std": 58.0,
 }
 SMALL = {
     "short_side": 64,

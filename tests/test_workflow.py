@@ -84,7 +84,8 @@ class Project:
 
     def run(self, *words, expect=0):
         """Run the workflow and return what a user reads."""
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, env=self.environment)
+        options = {"cwd": self.folder, "env": self.environment}  # not the repository, whose package would be imported
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, **options)
         said = done.stdout + done.stderr
         assert done.returncode == expect, said[-6000:]
         return said
@@ -222,6 +223,7 @@ def test_a_killed_workflow_continues_to_the_same_table(project):
     running = subprocess.Popen(
         project.command("results/table2.csv", "results/runs.csv"),
         env=project.environment,
+        cwd=project.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

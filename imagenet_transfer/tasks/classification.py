@@ -50,7 +50,10 @@ def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -
     """
     if images.device.type == "cpu":  # copying windows is five times as fast there as gathering pixels
         corners = zip(images, top.tolist(), left.tolist(), mirror.tolist(), strict=True)
-        windows = (image[t : t + size, x : x + size].flip(1) if m else image[t : t + size, x : x + size] for image, t, x, m in corners)
+        windows = (
+            image[t : t + size, x : x + size].flip(1) if m else image[t : t + size, x : x + size]
+            for image, t, x, m in corners
+        )
         return torch.stack(list(windows))
     steps = torch.arange(size, device=images.device)
     rows = top[:, None] + steps
