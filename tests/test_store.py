@@ -263,7 +263,7 @@ def test_a_full_disk_is_a_sentence_and_what_is_done_is_kept(tmp_path, source, mo
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
-    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"cannot grow \(No space left.*GB.*kept"):
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"cannot grow \(No space left.*MB.*kept"):
         patch.setattr(os, "fsync", full)
         packed(source, folder, workers=2)
     kept = sorted(path.name for path in folder.glob("part-*.json"))

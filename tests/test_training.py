@@ -1,6 +1,10 @@
 """The training loop: schedule, groups, resume to the same bits, guards, and the loss curve on record."""
 
 import math
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +96,44 @@ def test_a_resumed_run_ends_in_the_same_bits(pictures, tmp_path, stop):
     with pytest.raises(DeadlineReachedError, match=f"saved at step {stop} of 6"):
         fit(pictures, tmp_path / "parts.pt", deadline=StopsAt(stop))
     parts, outcome = fit(pictures, tmp_path / "parts.pt")
+    assert outcome.history == expected.history
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, parts.model.state_dict()[name]), name
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from conftest import Pictures
+from test_training import make_job
+import test_training
+
+def deadly(pictures, recipe):
+    job, calls = make_job(pictures, recipe), []
+    loss = job.loss
+    def counted(batch):
+        calls.append(1)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss(batch)
+    job.loss = counted
+    return job
+
+torch = test_training.torch
+torch.set_num_threads(1)
+train, state = test_training.train, test_training.StateFile(Path(sys.argv[1]), "f")
+train(deadly(Pictures(20, 4), test_training.RECIPE), test_training.RECIPE, 7, state, save_seconds=0)
+"""
+
+
+def test_a_killed_run_ends_in_the_same_bits(pictures, tmp_path, capsys):
+    whole, expected = fit(pictures, tmp_path / "whole.pt")
+    words = [sys.executable, "-c", KILLED, tmp_path / "state.pt"]
+    killed = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    capsys.readouterr()
+    parts, outcome = fit(pictures, tmp_path / "state.pt")
+    assert "Continues from step 3" in capsys.readouterr().err
     assert outcome.history == expected.history
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, parts.model.state_dict()[name]), name
