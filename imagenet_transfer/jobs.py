@@ -17,8 +17,14 @@ def count_gpus() -> int:
     return len(glob.glob("/dev/nvidia[0-9]*"))  # noqa: PTH207 - one pattern, not a tree
 
 
-def make_importable() -> None:
-    """Let the jobs' processes import this package: in this environment, in one made by conda, on a cluster's node."""
+def prepare_environment() -> None:
+    """Let the jobs' processes import this package, in whatever environment, and keep the memory that they free.
+
+    By default glibc gives large blocks back to the system at once, and training takes the same ones again at every
+    step: keeping them saves about a tenth of a small network's step on a CPU.
+    """
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
     here = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
 

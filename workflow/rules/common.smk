@@ -11,10 +11,10 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.jobs import count_gpus, make_importable
+from imagenet_transfer.jobs import count_gpus, prepare_environment
 from imagenet_transfer.study import SCRATCH, Study, check_owner, read_config
 
-make_importable()
+prepare_environment()
 
 
 def checked_study():
