@@ -14,12 +14,15 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/label_sets.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/transfer.smk"
+include: "workflow/rules/analyses.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/reporting.smk"
 
 
 localrules:
     all,
     tables,
+    figures,
     label_sets,
     manifests,
     stores,
@@ -35,6 +38,11 @@ rule all:
 rule tables:
     input:
         table_files(),
+
+
+rule figures:
+    input:
+        figure_files(),
 
 
 rule label_sets:
@@ -54,4 +62,4 @@ rule stores:
 
 rule pretrain_all:
     input:
-        pretrained_metrics(),
+        all_metrics(study.pretrain_runs),

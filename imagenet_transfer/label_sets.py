@@ -171,6 +171,12 @@ def _frame(classes: Classes, taxonomy: Taxonomy) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def categories(names: Sequence[str]) -> pd.DataFrame:
+    """Return a data set's own classes as a label set, such as Places'; labels are the ranks of the names."""
+    rows = [(name, label, name, name) for label, name in enumerate(sorted(names))]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
 def read_label_set(path: Path | str) -> pd.DataFrame:
     """Return a label set written as CSV: wnid, label (int64), class_wnid, class_name.
 

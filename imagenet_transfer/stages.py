@@ -37,10 +37,7 @@ def pretrain(
     """
     device = prepare(threads)
     store = Store(store_folder, threads=threads)
-    sampled = read_manifest(manifest)
-    images = sampled.rows.assign(row=store.rows(sampled.rows["image"]))
-    held_out = validation_set(store, read_label_set(label_set), sampled.classes)
-    num_classes = len(sampled.classes)
+    images, held_out, num_classes = subset_images(store, manifest, label_set)
     job = classification.ClassificationJob(
         store,
         images,
@@ -66,35 +63,82 @@ def validation_set(store: Store, label_set: pd.DataFrame, classes: Sequence[str]
     return pd.DataFrame({"row": rows[kept], "label": labels[kept].astype(int).to_numpy()})
 
 
-def finetune_classification(
-    store_folder: Path,
-    weights: Path | None,
+def finetune(
+    kind: str,
+    inputs: Mapping[str, Path],
     settings: Mapping[str, Any],
     names: Mapping[str, Any],
     folder: Path,
     threads: int,
     minutes: float | None,
 ) -> None:
-    """Fine-tune a network on a classification set and write metrics.json and history.csv into `folder`.
+    """Fine-tune a network for a kind of task and write metrics.json and history.csv into `folder`.
 
-    `weights` None means a random start. It trains on the split `train` and is tested on `test`, else on `val`.
+    `inputs`: store (its meta.json), weights (absent: a random start), and what the kind reads beside them: proposals
+    for action; manifest and label_set for the classification of a subset. `names`: arch, subset, task, rep.
     """
     device = prepare(threads)
-    store = Store(store_folder, threads=threads)
-    tested = "test" if "test" in set(store.images["split"]) else "val"
-    sets = [labelled(store, split) for split in ("train", tested)]
-    job = classification.ClassificationJob(
+    store = Store(inputs["store"].parent, threads=threads)
+    job = JOBS[kind](store, inputs, settings, device)
+    read = {"store": store.meta["digest"], "weights": digest(inputs.get("weights"))}
+    if "manifest" in inputs:
+        read["manifest"] = manifest_digest(inputs["manifest"])
+    if "proposals" in inputs:
+        read["proposals"] = sha256_of(inputs["proposals"])
+    run(job, settings, read, {"stage": "transfer", **names}, folder, device, minutes, keep_weights=False)
+
+
+def classification_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str) -> Job:
+    """Return the training on a data set's split `train`, tested on `test`, else `val`; or on a subset's images."""
+    if "manifest" in inputs:
+        *sets, num_classes = subset_images(store, inputs["manifest"], inputs["label_set"])
+    else:
+        sets = [labelled(store, split) for split in ("train", tested_split(store))]
+        num_classes = len(store.classes)
+    return classification.ClassificationJob(
         store,
         *sets,
-        len(store.classes),
+        num_classes,
         settings["architecture"],
         settings["recipe"],
         settings["seed"],
-        weights=weights,
+        weights=inputs.get("weights"),
         device=device,
     )
-    inputs = {"store": store.meta["digest"], "weights": digest(weights)}
-    run(job, settings, inputs, names, folder, device, minutes, keep_weights=False)
+
+
+def detection_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str) -> Job:
+    """Return the training of a detector on VOC's trainval, tested on VOC's test."""
+    from imagenet_transfer.tasks.detection import DetectionJob  # loads torchvision's operators, which takes time
+
+    recipe = {**settings["recipe"], "ap_variant": settings["average_precision"]}
+    return DetectionJob(store, settings["architecture"], inputs.get("weights"), recipe, settings["seed"], device)
+
+
+def action_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str) -> Job:
+    """Return the training of R*CNN on VOC's action train, tested on val."""
+    from imagenet_transfer.proposals import read_proposals
+    from imagenet_transfer.tasks.action import ActionJob
+
+    recipe = {**settings["recipe"], "ap_variant": settings["average_precision"]}
+    proposals = read_proposals(inputs["proposals"].parent)
+    weights = inputs.get("weights")
+    return ActionJob(store, proposals, settings["architecture"], weights, recipe, settings["seed"], device)
+
+
+JOBS = {"classification": classification_job, "detection": detection_job, "action": action_job}
+
+
+def subset_images(store: Store, manifest: Path, label_set: Path) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Return rows and labels of a subset's training images, of its classes' validation images, and their number."""
+    sampled = read_manifest(manifest)
+    images = sampled.rows.assign(row=store.rows(sampled.rows["image"]))
+    return images, validation_set(store, read_label_set(label_set), sampled.classes), len(sampled.classes)
+
+
+def tested_split(store: Store) -> str:
+    """Return the split that fine-tuning on a whole data set is tested on."""
+    return "test" if "test" in store.meta["num_images"] else "val"
 
 
 def labelled(store: Store, split: str) -> pd.DataFrame:
@@ -102,32 +146,6 @@ def labelled(store: Store, split: str) -> pd.DataFrame:
     label_of = {name: label for label, name in enumerate(store.classes)}
     rows = store.split(split)
     return pd.DataFrame({"row": rows, "label": store.images["class"].iloc[rows].map(label_of).to_numpy()})
-
-
-def finetune_detection(
-    store_folder: Path,
-    weights: Path | None,
-    settings: Mapping[str, Any],
-    names: Mapping[str, Any],
-    folder: Path,
-    threads: int,
-    minutes: float | None,
-) -> None:
-    """Fine-tune a network for detection on VOC's trainval, test it on VOC's test, and write as above."""
-    from imagenet_transfer.tasks import detection  # imports torchvision, which takes seconds
-
-    device = prepare(threads)
-    store = Store(store_folder, threads=threads)
-    job = detection.DetectionJob(
-        store,
-        settings["architecture"],
-        weights,
-        {**settings["recipe"], "ap_variant": settings["average_precision"]},
-        settings["seed"],
-        device,
-    )
-    inputs = {"store": store.meta["digest"], "weights": digest(weights)}
-    run(job, settings, inputs, names, folder, device, minutes, keep_weights=False)
 
 
 def prepare(threads: int) -> str:

@@ -7,8 +7,12 @@ of its stage, so raising it does exactly that, for the stage and everything belo
 VERSIONS = {
     "render": 1,
     "store": 1,
+    "proposals": 1,
     "label_set": 1,
     "manifest": 1,
     "classification": 1,
-    "detection": 1,
+    "detection": 2,
+    "action": 1,
+    "embedding": 1,
+    "analysis": 1,
 }

@@ -10,7 +10,8 @@ import torch
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import regions
 from imagenet_transfer.models.alexnet import AlexNet
-from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects, View, resize_factor
+from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects
+from imagenet_transfer.models.region_network import View, resize_factor
 from imagenet_transfer.tasks.detection import DetectionJob, batches_of_equal_size, detection_table
 
 PAPER = {

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from defusedxml import ElementTree
 
+from imagenet_transfer.datasets import list_dataset
 from imagenet_transfer.datasets.miniature import render_part
+from imagenet_transfer.datasets.miniature.actions import ACTIONS, ACTS, Role, action_picture, cast_roles
 from imagenet_transfer.datasets.miniature.drawing import Pose, draw_object
 from imagenet_transfer.datasets.miniature.looks import genome_of, look_of
-from imagenet_transfer.datasets.miniature.render import World
-from imagenet_transfer.datasets.miniature.scenes import detection_picture
+from imagenet_transfer.datasets.miniature.scenes import SCENES, detection_picture
+from imagenet_transfer.datasets.miniature.world import World
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.reporting.contact_sheet import contact_sheet
 from imagenet_transfer.taxonomy import RESOURCES, read_pascal_roots, read_wnids, taxonomy_for
 
 CLASSES = read_wnids(RESOURCES / "classes" / "miniature.txt")
@@ -23,6 +26,8 @@ SPEC = {
     "val_per_class": 1,
     "voc": {"objects": ["bird", "car", "cow", "dog"], "trainval": 5, "test": 4, "size": [128, 96]},
     "sun": {"classes": 3, "train": 2, "test": 3, "size": 64},
+    "action": {"train": 7, "val": 5, "size": [128, 96]},
+    "places": {"classes": 2, "train": 3, "val": 2, "size": 64},
 }
 
 
@@ -34,7 +39,7 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("part", ["ilsvrc", "voc2007", "sun397"])
+@pytest.mark.parametrize("part", ["ilsvrc", "voc2007", "sun397", "voc2012", "places365"])
 def test_same_seed_gives_same_bytes_and_another_seed_does_not(part, tmp_path):
     first, again, other = (render(part, tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert first == again
@@ -43,8 +48,11 @@ def test_same_seed_gives_same_bytes_and_another_seed_does_not(part, tmp_path):
 
 
 def test_workers_do_not_matter(tmp_path):
-    one = render("ilsvrc", tmp_path / "one", classes=CLASSES[:30])
-    two = render("ilsvrc", tmp_path / "two", workers=2, classes=CLASSES[:30])
+    """Of Places, whose pictures share what their process has drawn before."""
+    spec = SPEC | {"places": {"classes": 3, "train": 40, "val": 2, "size": 32}}
+    one = render_part("places365", tmp_path / "one", spec, CLASSES[:8], TAXONOMY, 1, 1)
+    two = render_part("places365", tmp_path / "two", spec, CLASSES[:8], TAXONOMY, 1, 2)
+    assert one["images"] > 64  # more than one chunk
     assert one == two
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
@@ -84,6 +92,105 @@ def test_sun_layout(tmp_path):
     assert classes == ["/b/beach", "/k/kitchen", "/s/street"]
 
 
+def test_places_layout(tmp_path):
+    """The reader finds what was rendered: other scenes than SUN's first three, labels by name."""
+    render("places365", tmp_path / "Places365")
+    listing = list_dataset({"layout": "places365", "root": tmp_path / "Places365", "images": {"train": 6, "val": 4}})
+    assert listing.classes == ("f/forest/path", "p/pasture")
+    assert listing.images["class"].value_counts().to_dict() == {"f/forest/path": 5, "p/pasture": 5}
+    assert "p/pasture/00000003" in set(listing.images.image)
+    assert (tmp_path / "Places365" / listing.images.path[0]).is_file()
+
+
+def test_places_take_the_scenes_of_sun_last():
+    first, *_, last = SCENES
+    wanted = {"sun": {"classes": len(SCENES) - 1}, "places": {"classes": 2}}
+    world = World(wanted, CLASSES, TAXONOMY, 1)
+    assert set(world.places) == {first, last}
+    assert world.places[first] != world.scenes[first]
+
+
+@pytest.mark.parametrize(("part", "section"), [("sun397", "sun"), ("places365", "places")])
+def test_more_scenes_than_there_are(part, section, tmp_path):
+    spec = SPEC | {section: SPEC[section] | {"classes": len(SCENES) + 1}}
+    with pytest.raises(UserError, match=rf"miniature.{section}.classes: {len(SCENES) + 1} is more than"):
+        render_part(part, tmp_path / "root", spec, CLASSES, TAXONOMY, 1, 1)
+
+
+def test_action_layout(tmp_path):
+    render("voc2012", tmp_path / "VOCdevkit")
+    root = tmp_path / "VOCdevkit" / "VOC2012"
+    lists = {path.stem: path.read_text().splitlines() for path in (root / "ImageSets" / "Action").iterdir()}
+    assert set(lists) == {
+        "_".join(filter(None, (action, split)))
+        for action in ("", *ACTIONS, "other")
+        for split in ("train", "val", "trainval")
+    }
+    assert lists["trainval"] == lists["train"] + lists["val"]
+    assert (root / "ImageSets/Main/val.txt").read_text().split() == [f"2012_{n:06d}" for n in range(8, 13)]
+    assert {line.split()[0] for line in lists["train"]} == {f"2012_{n:06d}" for n in range(1, 8)}
+    for line in lists["trainval"]:
+        name, index = line.split()
+        thing = ElementTree.parse(root / f"Annotations/{name}.xml").findall("object")[int(index) - 1]
+        assert thing.findtext("name") == "person"
+        assert [corner.tag for corner in thing.find("bndbox")] == ["xmax", "xmin", "ymax", "ymin"]
+        xmin, ymin, xmax, ymax = (int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax"))
+        assert 1 <= xmin < xmax <= 128
+        assert 1 <= ymin < ymax <= 96
+        for action in (*ACTIONS, "other"):
+            (label,) = (row.split()[2] for row in lists[f"{action}_trainval"] if row.split()[:2] == [name, index])
+            assert thing.findtext(f"actions/{action}") == ("1" if label == "1" else "0")
+
+
+def test_roles():
+    """Labels are of the acts; a role has one or two actions or is `other`; few are unclear; up to three people."""
+    casts = [cast_roles(np.random.default_rng(n)) for n in range(600)]
+    roles = [role for cast in casts for role in cast]
+    assert {len(cast) for cast in casts} == {1, 2, 3}
+    for role in roles:
+        positive = {name for name, label in role.labels.items() if label == 1}
+        assert positive == (set(role.act.actions) or {"other"})
+        assert list(role.labels) == [*ACTIONS, "other"]
+    assert {len(role.act.actions) for role in roles} == {0, 1, 2}
+    unclear = sum(label == 0 for role in roles for label in role.labels.values())
+    assert 0 < unclear < 0.1 * len(roles)
+    counts = [sum(role.labels[action] == 1 for role in roles) for action in ACTIONS]
+    assert min(counts) > 0.05 * len(roles)
+
+
+def test_people_keep_their_order_and_boxes_among_the_things():
+    """Every role has its box, in the roles' order: of two people, only the one on the horse has it below them."""
+    world = World(SPEC, CLASSES, TAXONOMY, 1)
+    rider, reader = Role(ACTS["ridinghorse"][0], {}), Role(ACTS["reading"][0], {})
+    first = set()
+    for number in range(8):
+        rng = world.rng("order", number)
+        _, boxes = action_picture(rng, (reader, rider), world.action_things, (), TAXONOMY, (160, 96))
+        first.add(boxes[0].name)
+        (horse,) = (box for box in boxes if box.name == "horse")
+        people = [box for box in boxes if box.name == "person"]
+        assert len(people) == 2
+        assert people[1].xmin < (horse.xmin + horse.xmax) / 2 < people[1].xmax
+        assert not people[0].xmin < (horse.xmin + horse.xmax) / 2 < people[0].xmax
+        assert horse.ymax > people[1].ymax
+    assert first == {"horse", "person"}
+
+
+@pytest.mark.parametrize("parts", [("ilsvrc", "voc2007", "sun397", "voc2012", "places365"), ("voc2012",)])
+def test_contact_sheet_of_the_parts_there_are(parts, tmp_path):
+    roots = {part: tmp_path / part for part in parts}
+    for part, root in roots.items():
+        render(part, root)
+    contact_sheet(roots, TAXONOMY, CLASSES[::8], tmp_path / "sheet.png")
+    height, width, _ = cv2.imread(str(tmp_path / "sheet.png")).shape
+    assert (height > width) == (len(parts) > 1)
+
+
+def test_contact_sheet_names_what_is_missing(tmp_path):
+    with pytest.raises(UserError, match=r"categories_places365.txt cannot be read"):
+        contact_sheet({"places365": tmp_path}, TAXONOMY, CLASSES, tmp_path / "sheet.png")
+
+
 def test_rendering_replaces_what_was_there(tmp_path):
     (tmp_path / "ilsvrc" / "train" / "old").mkdir(parents=True)
     render("ilsvrc", tmp_path / "ilsvrc")
@@ -103,7 +210,7 @@ def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
 
     flat = lambda rng, name, height, width, mood: (np.full((height, width, 3), 255, np.float32), 0.9)  # noqa: E731
     monkeypatch.setattr(scenes, "backdrop", flat)
-    monkeypatch.setattr(scenes, "_clutter", lambda *args, **kwargs: None)
+    monkeypatch.setattr(scenes, "clutter", lambda *args, **kwargs: None)
     monkeypatch.setattr(scenes, "lay_shadow", lambda *args: None)
     monkeypatch.setattr(scenes, "lit", lambda picture, rng: picture)
     world = World(SPEC, CLASSES, TAXONOMY, 1)

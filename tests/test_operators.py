@@ -1,5 +1,8 @@
 """The operators are torchvision's, in values and gradients."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torchvision import ops
@@ -36,3 +39,18 @@ def test_pooling_in_values_and_gradients(boxes):
         results.append((pooled.detach(), leaf.grad))
     torch.testing.assert_close(results[0], results[1])
     assert results[0][0].shape == (14, 3, 2, 2)
+
+
+WITHOUT_TORCHVISION = """
+import sys, torch
+from imagenet_transfer.models.operators import roi_pool
+maps = torch.tensor([[[[1.0, 5.0], [2.0, 3.0]]]], requires_grad=True)
+roi_pool(maps, [torch.tensor([[0.0, 0.0, 10.0, 10.0]])], 1, 0.1).mul(7).sum().backward()
+print(maps.grad.tolist(), "torchvision" in sys.modules)
+"""
+
+
+def test_pooling_has_a_gradient_in_a_process_that_never_imports_torchvision():
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCHVISION]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[[[[0.0, 7.0], [0.0, 0.0]]]] False\n"

@@ -1,19 +1,25 @@
 """The config: shipped studies are valid, mistakes get a sentence each, and each stage consumes its own part alone."""
 
 import copy
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
 
+from imagenet_transfer.config_file import check_owner, read_config
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.faster_rcnn import DetectorConfig
-from imagenet_transfer.study import Study, check_owner, read_config
+from imagenet_transfer.models.rstarcnn import RStarConfig
+from imagenet_transfer.study import PretrainRun, Study, TransferRun
 from imagenet_transfer.versions import VERSIONS
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 STUDIES = ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"]
+
+
+HALVES = {"builder": "splits", "splits": {"random": ["random-a", "random-b"]}, "depth": 3}
 
 
 @pytest.fixture
@@ -80,8 +86,33 @@ def test_the_paper_declares_all_21_clusterings():
         ("datasets.voc2007.year", ..., "needs the key `year`"),
         ("architectures.alexnet.input_size", 65, "input_size exceeds image_size"),
         ("miniature", ..., "needs the section `miniature`"),
-        ("label_sets.imagenet.method", "bottomup", "should be one of identity, bottom-up"),
+        ("label_sets.imagenet.method", "bottomup", "should be one of identity, categories, bottom-up"),
         ("seed", "two", "seed is 'two'"),
+        ("miniature.places", ..., "places365 needs the key `places` in the section `miniature`"),
+        ("datasets.voc2012-action.proposals", ..., "needs the section `proposals`"),
+        ("datasets.voc2007.proposals", {"method": "selective-search"}, "has no use for `proposals`"),
+        ("label_sets.bottom-up-12.depth", ..., "label_sets.bottom-up-12: method bottom-up needs the key `depth`"),
+        ("label_sets.imagenet.depth", 3, "method identity has no use for the key `depth`"),
+        ("label_sets.places.dataset", "place", "names 'place', which is not in datasets. Did you mean 'places'?"),
+        ("tasks.pascal-act.recipe", "detection", "its recipe detection lacks the section `rstarcnn`"),
+        ("tasks.pascal-act.dataset", "voc2007", "needs a data set of layout voc-action, and voc2007 is none"),
+        ("tasks.half-random-a.subset", "random-c", "names 'random-c', which is not in subsets"),
+        ("tasks.half-random-a.dataset", "imagenet", "needs the key `dataset`, or (classification) `subset`"),
+        ("outputs.figure1.builder", "table", "outputs.figure1.builder is 'table', but should be one of"),
+        ("outputs.figure1.accuracy", ..., "outputs.figure1 lacks the key 'accuracy'"),
+        ("outputs.figure1.subset", "imagenet", "outputs.figure1 has the unknown key 'subset'. Did you mean 'subsets'?"),
+        (
+            "outputs.figure2.accuracy",
+            "imagenet",
+            "names 'imagenet', which is not in tasks. Did you mean 'imagenet-cls'?",
+        ),
+        ("outputs.figure3.label_sets", ["bottom-up-4"], "names 'bottom-up-4', which is not in label_sets"),
+        ("outputs.figure4.baseline", "scratch", "names 'scratch', which is not in subsets"),
+        ("outputs.figure5.queries", ["tiger"], "wnids are the letter n and eight digits"),
+        ("outputs.figure9.splits.random", ["half-random-a", "sun-cls"], "should name the half as its `subset`"),
+        ("outputs.table1", {"builder": "splits", "splits": {}, "depth": 3}, "outputs.table1.splits is {}"),
+        ("outputs.table1", HALVES, "outputs.table1: builder splits makes no table"),
+        ("outputs.fig1", {"builder": "curve"}, "outputs are called table1 to table3"),
     ],
 )
 def test_a_mistake_gets_a_sentence(config, path, value, sentence):
@@ -121,9 +152,10 @@ def test_the_schema_describes_every_key():
     assert "default" not in SCHEMA.read_text().replace("no defaults", "")
 
 
-def test_schema_and_detector_know_the_same_switches():
-    described = yaml.safe_load(SCHEMA.read_text())["$defs"]["detector"]["properties"]
-    assert set(described) == set(DetectorConfig.__dataclass_fields__)
+@pytest.mark.parametrize("section, settings", [("detector", DetectorConfig), ("rstarcnn", RStarConfig)])
+def test_schema_and_networks_know_the_same_switches(section, settings):
+    described = yaml.safe_load(SCHEMA.read_text())["$defs"][section]["properties"]
+    assert set(described) == {field.name for field in fields(settings)}
 
 
 def test_seeds_come_from_names(config):
@@ -140,6 +172,23 @@ def test_seeds_come_from_names(config):
             assert before.transfer_slice(*run) == after.transfer_slice(*run)
     seeds = {after.transfer_slice("pascal-det", "alexnet", "images-24", r)["seed"] for r in (1, 2, 3, 4)}
     assert len(seeds) == 4
+
+
+def test_accuracy_is_a_networks_own_only_if_it_was_trained_on_all_classes(config):
+    study = Study.of(config, SCHEMA)
+    one, two = (
+        {run for run in study.transfer_runs(name) if run.task == "imagenet-cls"} for name in ("figure1", "figure2")
+    )
+    assert not one
+    coarse = [name for name in config["subsets"] if name.startswith("bottom-up")]
+    assert two == {TransferRun("imagenet-cls", "alexnet", name, 1) for name in coarse}
+
+
+def test_the_split_experiment_rests_on_the_halves_and_on_the_whole(config):
+    study = Study.of(config, SCHEMA)
+    halves = ["random-a", "random-b", "minimal-a", "minimal-b"]
+    assert study.pretrain_runs("figure9") == [PretrainRun("alexnet", name) for name in [*halves, "imagenet"]]
+    assert study.transfer_runs("figure9") == [TransferRun(f"half-{name}", "alexnet", "imagenet", 1) for name in halves]
 
 
 def test_training_parameters_stay_out_of_manifests(config):
@@ -169,6 +218,10 @@ def test_every_slice_carries_its_stages_version(config):
         "manifest": study.manifest_slice("imagenet"),
         "classification": study.pretrain_slice("alexnet", "imagenet"),
         "detection": study.transfer_slice("pascal-det", "alexnet", "imagenet", 1),
+        "action": study.transfer_slice("pascal-act", "alexnet", "imagenet", 1),
+        "proposals": study.proposals_slice("voc2012-action"),
+        "embedding": study.embedding_slice("alexnet"),
+        "analysis": study.analysis_slice(),
     }
     assert {stage: part["version"] for stage, part in slices.items()} == VERSIONS
 

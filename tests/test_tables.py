@@ -5,9 +5,11 @@ import pytest
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_json
-from imagenet_transfer.reporting.tables import PAPER_NUMBERS, cell, collect_runs, write_table2
+from imagenet_transfer.reporting.tables import PAPER_NUMBERS, cell, collect_runs, write_table
 
 LAYOUT = {
+    "name": "table2",
+    "builder": "budgets",
     "tasks": ["pascal-det"],
     "columns": ["1/2"],
     "rows": [{"title": "more classes", "subsets": ["images-500"]}],
@@ -38,7 +40,7 @@ def inputs(tmp_path):
 
 
 def make(tmp_path, inputs, layout=LAYOUT):
-    write_table2(layout, *inputs, tmp_path / "table2.csv", tmp_path / "table2.md")
+    write_table(layout, *inputs, tmp_path / "table2.csv", tmp_path / "table2.md")
     return pd.read_csv(tmp_path / "table2.csv").set_index("subset"), (tmp_path / "table2.md").read_text()
 
 
@@ -80,3 +82,14 @@ def test_the_published_numbers_are_those_of_the_protocol():
     numbers = pd.read_csv(PAPER_NUMBERS).set_index(["subset", "task"])["value"].to_dict()
     det = {"imagenet": 58.3, "images-500": 57.0, "images-250": 54.6, "pascal-removed": 57.8, "places": 53.8}
     assert numbers == {(subset, "pascal-det"): value for subset, value in det.items()}
+
+
+def test_tables_1_and_3_have_a_row_a_subset(tmp_path, inputs):
+    layout = LAYOUT | {"name": "table3", "builder": "transfer", "subsets": ["imagenet", "images-500"]}
+    _, text = make(
+        tmp_path, inputs, {key: layout[key] for key in layout if key not in ("rows", "columns", "references")}
+    )
+    lines = text.splitlines()
+    assert lines[0] == "# Table 3"
+    assert lines[2] == "| Pre-trained on | pascal-det (mAP) |"
+    assert [line.split(" |")[0] for line in lines[4:6]] == ["| imagenet", "| images-500"]

@@ -7,97 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 
 import pandas as pd
 import pytest
-import yaml
 from conftest import ROOT
+from projects import Project
 
 from imagenet_transfer.files import read_json
 
 pytestmark = pytest.mark.slow
-
-CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"  # dog, cat, bird, car, aeroplane, bottle
-CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "imagenet_transfer")
-
-
-def small_study():
-    """Return the default study cut down to six classes, two subsets and a few steps."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    objects = ["dog", "cat", "car"]
-    config |= {"study": "small", "classes": "classes.txt"}
-    config["miniature"] |= {"train_per_class": 8, "val_per_class": 4}
-    config["miniature"]["voc"] |= {"objects": objects, "trainval": 8, "test": 6}
-    config["miniature"]["sun"] |= {"classes": 3, "train": 4, "test": 4}
-    config["datasets"]["imagenet"]["images"] = {"train": 48, "val": 24}
-    config["datasets"]["voc2007"] |= {"classes": objects, "images": {"trainval": 8, "test": 6}}
-    config["datasets"]["sun397"]["images"] = {"train": 12, "test": 12}
-    config["subsets"] = {
-        "imagenet": {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"},
-        "images-4": {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain", "images_per_class": 4},
-    }
-    for recipe in config["recipes"].values():
-        recipe |= {"iterations": 4, "lr_steps": [3], "evaluate_every": 2, "batch_size": 4}
-    config["tasks"]["pascal-det"]["replicates"] = 2
-    rows = [{"title": "more classes", "subsets": ["images-4"]}]
-    config["outputs"]["table2"] |= {"columns": ["1/2"], "rows": rows, "references": ["imagenet", "scratch"]}
-    return config
-
-
-class Project:
-    """A clone of the code beside a folder in which a study runs."""
-
-    def __init__(self, folder):
-        self.code, self.folder = folder / "code", folder / "study"
-
-    def create(self):
-        for name in CODE:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            self.code.mkdir(parents=True, exist_ok=True)
-            copy(ROOT / name, self.code / name)
-        self.folder.mkdir()
-        (self.folder / "classes.txt").write_text("\n".join(sorted(CLASSES.split())) + "\n")
-        self.configure(small_study())
-        return self
-
-    def copy(self, folder):
-        """Return a copy with the same times of modification, finished outputs and metadata included."""
-        shutil.copytree(self.code.parent, folder, dirs_exist_ok=True, copy_function=shutil.copy2)
-        return Project(folder)
-
-    def configure(self, config):
-        (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-
-    def edit(self, change):
-        config = yaml.safe_load((self.folder / "study.yaml").read_text())
-        change(config)
-        self.configure(config)
-
-    def command(self, *words):
-        options = ("--directory", self.folder, "--configfile", self.folder / "study.yaml", "--cores", "2")
-        return [sys.executable, "-m", "snakemake", *words, "--snakefile", self.code / "Snakefile", *options]
-
-    @property
-    def environment(self):
-        return os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"}
-
-    def run(self, *words, expect=0):
-        """Run the workflow and return what a user reads."""
-        options = {"cwd": self.folder, "env": self.environment}  # not the repository, whose package would be imported
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, **options)
-        said = done.stdout + done.stderr
-        assert done.returncode == expect, said[-6000:]
-        return said
-
-    def plan(self, *targets):
-        """Return how many jobs of each rule a dry run lists."""
-        said = self.run(*targets, "--dry-run")
-        table = re.search(r"^Job stats:\n.*?\n-+ .*?\n(.*?)^total", said, re.M | re.S)
-        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)} if table else {})
-
-    def read(self, name):
-        return (self.folder / "results" / name).read_bytes()
 
 
 @pytest.fixture(scope="module")

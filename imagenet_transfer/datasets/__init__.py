@@ -30,13 +30,39 @@ def _voc(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     return read_voc(root, int(entry["year"]), tuple(entry.get("classes", VOC_CLASSES)))
 
 
+def _voc_action(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.datasets.voc_action import read_voc_action
+
+    return read_voc_action(root)
+
+
 def _sun397(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     from imagenet_transfer.datasets.sun import read_sun
 
     return read_sun(root, int(entry["partition"]), entry.get("classes"))
 
 
-LAYOUTS: dict[str, Reader] = {"ilsvrc": _ilsvrc, "tiny-imagenet": _tiny_imagenet, "voc": _voc, "sun397": _sun397}
+def _places365(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.datasets.places import read_places365
+
+    return read_places365(root)
+
+
+def _places205(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.datasets.places import read_places205
+
+    return read_places205(root)
+
+
+LAYOUTS: dict[str, Reader] = {
+    "ilsvrc": _ilsvrc,
+    "tiny-imagenet": _tiny_imagenet,
+    "voc": _voc,
+    "voc-action": _voc_action,
+    "sun397": _sun397,
+    "places365": _places365,
+    "places205": _places205,
+}
 
 
 def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing:

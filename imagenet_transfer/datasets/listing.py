@@ -21,6 +21,7 @@ class Listing:
 
     `images`: image (unique id), split, class ('' for VOC), path (relative to the root); sorted by split and image.
     `objects`: boxes as the annotation has them (1-based, inclusive pixels); `object` counts from 1 within its image.
+        The action set has one more column an action (1, 0: unclear, -1).
     `classes`: names in label order.
     """
 
@@ -30,9 +31,15 @@ class Listing:
 
 
 def make_listing(
-    rows: Iterable[tuple[str, str, str, str]], classes: Sequence[str], objects: Iterable[tuple] = ()
+    rows: Iterable[tuple[str, str, str, str]],
+    classes: Sequence[str],
+    objects: Iterable[tuple] = (),
+    more_columns: Sequence[str] = (),
 ) -> Listing:
-    """Return the listing of (split, image, class, path) rows; UserError if two files share an image id."""
+    """Return the listing of (split, image, class, path) rows; UserError if two files share an image id.
+
+    `objects` are rows of OBJECT_COLUMNS followed by `more_columns`.
+    """
     ordered = sorted(rows)
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images.path[images.image.duplicated(keep=False)]
@@ -41,7 +48,7 @@ def make_listing(
             f"{len(repeated)} image files share their name with another one (first: {first_names(repeated)}), but an "
             "image is known by its name without suffix: remove or rename the copies."
         )
-    return Listing(images, pd.DataFrame(list(objects), columns=OBJECT_COLUMNS), tuple(classes))
+    return Listing(images, pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns]), tuple(classes))
 
 
 def image_files(folder: Path) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """PASCAL VOC's detection sets: `VOCdevkit/VOC20xx/{Annotations,JPEGImages,ImageSets/Main}`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -36,16 +36,33 @@ def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Lis
     rows = []
     for split in ("trainval", "test") if year == 2007 else ("train", "val"):
         names = [line.split()[0] for line in read_lines(data / "ImageSets" / "Main" / f"{split}.txt")]
-        check_present([name for name in names if name not in files], len(names), data / "JPEGImages", f"{split} images")
-        rows.extend((split, name, "", f"VOC{year}/JPEGImages/{files[name]}") for name in names)
+        rows += image_rows(data / "JPEGImages", files, names, split)
     images = sorted(image for _, image, _, _ in rows)
     return make_listing(rows, sorted(classes), _objects(data / "Annotations", images, frozenset(classes)))
 
 
-def _objects(folder: Path, images: Sequence[str], classes: frozenset[str]) -> list[tuple]:
+def image_rows(folder: Path, files: Mapping[str, str], names: Sequence[str], split: str) -> list[tuple]:
+    """Return the (split, image, class, path) rows of the named images in `VOC20xx/JPEGImages`, whose files are given.
+
+    Raises UserError if an image has no file.
+    """
+    check_present([name for name in names if name not in files], len(names), folder, f"{split} images")
+    prefix = f"{folder.parent.name}/{folder.name}"
+    return [(split, name, "", f"{prefix}/{files[name]}") for name in names]
+
+
+def read_annotations(folder: Path, images: Sequence[str]) -> list[tuple]:
+    """Return one row of OBJECT_COLUMNS for every object of the images, in their order.
+
+    Raises UserError if a file is missing in the folder `Annotations` or is no annotation.
+    """
     present = {path.stem for path in check_folder(folder).iterdir() if path.suffix.lower() == ".xml"}
     check_present([image for image in images if image not in present], len(images), folder, "annotations")
-    rows = [row for image in images for row in _read_annotation(folder / f"{image}.xml")]
+    return [row for image in images for row in _read_annotation(folder / f"{image}.xml")]
+
+
+def _objects(folder: Path, images: Sequence[str], classes: frozenset[str]) -> list[tuple]:
+    rows = read_annotations(folder, images)
     unknown = sorted({row[2] for row in rows}.difference(VOC_CLASSES, classes))
     if unknown:
         raise UserError(f"{folder} names classes that VOC does not have ({first_names(unknown)}): correct its files.")

@@ -4,9 +4,9 @@ It follows py-faster-rcnn, which the paper used, where torchvision's own detecto
 cross the border unused in training, max pooling of RoIs, two scores for each anchor, the scales of the losses.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.alexnet import AlexNet
-from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms, roi_pool
+from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms
+from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, View, new_layer
 from imagenet_transfer.models.regions import (
     anchor_grid,
     anchor_sides,
@@ -31,11 +32,11 @@ RPN_SIGMA, HEAD_SIGMA = 3.0, 1.0  # of the smooth L1 losses [frcnn]
 
 
 @dataclass(frozen=True)
-class DetectorConfig:
+class DetectorConfig(RegionConfig):
     """The `detector` part of a recipe; the defaults are the paper's (protocol §3)."""
 
-    short_side: int = 600  # images are resized to this short side, in pixels,
-    long_side: int = 1000  # unless their long side would exceed this
+    SECTION: ClassVar[str] = "detector"
+
     anchor_base: int = 16  # side in pixels of the square that ratios and scales are applied to
     anchor_scales: Sequence[float] = (8, 16, 32)
     anchor_ratios: Sequence[float] = (0.5, 1, 2)  # height / width
@@ -57,19 +58,6 @@ class DetectorConfig:
     score_threshold: float = 0.05
     detection_nms: float = 0.3
     max_detections: int = 100  # an image
-    copy_fc: bool = True  # start fc6 and fc7 from the pre-trained weights too
-    frozen: Sequence[str] = ()  # layers of the trunk that are not trained, such as conv1
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> "DetectorConfig":
-        """Return the configuration of a recipe's `detector` mapping; `UserError` if it has an unknown key."""
-        known = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in known:
-                raise UserError(
-                    f"The recipe's detector has the unknown key {key!r}; the known ones: {', '.join(known)}."
-                )
-        return cls(**mapping)
 
 
 class Objects(NamedTuple):
@@ -87,34 +75,14 @@ class Detections(NamedTuple):
     scores: Tensor
 
 
-class View(NamedTuple):
-    """Images of one size as the detector sees them: conv5's map, height and width, the factor of their resizing."""
-
-    features: Tensor
-    size: tuple[int, int]
-    factor: float
-
-
-def resize_factor(height: int, width: int, short_side: int, long_side: int) -> float:
-    """Return the factor that makes the short side `short_side`, or a smaller one that keeps to `long_side`."""
-    factor = short_side / min(height, width)
-    return long_side / max(height, width) if round(factor * max(height, width)) > long_side else factor
-
-
-def _layer(layer: nn.Module, std: float) -> nn.Module:
-    nn.init.normal_(layer.weight, std=std)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
 class RegionProposalNetwork(nn.Module):
     """Scores and offsets of the anchors at every cell of a feature map (Ren et al. 2015, section 3.1)."""
 
     def __init__(self, in_channels: int, channels: int, num_anchors: int):
         super().__init__()
-        self.conv = _layer(nn.Conv2d(in_channels, channels, 3, padding=1), 0.01)
-        self.scores = _layer(nn.Conv2d(channels, 2 * num_anchors, 1), 0.01)
-        self.offsets = _layer(nn.Conv2d(channels, 4 * num_anchors, 1), 0.01)
+        self.conv = new_layer(nn.Conv2d(in_channels, channels, 3, padding=1), 0.01)
+        self.scores = new_layer(nn.Conv2d(channels, 2 * num_anchors, 1), 0.01)
+        self.offsets = new_layer(nn.Conv2d(channels, 4 * num_anchors, 1), 0.01)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return background and object scores (N,anchors,2) and offsets (N,anchors,4) in the order of `anchor_grid`."""
@@ -123,30 +91,18 @@ class RegionProposalNetwork(nn.Module):
         return scores.unflatten(1, (-1, 2)), offsets.unflatten(1, (-1, 4))
 
 
-class FasterRCNN(nn.Module):
+class FasterRCNN(RegionNetwork):
     """A detector of `num_classes` classes (without background) on the layers of `trunk`, whose fc8 it drops."""
 
     def __init__(self, trunk: AlexNet, num_classes: int, config: DetectorConfig):
-        super().__init__()
-        del trunk.fc8
-        self.trunk, self.config = trunk, config
+        super().__init__(trunk, config)
+        self.config = config
         sides = anchor_sides(config.anchor_base, config.anchor_scales, config.anchor_ratios)
         self.register_buffer("anchor_sides", sides, persistent=False)
         self.register_buffer("offset_std", torch.tensor(OFFSET_STD), persistent=False)
         self.rpn = RegionProposalNetwork(trunk.conv5_channels, config.rpn_channels, len(sides))
-        self.scores = _layer(nn.Linear(trunk.fc_width, num_classes + 1), 0.01)
-        self.offsets = _layer(nn.Linear(trunk.fc_width, 4 * (num_classes + 1)), 0.001)
-        for name in config.frozen:
-            trunk.get_submodule(name).requires_grad_(False)
-
-    def view(self, images: Tensor) -> View:
-        """Return what the detector sees of uint8 RGB images N,H,W,3 of one size."""
-        height, width = images.shape[1:3]
-        factor = resize_factor(height, width, self.config.short_side, self.config.long_side)
-        x = self.trunk.preprocess(images)
-        if factor != 1:
-            x = F.interpolate(x, (round(height * factor), round(width * factor)), mode="bilinear")
-        return View(self.trunk.convolutions(x, dense=True), tuple(x.shape[2:]), factor)
+        self.scores = new_layer(nn.Linear(trunk.fc_width, num_classes + 1), 0.01)
+        self.offsets = new_layer(nn.Linear(trunk.fc_width, 4 * (num_classes + 1)), 0.001)
 
     def anchors(self, view: View) -> Tensor:
         """Return the anchors (anchors,4) of images of this size, those that cross the border included."""
@@ -223,10 +179,7 @@ class FasterRCNN(nn.Module):
 
     def head(self, features: Tensor, rois: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return class scores (K,classes + 1) and offsets (K,classes + 1,4) of the RoIs, one image after another."""
-        last_pixel = self.offset_std.new_tensor([0, 0, 1, 1])  # the operation counts the last pixel in, as Caffe's
-        cells = self.trunk.pool5_size
-        pooled = roi_pool(features.float(), [boxes - last_pixel for boxes in rois], cells, 1 / self.trunk.stride)
-        x = self.trunk.fully_connected(pooled.flatten(1))
+        x = self.region_features(features, rois)
         return self.scores(x).float(), self.offsets(x).float().unflatten(1, (-1, 4))
 
     def head_loss(self, features: Tensor, proposals: Sequence[Tensor], objects: Sequence[Objects]) -> Tensor:

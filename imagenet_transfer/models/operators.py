@@ -6,6 +6,7 @@ study makes a process for every run. Loading the library that holds the operator
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,7 +42,24 @@ def roi_pool(features: Tensor, rois: list[Tensor], size: int, scale: float) -> T
     """
     images = [box.new_full((len(box), 1), float(number)) for number, box in enumerate(rois)]
     numbered = torch.cat([torch.cat(images), torch.cat(rois)], dim=1)
-    return torch.ops.torchvision.roi_pool(features, numbered, scale, size, size)[0]
+    return _RoIPool.apply(features, numbered, size, scale)
+
+
+class _RoIPool(torch.autograd.Function):
+    """RoI pooling with its gradient: newer releases register that in Python, so the library alone would give none."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, numbered: Tensor, size: int, scale: float) -> Tensor:
+        pooled, winners = torch.ops.torchvision.roi_pool(features, numbered, scale, size, size)
+        ctx.save_for_backward(numbered, winners)
+        ctx.shape, ctx.size, ctx.scale = features.shape, size, scale
+        return pooled
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        backward = torch.ops.torchvision._roi_pool_backward
+        features_grad = backward(grad, *ctx.saved_tensors, ctx.scale, ctx.size, ctx.size, *ctx.shape)
+        return features_grad, None, None, None
 
 
 def box_iou(one: Tensor, other: Tensor) -> Tensor:

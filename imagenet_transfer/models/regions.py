@@ -95,12 +95,12 @@ def match_anchors(anchors: Tensor, objects: Tensor, positive_iou: float, negativ
     return labels, matched
 
 
-def draw(candidates: Tensor, count: int) -> Tensor:
+def draw(candidates: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
     """Return at most `count` positions, drawn at random, at which the mask `candidates` is true."""
     positions = candidates.nonzero().squeeze(1)
     if len(positions) <= count:
         return positions
-    return positions[torch.randperm(len(positions), device=positions.device)[:count]]
+    return positions[torch.randperm(len(positions), device=positions.device, generator=generator)[:count]]
 
 
 def draw_balanced(labels: Tensor, count: int, positive_fraction: float) -> tuple[Tensor, Tensor]:

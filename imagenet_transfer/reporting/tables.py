@@ -74,8 +74,15 @@ def published(paper: pd.DataFrame | None, subset: str, task: str) -> float | str
     return found.iloc[0] if len(found) else ""
 
 
-def table2_markdown(frame: pd.DataFrame, layout: Mapping[str, Any]) -> str:
-    """Return Table 2 as the paper prints it: rows of more classes and of more images, columns per task and budget."""
+def table_markdown(frame: pd.DataFrame, layout: Mapping[str, Any]) -> str:
+    """Return a table as the paper prints it; `layout` is the config's entry with the metrics of its tasks."""
+    body = _budgets(frame, layout) if layout["builder"] == "budgets" else _by_subset(frame, layout, layout["subsets"])
+    title = layout["name"].replace("table", "Table ").replace(" -", ": ")
+    return "\n".join([f"# {title}", "", *body, "", *_notes(frame, layout)]) + "\n"
+
+
+def _budgets(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
+    """Return Table 2: rows of more classes and of more images, columns per task and budget; references below."""
     cells = {(row.subset, row.task): row for row in frame.itertuples()}
     tasks = layout["tasks"]
     titles = [f"{task} ({layout['metrics'][task]}), {column}" for task in tasks for column in layout["columns"]]
@@ -83,10 +90,17 @@ def table2_markdown(frame: pd.DataFrame, layout: Mapping[str, Any]) -> str:
     for row in layout["rows"]:
         values = [cell_text(cells[subset, task]) for task in tasks for subset in row["subsets"]]
         lines.append(_line([row["title"], *values]))
-    lines += ["", _line(["For comparison", *(f"{task} ({layout['metrics'][task]})" for task in tasks)])]
+    return [*lines, "", *_by_subset(frame, layout, layout["references"])]
+
+
+def _by_subset(frame: pd.DataFrame, layout: Mapping[str, Any], subsets: Sequence[str]) -> list[str]:
+    """Return rows of subsets and columns of tasks, as in Tables 1 and 3."""
+    cells = {(row.subset, row.task): row for row in frame.itertuples()}
+    tasks = layout["tasks"]
+    first = "For comparison" if layout["builder"] == "budgets" else "Pre-trained on"
+    lines = [_line([first, *(f"{task} ({layout['metrics'][task]})" for task in tasks)])]
     lines.append(_line(["---"] + ["---:"] * len(tasks)))
-    lines += [_line([name, *(cell_text(cells[name, task]) for task in tasks)]) for name in layout["references"]]
-    return "\n".join(["# Table 2", "", *lines, "", *_notes(frame, layout)]) + "\n"
+    return lines + [_line([name, *(cell_text(cells[name, task]) for task in tasks)]) for name in subsets]
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -113,17 +127,28 @@ def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
 PAPER_NUMBERS = Path(__file__).parents[2] / "resources" / "paper_numbers.csv"
 
 
-def write_table2(
-    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Iterable[Path], csv: str, md: str
-) -> None:
-    """Write Table 2 as CSV and Markdown from the metrics of its runs and the summaries of its manifests.
+def subset_sizes(manifests: Iterable[Path | str]) -> dict[str, dict[str, int]]:
+    """Return n_classes and n_images of each subset, from the summaries of its manifest."""
+    paths = [Path(path) for path in manifests]
+    return {path.stem: {key: read_json(path)[key] for key in ("n_classes", "n_images")} for path in paths}
 
-    `layout` is the config's `outputs.table2` with the metrics and replicates of its tasks.
+
+def paper_numbers(shown: bool) -> pd.DataFrame | None:
+    """Return the paper's numbers, or None if the study shows none of them."""
+    return pd.read_csv(PAPER_NUMBERS) if shown else None
+
+
+def write_table(
+    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Iterable[Path | str], csv: str, markdown: str
+) -> None:
+    """Write a table as CSV and Markdown from the metrics of its runs and the summaries of its manifests.
+
+    `layout` is the config's entry with the metrics and replicates of its tasks.
     """
-    subsets = [name for row in layout["rows"] for name in row["subsets"]] + layout["references"]
-    sizes = {path.stem: {key: read_json(path)[key] for key in ("n_classes", "n_images")} for path in manifests}
-    paper = pd.read_csv(PAPER_NUMBERS) if layout["paper"] else None
+    rows = [name for row in layout.get("rows", []) for name in row["subsets"]]
+    subsets = [*rows, *layout.get("references", []), *layout.get("subsets", [])]
     metric_of_task = {task: layout["metrics"][task] for task in layout["tasks"]}
-    frame = table(subsets, metric_of_task, layout["replicates"], collect_runs(metrics), sizes, paper)
+    runs, paper = collect_runs(metrics), paper_numbers(layout["paper"])
+    frame = table(subsets, metric_of_task, layout["replicates"], runs, subset_sizes(manifests), paper)
     write_csv(csv, frame)
-    write_text(md, table2_markdown(frame, layout))
+    write_text(markdown, table_markdown(frame, layout))

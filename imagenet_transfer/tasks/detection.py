@@ -2,9 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,14 @@ from imagenet_transfer.checkpoints import copy_weights
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.metrics import CORNERS, mean_ap, voc_map
 from imagenet_transfer.models import build_model
+from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects
 from imagenet_transfer.models.regions import from_voc, mirrored, to_voc
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.store import Store
 from imagenet_transfer.tasks.classification import DataOrder
 
+Sized = TypeVar("Sized")  # a training example with an `image`
 TEST_BATCH = 16  # images of one size that are tested together
 
 
@@ -35,10 +37,18 @@ def build_detector(
     architecture: Mapping[str, Any], num_classes: int, config: DetectorConfig, weights: Path | str | None
 ) -> FasterRCNN:
     """Return a detector whose trunk has the weights of the file (None: a random start)."""
+    trunk = pretrained_trunk(architecture, num_classes, weights, config.copy_fc)
+    return FasterRCNN(trunk, num_classes, config)
+
+
+def pretrained_trunk(
+    architecture: Mapping[str, Any], num_classes: int, weights: Path | str | None, copy_fc: bool
+) -> AlexNet:
+    """Return a network with the weights of the file, but for fc8, and for fc6 and fc7 unless `copy_fc`."""
     trunk = build_model(architecture, num_classes)
     if weights is not None:
-        copy_weights(trunk, weights, without=("fc8",) if config.copy_fc else ("fc6", "fc7", "fc8"))
-    return FasterRCNN(trunk, num_classes, config)
+        copy_weights(trunk, weights, without=("fc8",) if copy_fc else ("fc6", "fc7", "fc8"))
+    return trunk
 
 
 def objects_of(table: pd.DataFrame, classes: tuple[str, ...]) -> Objects:
@@ -47,6 +57,14 @@ def objects_of(table: pd.DataFrame, classes: tuple[str, ...]) -> Objects:
     return Objects(
         from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32))), torch.tensor(numbers, dtype=torch.int64)
     )
+
+
+def grouped_by_size(examples: Sequence[Sized]) -> list[list[Sized]]:
+    """Return the examples in groups whose images have one height and width."""
+    groups: dict[torch.Size, list[Sized]] = defaultdict(list)
+    for example in examples:
+        groups[example.image.shape].append(example)
+    return list(groups.values())
 
 
 def batches_of_equal_size(images: Iterable[tuple[str, Tensor]], size: int) -> Iterator[tuple[list[str], Tensor]]:
@@ -138,10 +156,7 @@ class DetectionJob:
 
     def loss(self, batch: list[Example]) -> Tensor:
         """Return the mean loss over the images; those of one size go through the network together, without padding."""
-        groups: dict[torch.Size, list[Example]] = defaultdict(list)
-        for example in batch:
-            groups[example.image.shape].append(example)
-        losses = [len(group) * self._group_loss(group) for group in groups.values()]
+        losses = [len(group) * self._group_loss(group) for group in grouped_by_size(batch)]
         return torch.stack(losses).sum() / len(batch)
 
     def _group_loss(self, group: list[Example]) -> Tensor:

@@ -10,9 +10,10 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
+from imagenet_transfer.config_file import check_owner, read_config
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.jobs import count_gpus, prepare_environment
-from imagenet_transfer.study import SCRATCH, Study, check_owner, read_config
+from imagenet_transfer.study import SCRATCH, Study
 
 prepare_environment()
 
@@ -42,13 +43,25 @@ def any_of(names):
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
 
 
+def outputs_built_by(*builders):
+    """Return a regular expression that matches the outputs of these kinds."""
+    return any_of(study.built_by(*builders))
+
+
+def tasks_of_kind(kind):
+    """Return a regular expression that matches the tasks of a kind."""
+    return any_of(name for name, entry in study.tasks.items() if entry["kind"] == kind)
+
+
 wildcard_constraints:
     dataset=any_of(study.datasets),
     label_set=any_of(study.label_sets),
     subset=any_of([*study.subsets, SCRATCH]),
     arch=any_of(study.architectures),
     task=any_of(study.tasks),
-    table=any_of(name for name in study.outputs if name.startswith("table")),
+    layer="fc6|fc7|fc8",
+    baseline=any_of(study.subsets),
+    table=outputs_built_by("transfer", "budgets"),
     part=any_of(entry["render"] for entry in study.datasets.values() if "render" in entry),
     rep=r"[1-9][0-9]*",
 
@@ -65,34 +78,50 @@ def gpus(wildcards):
 TRAINING_THREADS = 8 if GPUS or SUBMITTED else 1  # decoding threads for a GPU; on a CPU jobs run side by side instead
 
 
-def transfer_metrics(output):
-    """Return the metrics files of the fine-tuning runs of an output."""
-    return [
-        f"results/transfer/{run.task}/{run.architecture}/{run.subset}/rep{run.replicate}/metrics.json"
-        for run in study.transfer_runs(output)
-    ]
+def run_metrics(run):
+    """Return the metrics file of a pre-training or fine-tuning run."""
+    if hasattr(run, "task"):
+        return f"results/transfer/{run.task}/{run.architecture}/{run.subset}/rep{run.replicate}/metrics.json"
+    return f"results/pretrain/{run.architecture}/{run.subset}/metrics.json"
 
 
-def pretrained_metrics():
-    """Return the metrics files of all pre-training runs, each once."""
-    runs = {run for output in study.outputs for run in study.pretrain_runs(output)}
-    return sorted(f"results/pretrain/{run.architecture}/{run.subset}/metrics.json" for run in runs)
-
-
-def all_metrics():
-    """Return the metrics files of all runs, each once."""
-    return pretrained_metrics() + sorted({path for output in study.outputs for path in transfer_metrics(output)})
+def all_metrics(*kinds):
+    """Return the metrics files of all runs that any output needs, each once."""
+    runs = [run for output in study.outputs for of_output in kinds for run in of_output(output)]
+    return sorted({run_metrics(run) for run in runs})
 
 
 def table_files():
     """Return the tables that the study declares, as CSV and as Markdown."""
-    return [f"results/{name}.{suffix}" for name in study.outputs for suffix in ("csv", "md")]
+    return [f"results/{name}.{suffix}" for name in study.built_by("transfer", "budgets") for suffix in ("csv", "md")]
+
+
+def figure_files():
+    """Return the figures that the study declares."""
+    tables = study.built_by("transfer", "budgets")
+    return [f"results/{name}.{suffix}" for name in study.outputs if name not in tables for suffix in ("png", "svg")]
+
+
+PLOTTED = ("curve", "induction", "neighbours", "coarse-gain", "split-accuracy")  # figures that plot numbers
+
+
+def number_files():
+    """Return the CSV files with the numbers of all tables and figures."""
+    return [f"results/{name}.csv" for name in study.built_by("transfer", "budgets", *PLOTTED)]
+
+
+SUMMARIES = [f"results/{name}" for name in ("runs.csv", "comparison.csv", "findings.csv", "report.html")]
 
 
 def all_outputs():
     """Return everything that the study declares."""
     pictures = ["results/miniature.png"] if study.miniature else []
-    return [*table_files(), "results/runs.csv", *pictures]
+    return [*table_files(), *figure_files(), *number_files(), *SUMMARIES, *pictures]
+
+
+def rendered_parts():
+    """Return the parts of the miniature world that the study's data sets lie in."""
+    return sorted(entry["render"] for entry in study.datasets.values() if "render" in entry)
 
 
 def rendered_part(wildcards):
@@ -117,6 +146,16 @@ def manifest_params(wildcards):
     return study.manifest_slice(wildcards.subset)
 
 
+def proposals_params(wildcards):
+    return study.proposals_slice(wildcards.dataset)
+
+
+def store_of_label_set(wildcards):
+    """Return the store whose own classes are a label set's, if it is of that kind."""
+    dataset = study.label_sets[wildcards.label_set].get("dataset")
+    return f"stores/{dataset}/meta.json" if dataset else []
+
+
 def store_of_subset(wildcards):
     """Return the store that a subset's images are drawn from."""
     return f"stores/{study.subsets[wildcards.subset]['dataset']}/meta.json"
@@ -131,13 +170,26 @@ def pretrain_params(wildcards):
     return study.pretrain_slice(wildcards.arch, wildcards.subset)
 
 
-def tasks_of_kind(kind):
-    return [name for name, entry in study.tasks.items() if entry["kind"] == kind]
-
-
 def store_of_task(wildcards):
     """Return the store of a task's images."""
-    return f"stores/{study.tasks[wildcards.task]['dataset']}/meta.json"
+    return f"stores/{study.dataset_of(wildcards.task)}/meta.json"
+
+
+def proposals_of_task(wildcards):
+    """Return the region proposals of a task's images."""
+    return f"proposals/{study.dataset_of(wildcards.task)}/boxes.json"
+
+
+def manifest_of_task(wildcards):
+    """Return the manifest of the subset that a task learns, if it learns one."""
+    subset = study.tasks[wildcards.task].get("subset")
+    return f"results/manifests/{subset}.csv.gz" if subset else []
+
+
+def label_set_of_task(wildcards):
+    """Return the label set of the subset that a task learns, if it learns one."""
+    subset = study.tasks[wildcards.task].get("subset")
+    return f"results/label_sets/{study.subsets[subset]['label_set']}.csv" if subset else []
 
 
 def first_weights(wildcards):
@@ -151,15 +203,89 @@ def transfer_params(wildcards):
     return study.transfer_slice(wildcards.task, wildcards.arch, wildcards.subset, int(wildcards.rep))
 
 
-def table_metrics(wildcards):
-    return transfer_metrics(wildcards.table)
+def embedding_params(wildcards):
+    return study.embedding_slice(wildcards.arch)
 
 
-def table_manifests(wildcards):
-    """Return the manifest summaries of a table's subsets."""
-    subsets = sorted(set(study.subsets_of(wildcards.table)) - {SCRATCH})
+def output_of(wildcards):
+    """Return the output that a table's or a figure's rule makes."""
+    return wildcards.get("table") or wildcards.figure
+
+
+def output_params(wildcards):
+    return study.output_slice(output_of(wildcards))
+
+
+def output_metrics(wildcards):
+    """Return the metrics files of the fine-tuning runs that an output shows."""
+    return [run_metrics(run) for run in study.transfer_runs(output_of(wildcards))]
+
+
+def curve_metrics(wildcards):
+    """Return the metrics files of an output that shows pre-training runs too."""
+    runs = study.pretrain_runs(output_of(wildcards))
+    return [*output_metrics(wildcards), *(run_metrics(run) for run in runs)]
+
+
+def output_manifests(wildcards):
+    """Return the manifest summaries of an output's subsets."""
+    subsets = sorted(set(study.subsets_of(output_of(wildcards))) - {SCRATCH})
     return [f"results/manifests/{subset}.json" for subset in subsets]
 
 
-def table_params(wildcards):
-    return study.table_slice(wildcards.table)
+def label_sets_of_output(wildcards):
+    """Return the label sets that an output draws, or those of its subsets."""
+    entry = study.outputs[output_of(wildcards)]
+    named = [*entry.get("label_sets", []), *([entry["label_set"]] if "label_set" in entry else [])]
+    named += [half for halves in entry.get("splits", {}).values() for half in halves]
+    named = named or [study.subsets[subset]["label_set"] for subset in study.subsets_of(output_of(wildcards))]
+    return [f"results/label_sets/{name}.csv" for name in named]
+
+
+def stores_of_output(wildcards):
+    """Return the stores that an output's images come from."""
+    output = output_of(wildcards)
+    entry = study.outputs[output]
+    subsets = [study.subsets[subset]["dataset"] for subset in study.subsets_of(output) if subset != SCRATCH]
+    return [f"stores/{name}/meta.json" for name in sorted({entry["dataset"]} if "dataset" in entry else set(subsets))]
+
+
+def store_of_output(wildcards):
+    """Return the one store that an output's images come from."""
+    return stores_of_output(wildcards)[0]
+
+
+def features_of_output(wildcards):
+    """Return the features that an output compares."""
+    features = study.embeddings(output_of(wildcards))
+    return [f"embeddings/{one.architecture}/{one.subset}/{one.layer}.npy" for one in features]
+
+
+def induction_of_output(wildcards):
+    """Return the induction accuracies that an output shows."""
+    entry = study.outputs[wildcards.figure]
+    folder, name = f"results/induction/{entry['architecture']}", f"{entry['baseline']}-{entry['layer']}"
+    return [f"{folder}/{subset}/{name}.csv" for subset in entry["subsets"]]
+
+
+def predictions_of_output(wildcards):
+    """Return the predictions that an output counts."""
+    entry = study.outputs[wildcards.figure]
+    return f"results/predictions/{entry['architecture']}/{entry['subset']}.csv.gz"
+
+
+def stores_of_tasks():
+    """Return the stores that any task is tested on."""
+    return sorted({f"stores/{study.dataset_of(task)}/meta.json" for task in study.tasks})
+
+
+def layouts_of_outputs():
+    """Return every output's entry with the metrics and replicates of its tasks."""
+    return {name: study.output_slice(name) for name in sorted(study.outputs)}
+
+
+def kinds_and_sets_of_tasks():
+    """Return the kind and the data set of every task."""
+    return {
+        name: {"dataset": study.dataset_of(name), "kind": study.tasks[name]["kind"]} for name in sorted(study.tasks)
+    }

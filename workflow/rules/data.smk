@@ -1,7 +1,8 @@
 """From data sets on disk to packed stores; the miniature world is rendered first.
 
 INPUTS:  the data sets' folders (`datasets.*.root`; not declared, so that a dry run needs no data)
-OUTPUTS: data/miniature/{part}.json, stores/{dataset}/ (meta.json is written last), results/miniature.png
+OUTPUTS: data/miniature/{part}.json, stores/{dataset}/ and proposals/{dataset}/ (their .json is written last),
+         results/miniature.png
 """
 
 
@@ -43,9 +44,28 @@ rule pack_store:
         "../scripts/pack_store.py"
 
 
+rule propose_regions:
+    input:
+        meta="stores/{dataset}/meta.json",
+    output:
+        boxes="proposals/{dataset}/boxes.npz",
+        meta="proposals/{dataset}/boxes.json",
+    log:
+        "logs/propose_regions/{dataset}.log",
+    benchmark:
+        "benchmarks/propose_regions/{dataset}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.cores
+    params:
+        settings=proposals_params,
+    script:
+        "../scripts/propose_regions.py"
+
+
 rule draw_contact_sheet:
     input:
-        expand("data/miniature/{part}.json", part=["ilsvrc", "voc2007", "sun397"]),
+        expand("data/miniature/{part}.json", part=rendered_parts()),
     output:
         picture="results/miniature.png",
     log:

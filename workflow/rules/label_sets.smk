@@ -6,6 +6,8 @@ OUTPUTS: results/label_sets/{label_set}.csv, results/manifests/{subset}.csv.gz a
 
 
 rule make_label_set:
+    input:
+        store=store_of_label_set,
     output:
         csv="results/label_sets/{label_set}.csv",
     log:

@@ -1,13 +1,32 @@
-"""From the metrics of finished runs to tables.
+"""From the metrics of finished runs to tables, summaries and the report.
 
-INPUTS:  metrics.json of every run that a table shows (an explicit list), results/manifests/{subset}.json
-OUTPUTS: results/runs.csv, results/{table}.csv and .md
+INPUTS:  metrics.json of every run that a table shows (an explicit list), results/manifests/{subset}.json, figures' CSV
+OUTPUTS: results/{table}.csv and .md, results/runs.csv, comparison.csv, findings.csv, report.html; `plan` prints
 """
+
+
+rule make_table:
+    input:
+        metrics=output_metrics,
+        manifests=output_manifests,
+    output:
+        csv="results/{table}.csv",
+        markdown="results/{table}.md",
+    log:
+        "logs/make_table/{table}.log",
+    benchmark:
+        "benchmarks/make_table/{table}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        layout=output_params,
+    script:
+        "../scripts/make_table.py"
 
 
 rule collect_runs:
     input:
-        metrics=all_metrics(),
+        metrics=all_metrics(study.pretrain_runs, study.transfer_runs),
     output:
         csv="results/runs.csv",
     log:
@@ -20,20 +39,73 @@ rule collect_runs:
         "../scripts/collect_runs.py"
 
 
-rule make_table:
+rule compare_with_paper:
     input:
-        metrics=table_metrics,
-        manifests=table_manifests,
+        tables=number_files(),
+        runs="results/runs.csv",
     output:
-        csv="results/{table}.csv",
-        markdown="results/{table}.md",
+        csv="results/comparison.csv",
     log:
-        "logs/make_table/{table}.log",
+        "logs/compare_with_paper.log",
     benchmark:
-        "benchmarks/make_table/{table}.tsv"
+        "benchmarks/compare_with_paper.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
-        layout=table_params,
+        compare=study.compare_with_paper,
     script:
-        "../scripts/make_table.py"
+        "../scripts/compare_with_paper.py"
+
+
+rule judge_findings:
+    input:
+        tables=number_files(),
+        stores=stores_of_tasks(),
+    output:
+        csv="results/findings.csv",
+    log:
+        "logs/judge_findings.log",
+    benchmark:
+        "benchmarks/judge_findings.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        layouts=layouts_of_outputs(),
+        tasks=kinds_and_sets_of_tasks(),
+        compare=study.compare_with_paper,
+    script:
+        "../scripts/judge_findings.py"
+
+
+rule write_report:
+    input:
+        findings="results/findings.csv",
+        comparison="results/comparison.csv",
+        runs="results/runs.csv",
+        tables=expand("results/{table}.md", table=study.built_by("transfer", "budgets")),
+        figures=[path for path in figure_files() if path.endswith(".png")],
+        records=all_metrics(study.pretrain_runs, study.transfer_runs),
+    output:
+        html="results/report.html",
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "benchmarks/write_report.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        study={"name": study.name, "seed": study.seed, "compare": study.compare_with_paper},
+        layouts=layouts_of_outputs(),
+    script:
+        "../scripts/write_report.py"
+
+
+rule plan:
+    log:
+        "logs/plan.log",
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        schema=workflow.source_path("../schemas/config.schema.yaml"),
+    script:
+        "../scripts/print_plan.py"

@@ -1,6 +1,7 @@
 """Transfer: fine-tuning runs of every task, from pre-trained weights or from a random start.
 
-INPUTS:  results/pretrain/{arch}/{subset}/weights.pt (none for scratch), the task's store
+INPUTS:  results/pretrain/{arch}/{subset}/weights.pt (none for scratch), the task's store; region proposals for action;
+         manifest and label set where a task learns a subset's labels
 OUTPUTS: results/transfer/{task}/{arch}/{subset}/rep{rep}/{metrics.json,history.csv}; state.pt beside them while it runs
 """
 
@@ -9,6 +10,8 @@ rule finetune_classification:
     input:
         store=store_of_task,
         weights=first_weights,
+        manifest=manifest_of_task,
+        label_set=label_set_of_task,
     output:
         metrics="results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
         history="results/transfer/{task}/{arch}/{subset}/rep{rep}/history.csv",
@@ -17,7 +20,7 @@ rule finetune_classification:
     benchmark:
         "benchmarks/finetune_classification/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
-        task=any_of(tasks_of_kind("classification")),
+        task=tasks_of_kind("classification"),
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -26,28 +29,29 @@ rule finetune_classification:
     params:
         settings=transfer_params,
     script:
-        "../scripts/finetune_classification.py"
+        "../scripts/finetune.py"
 
 
-rule finetune_detection:
+use rule finetune_classification as finetune_detection with:
     input:
         store=store_of_task,
         weights=first_weights,
-    output:
-        metrics="results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
-        history="results/transfer/{task}/{arch}/{subset}/rep{rep}/history.csv",
     log:
         "logs/finetune_detection/{task}/{arch}/{subset}/rep{rep}.log",
     benchmark:
         "benchmarks/finetune_detection/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
-        task=any_of(tasks_of_kind("detection")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
-    resources:
-        gpu=gpus,
-    params:
-        settings=transfer_params,
-    script:
-        "../scripts/finetune_detection.py"
+        task=tasks_of_kind("detection"),
+
+
+use rule finetune_classification as finetune_action with:
+    input:
+        store=store_of_task,
+        weights=first_weights,
+        proposals=proposals_of_task,
+    log:
+        "logs/finetune_action/{task}/{arch}/{subset}/rep{rep}.log",
+    benchmark:
+        "benchmarks/finetune_action/{task}/{arch}/{subset}/rep{rep}.tsv"
+    wildcard_constraints:
+        task=tasks_of_kind("action"),

@@ -11,5 +11,4 @@ with job_log(snakemake.log[0]):
     datasets = snakemake.config["datasets"].values()
     roots = {entry["render"]: Path(entry["root"]) for entry in datasets if "render" in entry}
     wnids = read_classes(snakemake.params.classes)
-    folders = (roots["ilsvrc"], roots["voc2007"], roots["sun397"])
-    contact_sheet(*folders, taxonomy_for(wnids), wnids, Path(snakemake.output.picture))
+    contact_sheet(roots, taxonomy_for(wnids), wnids, Path(snakemake.output.picture))

@@ -1,14 +1,20 @@
 """Make one label set."""
 
+from pathlib import Path
+
 from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0]):
     from imagenet_transfer.files import write_csv
-    from imagenet_transfer.label_sets import build_label_set
+    from imagenet_transfer.label_sets import build_label_set, categories
+    from imagenet_transfer.store import Store
     from imagenet_transfer.taxonomy import read_classes, read_pascal_roots, taxonomy_for
 
-    settings = snakemake.params.settings
-    wnids = read_classes(settings["classes"])
-    name = snakemake.wildcards.label_set
-    frame = build_label_set(settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name)
+    settings, name = snakemake.params.settings, snakemake.wildcards.label_set
+    if settings["spec"]["method"] == "categories":
+        frame = categories(Store(Path(snakemake.input.store).parent).classes)
+    else:
+        wnids = read_classes(settings["classes"])
+        sources = (wnids, taxonomy_for(wnids), read_pascal_roots())
+        frame = build_label_set(settings["spec"], *sources, settings["seed"], name)
     write_csv(snakemake.output.csv, frame)

@@ -5,7 +5,7 @@ from pathlib import Path
 from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    from imagenet_transfer.reporting.tables import write_table2
+    from imagenet_transfer.reporting.tables import write_table
 
     layout = snakemake.params.layout
-    write_table2(layout, snakemake.input.metrics, map(Path, snakemake.input.manifests), *snakemake.output)
+    write_table(layout, snakemake.input.metrics, map(Path, snakemake.input.manifests), *snakemake.output)

@@ -88,6 +88,22 @@ def draw_object(look: Look, pose: Pose, rng: np.random.Generator) -> Sprite:
     return _shrunk(_shaded(image, index), index > 0)
 
 
+def draw_figure(drawing: Drawing, colours: np.ndarray, scale: float) -> tuple[Sprite, np.ndarray]:
+    """Return a drawing in the RGB colours (13, 3) of its materials, and where in the sprite its origin is (x, y).
+
+    A unit of the drawing takes `scale` pixels.
+    """
+    points = np.concatenate([points for _, points in drawing.parts]) * scale
+    margin = 2
+    origin = margin - np.floor(points.min(0))
+    width, height = (np.ceil(points.max(0)) + origin + margin).astype(int).tolist()
+    matrix = SUPERSAMPLING * np.column_stack([np.eye(2) * scale, origin])
+    index = _rasterised(drawing, matrix, SUPERSAMPLING * height, SUPERSAMPLING * width, seamless=True)
+    image = colours.astype(np.float32)[index & 127]
+    image[index > 127] *= 0.66
+    return _shrunk(_shaded(image, index), index > 0), origin
+
+
 def _placement(drawing: Drawing, pose: Pose) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the affine map (2, 3) from unit coordinates to fine pixels, and the fine canvas that it fills."""
     cos, sin = np.cos(pose.angle), np.sin(pose.angle)

@@ -1,6 +1,6 @@
 """Pictures of the miniature world: one object for classification, several with boxes, places."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -58,6 +58,22 @@ SCENES = {
     "islet": "water",
     "gas_station": "street",
     "corral": "meadow",
+    "swamp": "wood",
+    "waiting_room": "room",
+    "canal/natural": "water",
+    "market/outdoor": "street",
+    "wheat_field": "meadow",
+    "dorm_room": "room",
+    "raft": "water",
+    "downtown": "street",
+    "picnic_area": "meadow",
+    "tree_house": "wood",
+    "basement": "room",
+    "lagoon": "water",
+    "village": "street",
+    "golf_driving_range": "meadow",
+    "rope_bridge": "wood",
+    "library/indoor": "room",
 }
 VISIBLE = 0.5  # alpha from which a pixel counts as drawn
 MIN_SHARE_VISIBLE = 0.35  # an object hidden more than this is drawn again elsewhere or not at all
@@ -79,26 +95,27 @@ class Box:
 
 def object_picture(rng: np.random.Generator, wnid: str, taxonomy: Taxonomy, size: int) -> np.ndarray:
     """Return a uint8 RGB picture of about `size` pixels a side that shows one synset, with clutter about it."""
-    height, width = (round(size * side) for side in _sides(rng))
+    height, width = (round(size * side) for side in sides(rng))
     picture, _ = backdrop(rng, str(rng.choice(list(BACKDROPS))), height, width, rng.random())
-    _clutter(picture, rng, rng.integers(0, 4))
+    clutter(picture, rng, rng.integers(0, 4))
     look = look_of(wnid, taxonomy)
     sprite = draw_object(look, random_pose(rng, min(height, width) * rng.uniform(0.55, 1.05)), rng)
     tall, wide = sprite.alpha.shape
     left = round((width - wide) / 2 + rng.normal(0, 0.09) * width)
     top = round((height - tall) / 2 + rng.normal(0, 0.09) * height)
-    _stand(picture, sprite, left, top, rng, look.plan)
+    stand(picture, sprite, left, top, rng, look.plan)
     if rng.random() < 0.3:
-        _clutter(picture, rng, 1, low=0.55)
+        clutter(picture, rng, 1, low=0.55)
     return lit(picture, rng)
 
 
-def _sides(rng: np.random.Generator) -> tuple[float, float]:
+def sides(rng: np.random.Generator) -> tuple[float, float]:
+    """Return height and width of a picture as multiples of its size."""
     ratio = np.exp(rng.normal(0, 0.14))
     return float(np.clip(ratio, 0.75, 1.33)), float(np.clip(1 / ratio, 0.75, 1.33))
 
 
-def _stand(picture: np.ndarray, sprite: Sprite, left: int, top: int, rng: np.random.Generator, plan: str) -> np.ndarray:
+def stand(picture: np.ndarray, sprite: Sprite, left: int, top: int, rng: np.random.Generator, plan: str) -> np.ndarray:
     """Lay a sprite with its shadow on the picture; return its alpha there."""
     tall, wide = sprite.alpha.shape
     if plan not in FLYING:
@@ -106,7 +123,7 @@ def _stand(picture: np.ndarray, sprite: Sprite, left: int, top: int, rng: np.ran
     return lay(picture, sprite, left, top, float(rng.uniform(0.85, 1.1)))
 
 
-def _clutter(picture: np.ndarray, rng: np.random.Generator, count: int, low: float = 0.0) -> None:
+def clutter(picture: np.ndarray, rng: np.random.Generator, count: int, low: float = 0.0) -> None:
     """Draw pebbles, leaves, poles and cards of random colours; `low` keeps them in the lower part."""
     height, width = picture.shape[:2]
     for _ in range(count):
@@ -153,7 +170,7 @@ def detection_picture(
     """
     width, height = size
     picture, _ = backdrop(rng, str(rng.choice(list(BACKDROPS))), height, width, rng.random())
-    _clutter(picture, rng, rng.integers(0, 4))
+    clutter(picture, rng, rng.integers(0, 4))
     names = [str(name) for name in rng.choice(sorted(choices), rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))]
     drawn = [("", str(rng.choice(list(distractors)))) for _ in range(rng.integers(0, 3)) if len(distractors)]
     drawn += [(name, str(rng.choice(list(choices[name])))) for name in names]
@@ -162,8 +179,8 @@ def detection_picture(
         tall = rng.uniform(0.2, 0.4) if not name else rng.uniform(0.32, 0.85)
         _place(picture, rng, name, wnid, taxonomy, tall * height, placed, must=k == len(drawn) - 1)
     if rng.random() < 0.25:
-        _clutter(picture, rng, 1, low=0.7)
-    return lit(picture, rng), [box for box in map(_box_of, placed) if box]
+        clutter(picture, rng, 1, low=0.7)
+    return lit(picture, rng), [box for box in map(box_of, placed) if box]
 
 
 def _place(
@@ -193,11 +210,11 @@ def _place(
         if not must:
             return
     placed[:] = [(other, kept, whole) for kept, (other, _, whole) in zip(keeps, placed, strict=True)]
-    _stand(picture, sprite, left, top, rng, look.plan)
+    stand(picture, sprite, left, top, rng, look.plan)
     placed.append((name, (alpha > VISIBLE).astype(np.float32), float((sprite.alpha > VISIBLE).sum())))
 
 
-def _box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
+def box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
     """Return the box around the visible pixels of a named object, None of a distractor or what is hidden."""
     name, mask, whole = placed
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -211,29 +228,40 @@ def _box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
     return Box(name, int(xmin), int(ymin), int(xmax), int(ymax), bool(truncated), bool(difficult))
 
 
-def scene_classes(count: int, wnids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return `count` scene names with the 4 synsets characteristic of each, drawn from the name alone."""
+def scene_classes(names: Sequence[str], wnids: Sequence[str], kind: str) -> dict[str, tuple[str, ...]]:
+    """Return the scenes with the 4 synsets characteristic of each, drawn from `kind` and the name alone."""
     scenes = {}
-    for name in list(SCENES)[:count]:
-        rng = np.random.default_rng(seed_of("scene", name))
+    for name in names:
+        rng = np.random.default_rng(seed_of(kind, name))
         scenes[name] = tuple(str(wnid) for wnid in rng.choice(sorted(wnids), min(4, len(wnids)), replace=False))
     return scenes
 
 
+Draw = Callable[[np.random.Generator, str], Sprite]
+
+
 def scene_picture(
-    rng: np.random.Generator, name: str, synsets: Sequence[str], taxonomy: Taxonomy, size: int
+    rng: np.random.Generator, name: str, synsets: Sequence[str], taxonomy: Taxonomy, size: int, draw: Draw
 ) -> np.ndarray:
-    """Return a uint8 RGB picture of a place: its backdrop in any mood, 2 to 4 of its objects."""
-    height, width = (round(size * side) for side in _sides(rng))
+    """Return a uint8 RGB picture of a place: its backdrop in any mood, 2 to 4 of its objects.
+
+    `draw` returns an individual of a synset.
+    """
+    height, width = (round(size * side) for side in sides(rng))
     picture, _ = backdrop(rng, SCENES[name], height, width, rng.random())
-    _clutter(picture, rng, rng.integers(0, 3))
+    clutter(picture, rng, rng.integers(0, 3))
     count = int(rng.integers(2, 5))
     slots = rng.permutation(4)[:count]
     for slot in sorted(slots.tolist()):
-        look = look_of(str(rng.choice(list(synsets))), taxonomy)
-        sprite = draw_object(look, random_pose(rng, size * rng.uniform(0.4, 0.6)), rng)
+        wnid = str(rng.choice(list(synsets)))
+        sprite = draw(rng, wnid)
         tall, wide = sprite.alpha.shape
         x = (0.28 + 0.46 * (slot % 2) + rng.normal(0, 0.04)) * width
         y = (0.34 + 0.4 * (slot // 2) + rng.normal(0, 0.04)) * height
-        _stand(picture, sprite, round(x - wide / 2), round(y - tall / 2), rng, look.plan)
+        stand(picture, sprite, round(x - wide / 2), round(y - tall / 2), rng, look_of(wnid, taxonomy).plan)
     return lit(picture, rng)
+
+
+def place_object(rng: np.random.Generator, wnid: str, taxonomy: Taxonomy, size: int) -> Sprite:
+    """Return a new individual of a synset for a place of `size` pixels."""
+    return draw_object(look_of(wnid, taxonomy), random_pose(rng, size * rng.uniform(0.4, 0.6)), rng)

@@ -10,6 +10,8 @@ Jitter = Callable[[float], float]
 
 _CIRCLE = np.linspace(0, 2 * np.pi, 40, endpoint=False)
 _UNIT_CIRCLE = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], 1)
+_HALF = np.linspace(-np.pi / 2, np.pi / 2, 9)
+_HALF_CIRCLE = np.stack([np.cos(_HALF), np.sin(_HALF)], 1)
 _STEPS = np.linspace(0, 1, 8, endpoint=False)[:, None]
 
 
@@ -56,9 +58,8 @@ class Drawing:
         """Add a tapered limb with round ends."""
         a, b = np.asarray(start, float), np.asarray(end, float)
         angle = np.arctan2(*(b - a)[::-1])
-        half = np.linspace(-np.pi / 2, np.pi / 2, 9)
-        tip = np.stack([np.cos(half), np.sin(half)], 1)
-        self.parts.append((material, np.concatenate([b + rotated(tip * r1, angle), a - rotated(tip * r0, angle)])))
+        ends = [b + rotated(_HALF_CIRCLE * r1, angle), a - rotated(_HALF_CIRCLE * r0, angle)]
+        self.parts.append((material, np.concatenate(ends)))
 
     def path(self, material: int, points: Sequence[tuple[float, float]], r0: float, r1: float) -> None:
         """Add a tapered stroke along a smooth open path."""

@@ -1,0 +1,134 @@
+"""R*CNN (Gkioxari, Girshick & Malik 2015) on AlexNet: what a person does, judged by the person and one region beside.
+
+An action's score is that of the person's own region plus the highest that any region around the person gets for it.
+It follows gkioxari/RstarCNN, less the offsets of boxes, which that code trains beside the scores and never uses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.operators import box_iou
+from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, new_layer
+from imagenet_transfer.models.regions import draw, mirrored
+
+
+@dataclass(frozen=True)
+class RStarConfig(RegionConfig):
+    """The `rstarcnn` part of a recipe; the defaults are those of R*CNN's code (protocol §3)."""
+
+    SECTION: ClassVar[str] = "rstarcnn"
+
+    primary_iou: float = 0.5  # boxes from here on show a person,
+    primaries: int = 15  # and so many an image are trained on
+    secondary_iou: Sequence[float] = (0.2, 0.75)  # regions around a person, both limits included
+    secondaries: int = 10  # drawn for each primary box in training
+    test_secondaries: int | None = None  # the first so many of each person in testing; None: all
+    context: bool = True  # False: the person's own region alone, whose features still reach beyond it
+    surroundings: bool = True  # False: what lies outside all people's boxes is blanked in the image
+
+
+class Regions(NamedTuple):
+    """Regions of one image, half-open boxes in pixels: primary (P,4), secondary (S,4), which belong together (P,S)."""
+
+    primary: Tensor
+    secondary: Tensor
+    paired: Tensor
+
+    def mirrored(self, width: int) -> "Regions":
+        """Return the regions in the image's mirror image, which is `width` pixels wide."""
+        return Regions(mirrored(self.primary, width), mirrored(self.secondary, width), self.paired)
+
+    def to(self, device: torch.device) -> "Regions":
+        """Return the regions on a device."""
+        return Regions(*(part.to(device, non_blocking=True) for part in self))
+
+
+def blanked(image: Tensor, people: Tensor, colour: Sequence[float]) -> Tensor:
+    """Return a uint8 RGB image H,W,3 that shows `colour` outside the boxes (N,4) of all people."""
+    shown = torch.zeros(image.shape[:2], dtype=torch.bool)
+    for left, top, right, bottom in people.round().int().tolist():
+        shown[max(top, 0) : bottom, max(left, 0) : right] = True
+    return torch.where(shown[..., None], image, torch.tensor(colour, dtype=torch.uint8))
+
+
+def around(primary: Tensor, boxes: Tensor, config: RStarConfig) -> Tensor:
+    """Return which boxes (N,4) may be secondary to which primary ones (P,4), as P,N; none without context."""
+    low, high = config.secondary_iou
+    overlaps = box_iou(primary, boxes)
+    return (overlaps >= low) & (overlaps <= high) & config.context
+
+
+def training_regions(
+    people: Tensor, labels: Tensor, proposals: Tensor, config: RStarConfig, generator: torch.Generator
+) -> tuple[Regions, Tensor]:
+    """Return an image's regions for one step, drawn at random, and the labels (P,) of its primary ones.
+
+    `people` (N,4) with `labels` (N,). People and proposals are candidates for both kinds; a primary one has the label
+    of the person that it overlaps most. R*CNN repeats secondary regions where there are fewer than wanted, which
+    changes no maximum but by dropout, and skips primary ones that have none; here these are judged alone [ours].
+    """
+    candidates = torch.cat([people, proposals])
+    overlaps, nearest = box_iou(candidates, people).max(1)
+    chosen = draw(overlaps >= config.primary_iou, config.primaries, generator)
+    primary = candidates[chosen]
+    drawn = [draw(usable, config.secondaries, generator) for usable in around(primary, candidates, config)]
+    owners = torch.repeat_interleave(torch.arange(len(drawn)), torch.tensor([len(places) for places in drawn]))
+    paired = owners == torch.arange(len(drawn))[:, None]
+    return Regions(primary, candidates[torch.cat(drawn)], paired), labels[nearest[chosen]]
+
+
+def testing_regions(people: Tensor, proposals: Tensor, config: RStarConfig) -> Regions:
+    """Return the people themselves (N,4) as primary regions, and the proposals around any of them, as in R*CNN."""
+    paired = around(people, proposals, config)
+    if config.test_secondaries is not None:
+        paired = paired & (paired.cumsum(1) <= config.test_secondaries)
+    used = paired.any(0)
+    return Regions(people, proposals[used], paired[:, used])
+
+
+def with_context(primary: Tensor, secondary: Tensor, paired: Tensor) -> Tensor:
+    """Return the scores of actions P,K: those of the primary regions + the maximum over their secondary ones.
+
+    primary P,K; secondary S,K; paired P,S. A primary region without any secondary one keeps its own scores.
+    """
+    if len(secondary) == 0:
+        return primary
+    best = secondary.masked_fill(~paired[..., None], -torch.inf).max(1).values
+    return primary + torch.where(paired.any(1, keepdim=True), best, 0)
+
+
+class RStarCNN(RegionNetwork):
+    """A classifier of `num_classes` actions (`other` included) on the layers of `trunk`, whose fc8 it drops."""
+
+    def __init__(self, trunk: AlexNet, num_classes: int, config: RStarConfig):
+        super().__init__(trunk, config)
+        self.primary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01)
+        self.secondary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01) if config.context else None
+
+    def forward(self, images: Tensor, regions: Sequence[Regions]) -> Tensor:
+        """Return the scores (sum of P,num_classes) of each image's primary regions; images uint8 RGB N,H,W,3."""
+        view = self.view(images)
+        own = self._scores(self.primary, view.features, [image.primary * view.factor for image in regions])
+        if self.secondary is None:
+            return own
+        beside = self._scores(self.secondary, view.features, [image.secondary * view.factor for image in regions])
+        parts = zip(
+            own.split([len(image.primary) for image in regions]),
+            beside.split([len(image.secondary) for image in regions]),
+            [image.paired for image in regions],
+            strict=True,
+        )
+        return torch.cat([with_context(*part) for part in parts])
+
+    def _scores(self, layer: nn.Module, features: Tensor, rois: Sequence[Tensor]) -> Tensor:
+        return layer(self.region_features(features, rois)).float()
+
+    def loss(self, images: Tensor, regions: Sequence[Regions], labels: Tensor) -> Tensor:
+        """Return the softmax cross-entropy summed over the primary regions, labels (sum of P,)."""
+        return F.cross_entropy(self(images, regions), labels, reduction="sum")

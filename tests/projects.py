@@ -1,0 +1,137 @@
+"""A small study of everything, and a clone of the code beside a folder in which it runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+import yaml
+from conftest import ROOT
+
+CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"  # dog, cat, bird, car, aeroplane, bottle
+CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "imagenet_transfer")
+
+
+PRETRAINED = {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"}
+
+
+def small_study():
+    """Return the default study cut down to six classes and a few steps, with every kind of output."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config |= {"study": "small", "classes": "classes.txt"}
+    shrink_data(config)
+    config["label_sets"] = {
+        "imagenet": {"method": "identity"},
+        "coarse": {"method": "bottom-up", "depth": 9},  # mammals are one of five
+        "vertebrates": {"method": "top-down", "round": 1},  # one of four
+        "minimal-a": {"method": "minimal-split", "depth": 4, "half": "a"},
+        "minimal-b": {"method": "minimal-split", "depth": 4, "half": "b"},
+        "places": {"method": "categories", "dataset": "places"},
+    }
+    config["subsets"] = {
+        "imagenet": PRETRAINED,
+        "images-4": PRETRAINED | {"images_per_class": 4},
+        "coarse": PRETRAINED | {"label_set": "coarse"},
+        "minimal-a": PRETRAINED | {"label_set": "minimal-a"},
+        "minimal-b": PRETRAINED | {"label_set": "minimal-b"},
+        "places": PRETRAINED | {"dataset": "places", "label_set": "places"},
+    }
+    for recipe in config["recipes"].values():
+        recipe |= {"iterations": 4, "lr_steps": [3], "evaluate_every": 2, "batch_size": 4}
+    unused = ("half-random-a", "half-random-b")
+    config["tasks"] = {name: entry for name, entry in config["tasks"].items() if name not in unused}
+    for task in config["tasks"].values():
+        task["replicates"] = 2 if task["kind"] == "detection" else 1
+    set_outputs(config["outputs"])
+    return config
+
+
+def shrink_data(config):
+    """Leave a few images of each kind."""
+    objects = ["dog", "cat", "car"]
+    world, sets = config["miniature"], config["datasets"]
+    world |= {"train_per_class": 8, "val_per_class": 4}
+    world["voc"] |= {"objects": objects, "trainval": 8, "test": 6}
+    world["sun"] |= {"classes": 3, "train": 4, "test": 4}
+    world["action"] |= {"train": 12, "val": 24}
+    world["places"] |= {"classes": 3, "train": 8, "val": 2}
+    sets["imagenet"]["images"] = {"train": 48, "val": 24}
+    sets["voc2007"] |= {"classes": objects, "images": {"trainval": 8, "test": 6}}
+    sets["sun397"]["images"] = {"train": 12, "test": 12}
+    sets["voc2012-action"]["images"] = {"train": 12, "val": 24}
+    sets["places"]["images"] = {"train": 24, "val": 6}
+
+
+def set_outputs(outputs):
+    """Let each output show few networks, so that most of them share theirs."""
+    splits = {"minimal": ["minimal-a", "minimal-b"]}
+    rows = [{"title": "more classes", "subsets": ["images-4"]}]
+    outputs["table1"] |= {"tasks": ["pascal-act"], "subsets": ["imagenet", "scratch"]}
+    outputs["table2"] |= {"columns": ["1/2"], "rows": rows, "references": ["imagenet", "scratch"]}
+    outputs["table3"] |= {"tasks": ["sun-cls"], "subsets": ["imagenet", "places"]}
+    outputs["figure1"] |= {"tasks": ["pascal-det", "sun-cls"], "subsets": ["scratch", "images-4", "imagenet"]}
+    outputs["figure2"] |= {"tasks": ["sun-cls"], "subsets": ["coarse", "imagenet"]}
+    outputs["figure3"] |= {"label_sets": ["coarse"], "under": "n00004258"}
+    outputs["figure4"] |= {"subsets": ["coarse"]}
+    outputs["figure5"] |= {"subsets": ["imagenet", "coarse"], "queries": ["n02084071", "n02958343"], "neighbours": 3}
+    outputs["figure6"] |= {"label_set": "vertebrates", "least": 2}
+    outputs["figure7"]["splits"] = outputs["figure8"]["splits"] = splits
+    outputs["figure8"]["images"] = 6
+    outputs["figure9"]["splits"] = {"minimal": ["half-minimal-a", "half-minimal-b"]}
+
+
+class Project:
+    """A clone of the code beside a folder in which a study runs."""
+
+    def __init__(self, folder):
+        self.code, self.folder = folder / "code", folder / "study"
+
+    def create(self):
+        for name in CODE:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            self.code.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / name, self.code / name)
+        self.folder.mkdir()
+        (self.folder / "classes.txt").write_text("\n".join(sorted(CLASSES.split())) + "\n")
+        self.configure(small_study())
+        return self
+
+    def copy(self, folder):
+        """Return a copy with the same times of modification, finished outputs and metadata included."""
+        shutil.copytree(self.code.parent, folder, dirs_exist_ok=True, copy_function=shutil.copy2)
+        return Project(folder)
+
+    def configure(self, config):
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def edit(self, change):
+        config = yaml.safe_load((self.folder / "study.yaml").read_text())
+        change(config)
+        self.configure(config)
+
+    def command(self, *words):
+        options = ("--directory", self.folder, "--configfile", self.folder / "study.yaml", "--cores", "2")
+        return [sys.executable, "-m", "snakemake", *words, "--snakefile", self.code / "Snakefile", *options]
+
+    @property
+    def environment(self):
+        return os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"}
+
+    def run(self, *words, expect=0):
+        """Run the workflow and return what a user reads."""
+        options = {"cwd": self.folder, "env": self.environment}  # not the repository, whose package would be imported
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, **options)
+        said = done.stdout + done.stderr
+        assert done.returncode == expect, said[-6000:]
+        return said
+
+    def plan(self, *targets):
+        """Return how many jobs of each rule a dry run lists."""
+        said = self.run(*targets, "--dry-run")
+        table = re.search(r"^Job stats:\n.*?\n-+ .*?\n(.*?)^total", said, re.M | re.S)
+        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)} if table else {})
+
+    def read(self, name):
+        return (self.folder / "results" / name).read_bytes()

@@ -1,0 +1,117 @@
+"""The paper's numbers beside ours: each statement once, differences by hand, none where comparing makes no sense."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from imagenet_transfer.reporting.comparison import COLUMNS, NO_RUN, comparison, read_paper_numbers
+from imagenet_transfer.reporting.tables import PAPER_NUMBERS, published
+
+MEANS = {
+    ("imagenet", "pascal-det"): (58.0, 0.3, 3),
+    ("images-500", "pascal-det"): (57.0, 0.4, 3),
+    ("bottom-up-918", "sun-cls"): (53.0, math.nan, 1),
+    ("imagenet", "sun-cls"): (52.5, math.nan, 1),
+    ("imagenet", "imagenet-cls"): (57.4, math.nan, 1),
+}
+
+
+def tables():
+    metric = {"pascal-det": "mAP", "sun-cls": "top1", "imagenet-cls": "top1"}
+    rows = [
+        {"subset": s, "task": t, "metric": metric[t], "mean": m, "std": sd, "n": n}
+        for (s, t), (m, sd, n) in MEANS.items()
+    ]
+    runs = {"stage": "pretrain", "subset": "imagenet", "metric": "top5", "value": 80.0}
+    induction = [("top-down-127", 30.0), ("imagenet", 42.0)]
+    figure4 = [{"subset": "top-down-127", "k": 5, "network": name, "value": value} for name, value in induction]
+    figure6 = {"class_wnid": ["n01861778", "n04451818", "n1"], "gain": [20.0, 3.0, 5.0]}
+    halves = [("half", 60.0), ("everything", 58.5)]
+    figure9 = [{"split": "minimal", "half": "a", "network": name, "value": value} for name, value in halves]
+    frames = {"figure4": figure4, "figure6": figure6, "figure9": figure9, "runs": [runs], "table1": rows}
+    return {name: pd.DataFrame(content) for name, content in frames.items()}
+
+
+def compared(compare=True, frames=None):
+    frame = comparison(read_paper_numbers(), tables() if frames is None else frames, compare)
+    assert tuple(frame.columns) == COLUMNS
+    return frame
+
+
+def row(frame, **keys):
+    for key, value in keys.items():
+        frame = frame[frame[key] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_every_number_of_the_protocol_is_there():
+    frame = compared()
+    keys = frame[["subset", "reference", "task", "metric", "kind"]].apply(tuple, axis=1)
+    assert keys.is_unique
+    stated = {(r.subset, r.task): float(r.paper) for r in frame[frame["kind"] == "difference"].itertuples()}
+    assert stated == {
+        ("images-500", "pascal-det"): -1.5,
+        ("top-down-127", "pascal-det"): -2.8,
+        ("bottom-up-486", "pascal-det"): -1.7,
+        ("bottom-up-486", "sun-cls"): -0.8,
+        ("bottom-up-486", "pascal-act"): 0.6,
+        ("top-down-127", "induction"): -15.0,
+    }
+    values = frame[frame["kind"] == "value"]
+    assert [float(v) for v in values["paper"]] == [58.3, 57.0, 54.6, 57.8, 53.8, 57.1, 80.2]
+    assert values["where"].str.contains("not the paper").tolist() == [False] * 5 + [True] * 2
+    assert (frame["kind"] == "sign").sum() == 19
+
+
+def test_cells_and_differences_by_hand():
+    frame = compared()
+    whole = row(frame, subset="imagenet", task="pascal-det", kind="value")
+    assert whole[["paper", "paper_std", "ours", "ours_std", "n"]].tolist() == [58.3, 0.3, 58.0, 0.3, 3]
+    assert whole["difference"] == pytest.approx(-0.3)
+    half = row(frame, subset="images-500", kind="difference")
+    assert half["ours"] == pytest.approx(-1.0)
+    assert half["ours_std"] == pytest.approx(0.5)  # of 0.3 and 0.4
+    assert half["difference"] == pytest.approx(0.5)
+    assert row(frame, subset="imagenet", metric="top5")["ours"] == 80.0  # from its pre-training run
+
+
+def test_signs_agree_or_do_not():
+    frame = compared()
+    better = row(frame, subset="bottom-up-918", task="sun-cls")
+    assert better["ours"] == pytest.approx(0.5)
+    assert math.isnan(better["difference"])
+    assert better["note"].startswith("the same sign")
+    assert "one run: without its spread" in better["note"]
+    assert "was never published" in better["note"]
+    assert row(frame, reference="n01861778")["ours"] == pytest.approx(15.0)  # above the median of 20, 3 and 5
+    tool = row(frame, reference="n04451818")
+    assert tool["ours"] == pytest.approx(-2.0)
+    assert tool["note"].startswith("the same sign")
+    assert row(frame, subset="minimal-a")["ours"] == pytest.approx(1.5)
+
+
+def test_induction_is_in_points_below_the_baseline():
+    found = row(compared(), subset="top-down-127", metric="top5")
+    assert (found["ours"], found["difference"]) == (pytest.approx(-12.0), pytest.approx(3.0))
+    assert row(compared(), subset="top-down-127", metric="top1")["note"] == NO_RUN
+
+
+def test_what_was_not_run_stays_empty():
+    frame = compared(frames={})
+    assert frame["ours"].isna().all()
+    assert set(frame["note"]) == {NO_RUN}
+
+
+def test_other_studies_are_not_compared():
+    frame = compared(compare=False)
+    assert frame["note"].str.contains("comparing makes no sense").all()
+    assert frame["difference"].isna().all()
+    assert frame["paper"].tolist() == compared()["paper"].tolist()
+
+
+def test_differences_are_no_cells_of_tables():
+    numbers = pd.read_csv(PAPER_NUMBERS)
+    assert published(numbers, "bottom-up-486", "pascal-det") == ""
+    assert published(numbers, "images-500", "pascal-det") == 57.0

@@ -1,0 +1,14 @@
+"""Put every number that the paper states beside ours."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    import pandas as pd
+
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.reporting.comparison import comparison, read_paper_numbers
+
+    tables = {Path(path).stem: pd.read_csv(path) for path in [*snakemake.input.tables, snakemake.input.runs]}
+    write_csv(snakemake.output.csv, comparison(read_paper_numbers(), tables, snakemake.params.compare))

@@ -1,0 +1,16 @@
+"""Draw Figure 1 or 2 with its numbers."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.reporting.charts import draw_curve
+    from imagenet_transfer.reporting.curves import curve_frame
+    from imagenet_transfer.reporting.style import save_figure
+
+    layout, output = snakemake.params.layout, snakemake.output
+    frame = curve_frame(layout, snakemake.input.metrics, snakemake.input.manifests)
+    write_csv(output.csv, frame)
+    save_figure(draw_curve(frame, layout), Path(output.png), Path(output.svg))

@@ -1,0 +1,16 @@
+"""Draw Figure 4 with its numbers."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.reporting.charts import draw_induction
+    from imagenet_transfer.reporting.curves import induction_frame
+    from imagenet_transfer.reporting.style import save_figure
+
+    layout, output = snakemake.params.layout, snakemake.output
+    frame = induction_frame(layout, snakemake.input.induction, snakemake.input.manifests)
+    write_csv(output.csv, frame)
+    save_figure(draw_induction(frame, layout), Path(output.png), Path(output.svg))

@@ -1,0 +1,36 @@
+"""Draw Figure 5 with its neighbours."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    import pandas as pd
+
+    from imagenet_transfer.analyses import neighbours_of
+    from imagenet_transfer.embeddings import read_embeddings
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.label_sets import read_label_set
+    from imagenet_transfer.reporting.mosaics import draw_neighbours
+    from imagenet_transfer.reporting.style import save_figure
+    from imagenet_transfer.reporting.tables import subset_sizes
+    from imagenet_transfer.stages import prepare
+    from imagenet_transfer.store import Store
+    from imagenet_transfer.taxonomy import taxonomy_for
+
+    device = prepare(snakemake.threads)
+    layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
+    store = Store(Path(files.store).parent)
+    asked = (layout["queries"], layout["neighbours"], snakemake.params.seed, device)
+    networks = zip(layout["subsets"], files.features, files.label_sets, strict=True)
+    parts = [
+        neighbours_of(subset, read_embeddings(features), store.images, read_label_set(label_set), *asked)
+        for subset, features, label_set in networks
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    write_csv(output.csv, frame)
+    sizes = {subset: size["n_classes"] for subset, size in subset_sizes(files.manifests).items()}
+    names = taxonomy_for(store.classes).names
+    layout = layout | {"n_classes": sizes, "names": names}
+    figure = draw_neighbours(frame, lambda name: store.image(store.rows([name])[0]), layout)
+    save_figure(figure, Path(output.png), Path(output.svg))

@@ -1,0 +1,18 @@
+"""Draw Figure 9 with its numbers."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.reporting.charts import draw_split_accuracy
+    from imagenet_transfer.reporting.curves import split_frame
+    from imagenet_transfer.reporting.style import save_figure
+    from imagenet_transfer.store import Store
+
+    layout, output = snakemake.params.layout, snakemake.output
+    images = Store(Path(snakemake.input.store).parent).images
+    frame = split_frame(layout, snakemake.input.metrics, snakemake.input.manifests, images)
+    write_csv(output.csv, frame)
+    save_figure(draw_split_accuracy(frame, layout), Path(output.png), Path(output.svg))

@@ -1,0 +1,16 @@
+"""Draw Figure 7."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.label_sets import read_label_set
+    from imagenet_transfer.reporting.hierarchy import draw_splits
+    from imagenet_transfer.reporting.style import save_figure
+    from imagenet_transfer.taxonomy import read_classes, taxonomy_for
+
+    taxonomy = taxonomy_for(read_classes(snakemake.params.classes))
+    label_sets = {Path(path).stem: read_label_set(path) for path in snakemake.input.label_sets}
+    figure = draw_splits(taxonomy, label_sets, snakemake.params.layout)
+    save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.svg))

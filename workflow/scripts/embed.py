@@ -1,0 +1,15 @@
+"""Compute the features of one network."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.embeddings import embed
+    from imagenet_transfer.stages import prepare
+    from imagenet_transfer.store import Store
+
+    device = prepare(snakemake.threads)
+    store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)
+    architecture, layer = snakemake.params.settings["architecture"], snakemake.wildcards.layer
+    embed(store, Path(snakemake.input.weights), architecture, layer, Path(snakemake.output.features), device)

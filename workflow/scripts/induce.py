@@ -1,0 +1,20 @@
+"""Measure what the features of one network tell about classes that it was not told apart."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.analyses import induction
+    from imagenet_transfer.embeddings import read_embeddings
+    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.label_sets import read_label_set
+    from imagenet_transfer.stages import prepare
+    from imagenet_transfer.store import Store
+
+    device = prepare(snakemake.threads)
+    files = {"subset": snakemake.input.features, "baseline": snakemake.input.baseline}
+    networks = {name: read_embeddings(path) for name, path in files.items()}
+    images = Store(Path(snakemake.input.store).parent).images
+    label_set = read_label_set(snakemake.input.label_set)
+    write_csv(snakemake.output.csv, induction(networks, images, label_set, device=device))

@@ -1,0 +1,11 @@
+"""Print what a study would compute, before anything runs."""
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    from imagenet_transfer.reporting.plan import plan, plan_text, read_rates
+    from imagenet_transfer.study import Study
+
+    rates = read_rates("rates.csv")
+    study = Study.of(snakemake.config, snakemake.params.schema)
+    print(plan_text(plan(study, rates), rates))

@@ -1,0 +1,26 @@
+"""Write the whole study on one page."""
+
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    import pandas as pd
+
+    from imagenet_transfer.reporting.report import Parts, Picture, caption, report
+
+    files, layouts = snakemake.input, snakemake.params.layouts
+    figures = []
+    for png in map(Path, files.figures):
+        numbers = png.with_suffix(".csv")
+        figures.append(Picture(png.stem, png, caption(layouts[png.stem]), str(numbers) if numbers.exists() else ""))
+    parts = Parts(
+        **snakemake.params.study,
+        findings=pd.read_csv(files.findings),
+        tables={Path(path).stem: Path(path).read_text(encoding="utf-8") for path in files.tables},
+        figures=figures,
+        comparison=pd.read_csv(files.comparison),
+        runs=pd.read_csv(files.runs),
+        records=[Path(path) for path in files.records],
+    )
+    report(snakemake.output.html, parts)
