@@ -1,7 +1,7 @@
 """How the outputs of a study answer a claim: values by subset and task; rows with statement, evidence and verdict."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,30 @@ def kept(results: Results, task: str, subset: str, full: str, share: float, word
     if not gain.low > 0:
         row |= {"verdict": OPEN, "how_sure": f"{row['how_sure']}; the gain itself is uncertain ({gain} points)"}
     return row
+
+
+def kept_together(
+    results: Results, tasks: Sequence[str], subsets: Sequence[str], full: str, share: float, words: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of `kept` for the mean over tasks and subsets of what is kept, if there are several to average."""
+    asked = [(task, subset) for task in tasks for subset in subsets if results.has(subset, task)]
+    asked = [(task, subset) for task, subset in asked if results.has(full, task) and results.has(SCRATCH, task)]
+    if len(asked) < 2:
+        return
+    ends = [results.cell(name, task, f"{name} on {task}") for task in tasks for name in (full, SCRATCH)]
+    values = [*ends, *(results.cell(subset, task, f"{subset} on {task}") for task, subset in asked)]
+
+    def mean_share(*means: float) -> float:
+        span = {task: means[2 * i : 2 * i + 2] for i, task in enumerate(tasks)}
+        measured = zip(asked, means[len(ends) :], strict=True)
+        shares = [(mean - span[task][1]) / (span[task][0] - span[task][1]) for (task, _), mean in measured]
+        return 100 * (sum(shares) / len(shares) - share)
+
+    effect = effect_of(mean_share, values)
+    percent = f"{100 * share:.0f} %"
+    statement = f"all tasks together: {words} keeps at least {percent} of what pre-training on all gains"
+    note = f"keeps {effect.estimate + 100 * share:.0f} %; the effect is in percent of the gain above {percent}"
+    yield row_of(f"{statement} over a random start", effect, values, note=note)
 
 
 def sizes(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -33,6 +33,21 @@ def checked_study():
 study = checked_study()
 
 
+def lift_rate_limit():
+    """Take away Snakemake's limit of 100 job starts a second, unless the user set another one.
+
+    With a limit, the scheduler of Snakemake 9 starts a timer whenever it looks for jobs, each timer makes it look
+    again, and so they never end and grow with every finished job: after 200 jobs they took a quarter of two cores.
+    """
+    settings = workflow.scheduling_settings
+    limit = getattr(settings, "max_jobs_per_timespan", None)
+    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+        settings.max_jobs_per_timespan = None
+
+
+lift_rate_limit()
+
+
 onstart:
     Path("results").mkdir(exist_ok=True)
     Path("results/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
