@@ -5,6 +5,7 @@ import errno
 import glob
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -61,9 +62,13 @@ def job_log(path: Path | str) -> Iterator[None]:
         except (UserError, KeyboardInterrupt, OSError, MemoryError) as error:
             sentence = sentence_of(error)
             if sentence is None:
+                traceback.print_exc(file=log)
                 raise
             print(f"Error: {sentence}", file=sys.stderr)
             sys.exit(1)
+        except Exception:
+            traceback.print_exc(file=log)  # the interpreter prints it to the terminal alone
+            raise
         finally:
             sys.stderr = terminal
 

@@ -133,5 +133,15 @@ class Project:
         table = re.search(r"^Job stats:\n.*?\n-+ .*?\n(.*?)^total", said, re.M | re.S)
         return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)} if table else {})
 
+    def stages(self, *targets):
+        """Return the jobs of a dry run that compute something, without tables, figures and summaries."""
+        reporting = ("all", "make_table", "collect_runs", "compare_with_paper", "judge_findings", "write_report")
+        plan = self.plan(*targets)
+        return {
+            rule: n
+            for rule, n in plan.items()
+            if (rule not in reporting and not rule.startswith("draw_")) or rule == "draw_manifest"
+        }
+
     def read(self, name):
         return (self.folder / "results" / name).read_bytes()

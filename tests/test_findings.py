@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from imagenet_transfer.reporting.answers import Results, kept_together
 from imagenet_transfer.reporting.claims import CLAIMS
 from imagenet_transfer.reporting.evidence import (
     Effect,
@@ -231,3 +232,24 @@ def test_every_claim_without_its_output_cannot_be_told():
 
 def test_a_study_of_photographs_may_be_compared():
     assert judge({"figure1": curve()}, {"figure1": CURVE})["comparable"].str.startswith("with the paper").all()
+
+
+def test_a_share_of_nothing_tells_nothing():
+    values = [replicated("some", 3.0, 1.0, 3), replicated("none", 0.0, 0.0, 3)]
+    effect = effect_of(lambda a, b: a / b, values)
+    assert all(math.isnan(number) for number in (effect.estimate, effect.low, effect.high))
+    assert verdict(effect) == "cannot tell"
+
+
+def test_what_is_kept_is_averaged_over_tasks_and_subsets():
+    rows = [
+        {"subset": subset, "task": task, "metric": "mAP", "n": 3, "mean": mean, "std": 0.1}
+        for task, means in {"det": (20, 10, 18), "act": (50, 40, 44)}.items()
+        for subset, mean in zip(("whole", "scratch", "some"), means, strict=True)
+    ]
+    results = Results({"table1": pd.DataFrame(rows)}, {}, {}, {})
+    (row,) = kept_together(results, ["det", "act"], ["some"], "whole", 0.5, "this")
+    assert row["statement"].startswith("all tasks together: this keeps at least 50 %")
+    assert row["effect"] == pytest.approx(100 * ((0.8 + 0.4) / 2 - 0.5))
+    assert row["verdict"] == "holds"
+    assert not list(kept_together(results, ["det"], ["some"], "whole", 0.5, "this"))

@@ -200,6 +200,18 @@ def test_boxes_are_as_high_as_their_classes_and_tinted_where_one_half_has_them_a
     assert drawn(figure, f"2/{CUP}").get_y() == cup.get_y()  # a class that ends higher stands for itself
 
 
+def test_the_split_that_cuts_fewest_nodes_is_last_whatever_the_order(taxonomy):
+    sets, layout = splits(taxonomy)
+    backwards = layout | {"splits": dict(reversed(layout["splits"].items()))}
+    for order in (layout, backwards):
+        figure = draw_splits(taxonomy, sets, order)
+        columns = {
+            split: drawn(figure, f"{split}/a").get_datalim(figure.axes[0].transData).x0 for split in layout["splits"]
+        }
+        assert columns["random"] < columns["minimal"]
+        assert any("minimal split" in text for text in texts(figure))
+
+
 def test_figure_7_names_its_nodes_and_counts_its_halves(taxonomy):
     shown = texts(draw_splits(taxonomy, *splits(taxonomy)))
     assert {"entity 5", "animal 4", "dog 3", "cat 1", "random", "minimal", "tabby cat"} <= set(shown)

@@ -46,6 +46,7 @@ def test_errors_of_the_users_end_with_a_sentence(tmp_path, statement, sentence):
 def test_faults_of_the_program_keep_their_traceback(tmp_path):
     done = run(tmp_path, "1 / 0")
     assert "ZeroDivisionError" in done.stderr
+    assert "ZeroDivisionError" in (tmp_path / "log").read_text()
     assert sentence_of(ValueError("x")) is None
     assert sentence_of(OSError(errno.EBADF, "x")) is None
 

@@ -1,5 +1,6 @@
 """The workflow as users run it: one whole study of a minute, what reruns after which change, and what they read."""
 
+import json
 import os
 import re
 import shutil
@@ -66,40 +67,78 @@ def test_a_second_run_has_nothing_to_do(project):
     assert "Nothing to be done" in project.run()
 
 
+REPORTING = {"collect_runs", "compare_with_paper", "judge_findings", "write_report", "all"}
+DOWNSTREAM = {"finetune_classification": 7, "finetune_detection": 4, "finetune_action": 2} | {
+    "embed": 2,
+    "predict": 1,
+    "induce": 1,
+}
+
+
+def test_every_output_is_there(finished):
+    names = {path.name for path in (finished.folder / "results").iterdir() if path.is_file()}
+    figures = {f"figure{n}.{suffix}" for n in range(1, 10) for suffix in ("png", "svg")}
+    figures |= {f"figure{n}.csv" for n in (1, 2, 4, 5, 6, 9)}
+    tables = {
+        f"{name}.{suffix}" for name in ("table1", "table2", "table3", "table-context") for suffix in ("csv", "md")
+    }
+    others = {"runs.csv", "comparison.csv", "findings.csv", "report.html", "miniature.png", "config.yaml"}
+    assert names == figures | tables | others
+
+
+def test_networks_that_outputs_share_are_trained_once(finished):
+    trained = [path.parent.name for path in finished.folder.glob("results/pretrain/alexnet/*/weights.pt")]
+    assert sorted(trained) == ["coarse", "imagenet", "images-4", "minimal-a", "minimal-b", "places"]
+    runs = pd.read_csv(finished.folder / "results/runs.csv").drop_duplicates(["subset", "task", "rep", "stage"])
+    assert runs["stage"].value_counts().to_dict() == {"transfer": 17, "pretrain": 6}
+
+
+def test_claims_and_the_papers_numbers_are_said_not_to_compare(finished):
+    findings = pd.read_csv(finished.folder / "results/findings.csv")
+    assert findings["comparable"].str.startswith("within this study only").all()
+    assert set(findings["verdict"]) <= {"holds", "does not", "cannot tell"}
+    comparison = pd.read_csv(finished.folder / "results/comparison.csv")
+    assert comparison["difference"].isna().all()
+    assert comparison["note"].str.contains("comparing makes no sense").all()
+    page = finished.read("report.html").decode()
+    assert all(f"Figure {n}" in page for n in range(1, 10))
+    assert not re.search(r"(?:src|href)=.https?:", page)
+
+
 def test_a_fine_tuning_recipe_reruns_its_task_alone(project):
     project.edit(lambda config: config["recipes"]["sun"].update(lr=0.002))
-    assert project.plan() == {"finetune_classification": 3, "make_table": 1, "collect_runs": 1, "all": 1}
+    assert project.stages() == {"finetune_classification": 5}
 
 
 def test_a_pre_training_recipe_reruns_networks_but_no_manifest(project):
     project.edit(lambda config: config["recipes"]["pretrain"].update(momentum=0.8))
-    plan = project.plan()
-    assert plan == {"pretrain": 2, "finetune_classification": 2, "finetune_detection": 4} | {
-        "make_table": 1,
-        "collect_runs": 1,
-        "all": 1,
-    }
+    assert project.stages() == {"pretrain": 6} | DOWNSTREAM
 
 
-def test_an_added_subset_adds_its_own_jobs(project):
+def test_a_subset_added_to_figure_1_adds_its_own_jobs(project):
     def add(config):
-        config["subsets"]["classes-3"] = {**config["subsets"]["imagenet"], "classes": 3}
-        config["outputs"]["table2"]["references"].append("classes-3")
+        config["subsets"]["images-2"] = {**config["subsets"]["imagenet"], "images_per_class": 2}
+        config["outputs"]["figure1"]["subsets"].append("images-2")
 
     project.edit(add)
     own = {"draw_manifest": 1, "pretrain": 1, "finetune_classification": 1, "finetune_detection": 2}
-    assert project.plan() == own | {"make_table": 1, "collect_runs": 1, "all": 1}
+    assert project.stages() == own
+    assert set(project.plan()) == set(own) | REPORTING | {"draw_curve"}
 
 
 def test_an_added_replicate_adds_its_runs(project):
     project.edit(lambda config: config["tasks"]["pascal-det"].update(replicates=3))
-    assert project.plan() == {"finetune_detection": 3, "make_table": 1, "collect_runs": 1, "all": 1}
+    assert project.stages() == {"finetune_detection": 3}
 
 
-def test_one_replicate_can_be_rerun(project):
-    target = "results/transfer/pascal-det/alexnet/imagenet/rep2/metrics.json"
-    plan = project.plan("--force", target)
-    assert plan == {"finetune_detection": 1}
+def test_one_replicate_can_be_rerun_and_changes_what_depends_on_it(project):
+    target = "results/transfer/pascal-det/alexnet/images-4/rep2/metrics.json"
+    before = (project.folder / target).read_bytes()
+    assert project.plan("--force", target) == {"finetune_detection": 1}
+    project.run("--force", target)
+    values = [json.loads(data)["metrics"] for data in (before, (project.folder / target).read_bytes())]
+    assert values[0] == values[1]
+    assert project.plan() == {rule: 1 for rule in [*REPORTING, "make_table", "draw_curve"]}
 
 
 def test_touched_and_edited_code_reruns_nothing(project):
@@ -125,14 +164,17 @@ def test_reordered_keys_and_moved_data_rerun_nothing(project):
     "stage, jobs",
     [
         ("detection", {"finetune_detection": 6}),
-        ("classification", {"pretrain": 2, "finetune_classification": 3, "finetune_detection": 4}),
-        ("manifest", {"draw_manifest": 2, "pretrain": 2, "finetune_classification": 2, "finetune_detection": 4}),
+        ("action", {"finetune_action": 3}),
+        ("embedding", {"embed": 2, "predict": 1, "induce": 1}),
+        ("proposals", {"propose_regions": 1, "finetune_action": 3}),
+        ("classification", {"pretrain": 6} | DOWNSTREAM | {"finetune_classification": 8}),
+        ("manifest", {"draw_manifest": 6, "pretrain": 6} | DOWNSTREAM),
     ],
 )
 def test_a_raised_version_reruns_its_stage(project, stage, jobs):
     path = project.code / "imagenet_transfer/versions.py"
-    path.write_text(path.read_text().replace(f'"{stage}": 1', f'"{stage}": 2'))
-    assert project.plan() == jobs | {"make_table": 1, "collect_runs": 1, "all": 1}
+    path.write_text(path.read_text().replace(f'"{stage}": ', f'"{stage}": 9'))
+    assert project.stages() == jobs
 
 
 def test_a_killed_workflow_continues_to_the_same_table(project):
@@ -208,5 +250,15 @@ def test_the_papers_dry_run_needs_no_data(tmp_path):
     ]
     done = subprocess.run([*command, "--configfile", ROOT / "configs/paper.yaml"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert re.search(r"^pretrain +7$", done.stdout, re.M)
-    assert re.search(r"^finetune_detection +24$", done.stdout, re.M)
+    for rule, count in {"pretrain": 20, "finetune_detection": 51, "finetune_action": 36, "embed": 7}.items():
+        assert re.search(rf"^{rule} +{count}$", done.stdout, re.M)
+
+
+def test_the_plan_is_printed_without_data(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "plan", "--cores", "1", "--snakefile", ROOT / "Snakefile"]
+    options = ["--directory", tmp_path, "--configfile", ROOT / "configs/paper.yaml"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    total = next(line.split() for line in done.stdout.splitlines() if line.startswith("all outputs"))
+    assert total[2:5] == ["20", "111", "7"]
+    assert not (tmp_path / "results/plan.csv").exists()

@@ -200,6 +200,8 @@ def worse_when_coarser(results: Results) -> Iterator[dict[str, Any]]:
 def budgets(results: Results) -> Iterator[tuple[str, str, Value, Value]]:
     """Yield task, title of the budget, and the values of fewer and of more images per class at one budget."""
     frame, layout = results.find("table2", "budgets")
+    if len(layout["rows"]) != 2:
+        raise MissingError("this study's table2 has not two rows to compare")
     counts = sizes(frame, "n_classes")
     for task in layout["tasks"]:
         for column, pair in zip(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -65,13 +66,15 @@ def effect_of(function: Callable[..., float], values: Sequence[Value]) -> Effect
     """Return a function of independent values, with the 95 % interval of Welch and Satterthwaite.
 
     Exact for sums and differences (for two means: Welch's t interval); otherwise by the function's slope at the means.
+    NaN where the function is not defined, such as a share of nothing.
     """
-    means = [value.mean for value in values]
-    estimate = function(*means)
-    parts = [(slope(function, means, i) * value.error) ** 2 for i, value in enumerate(values)]
+    means = [np.float64(value.mean) for value in values]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(function(*means))
+        parts = [float(slope(function, means, i) * value.error) ** 2 for i, value in enumerate(values)]
     variance = sum(parts)
-    if not math.isfinite(variance):
-        return Effect(estimate, math.nan, math.nan)
+    if not (math.isfinite(estimate) and math.isfinite(variance)):
+        return Effect(estimate if math.isfinite(estimate) else math.nan, math.nan, math.nan)
     uncertain = sum(part**2 / value.freedom for part, value in zip(parts, values, strict=True))
     freedom = variance**2 / uncertain if uncertain > 0 else math.inf
     reach = quantile(freedom) * math.sqrt(variance)

@@ -302,8 +302,8 @@ def draw_splits(taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], layo
     """Return Figure 7 (Section 5.5): the hierarchy down to layout["depth"] (6), and both halves of each split.
 
     A node is a box as high as its classes are many; each class is a tick in the column of each split, in the colour of
-    its half. `layout["splits"]` names the label sets of each split's halves: {split: [a, b]}. The boxes of nodes that
-    lie in one half of the last split as a whole have a tint of that half's colour.
+    its half. `layout["splits"]` names the label sets of each split's halves: {split: [a, b]}. The split that cuts the
+    fewest nodes comes last, and the boxes of nodes that it leaves in one half have a tint of that half's colour.
     """
     halves = {
         split: [frozenset(label_sets[name]["wnid"]) for name in names] for split, names in layout["splits"].items()
@@ -311,6 +311,7 @@ def draw_splits(taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], layo
     classes = order_classes(frozenset().union(*(half for pair in halves.values() for half in pair)), taxonomy)
     icicle = Icicle(taxonomy, classes, min(TALLEST / len(classes), 0.125))
     depth = layout.get("depth", 6)
+    halves = dict(sorted(halves.items(), key=lambda item: -nodes_cut(icicle, depth, item[1])))
     figure, axes = inch_canvas(TWO_COLUMNS, icicle.y(len(classes)) + FOOT)
     names = _leaf_column(icicle)
     right = TWO_COLUMNS - 0.1 - names - (STRIP + GAP) * len(halves)
@@ -361,6 +362,13 @@ def half_of(members: Iterable[str], pair: Sequence[frozenset[str]]) -> int | Non
     """Return the half, 0 or 1, that holds all members; None if none does."""
     members = set(members)
     return next((half for half, wnids in enumerate(pair) if members <= wnids), None)
+
+
+def nodes_cut(icicle: Icicle, depth: int, pair: Sequence[frozenset[str]]) -> int:
+    """Return how many nodes down to a depth have classes in both halves of a split."""
+    nodes = [node for level in range(depth + 1) for node in icicle.nodes(level)]
+    members = [frozenset(icicle.classes[first:stop]) for _, first, stop in nodes]
+    return sum(all(wnids & half for half in pair) for wnids in members)
 
 
 def _draw_level(

@@ -10,15 +10,15 @@ with job_log(snakemake.log[0]):
     from imagenet_transfer.reporting.style import save_figure
     from imagenet_transfer.store import Store
 
-    layout, label_sets = snakemake.params.layout, iter(snakemake.input.label_sets)
+    layout = snakemake.params.layout
+    label_sets = {Path(path).stem: read_label_set(path) for path in snakemake.input.label_sets}
     store = Store(Path(snakemake.input.store).parent)
     images = store.images[store.images["split"] == "train"]
     halves, sizes = {}, {}
     for split, pair in layout["splits"].items():
         for half, name in zip("ab", pair, strict=True):
-            label_set = read_label_set(next(label_sets))
-            names = pick_images(images, label_set, layout["images"], snakemake.params.seed)
-            halves[split, half] = [store.image(row) for row in store.rows(names)]
-            sizes[name] = len(label_set)
+            chosen = pick_images(images, label_sets[name], layout["images"], snakemake.params.seed)
+            halves[split, half] = [store.image(row) for row in store.rows(chosen)]
+            sizes[name] = len(label_sets[name])
     figure = draw_collages(halves, layout | {"n_classes": sizes})
     save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.svg))
