@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 READY := .venv/ready
 
-.PHONY: table2 all test lint quick clean
+.PHONY: table2 all test lint plan quick clean
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -14,10 +14,13 @@ all: $(READY)  ## everything that the default study declares
 	$(BIN)/snakemake --cores $(CORES)
 
 test: lint  ## linters, unit tests, DAG tests and one whole small study
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml
+	$(BIN)/snakemake plan --cores 1 --quiet all --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
 
 quick: $(READY)  ## the tests without whole studies
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -32,4 +35,4 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 clean:  ## what the workflow computed (not .venv)
-	rm -rf results data/miniature stores logs .snakemake benchmarks/*/
+	rm -rf results data/miniature stores proposals embeddings logs .snakemake benchmarks/*/
