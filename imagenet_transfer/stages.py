@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 import torch
 
+from imagenet_transfer.cards import claim_card
 from imagenet_transfer.checkpoints import StateFile, save_weights
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_json, sha256_of, write_csv, write_json
+from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
 from imagenet_transfer.provenance import fingerprint_of, provenance
@@ -149,8 +151,9 @@ def labelled(store: Store, split: str) -> pd.DataFrame:
 
 
 def prepare(threads: int) -> str:
-    """Set the number of threads and return the device to compute on."""
+    """Set the number of threads and return the device to compute on: a card that no other job has, or the CPU."""
     torch.set_num_threads(threads)
+    claim_card(count_gpus())
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

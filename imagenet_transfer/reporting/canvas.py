@@ -72,17 +72,13 @@ def runs(values: Sequence[str | None]) -> list[tuple[str, int, int]]:
     return [(value, places[0], places[-1] + 1) for value, places in grouped if value is not None]
 
 
-COLOURS = 64  # of a thumbnail: an SVG holds images as PNG, which this halves; in print it cannot be seen
-
-
 def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
-    """Return the middle square of a uint8 RGB image with `side` pixels a side, in few colours."""
+    """Return the middle square of a uint8 RGB image with `side` pixels a side."""
     height, width = image.shape[:2]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
     square = Image.fromarray(image[top : top + edge, left : left + edge])
-    small = square.resize((side, side), Image.Resampling.LANCZOS)
-    return np.asarray(small.quantize(COLOURS, dither=Image.Dither.NONE).convert("RGB"))
+    return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
 
 
 def place_image(axes: Axes, image: np.ndarray, extent: tuple[float, float, float, float]) -> None:

@@ -16,7 +16,7 @@ from imagenet_transfer.seeds import seed_of
 
 MARGIN = 0.1  # inches about a figure
 SMALL, TEXT, LARGE = 5.6, 6.5, 8.0  # points
-PIXELS = 1_350_000  # of all images of a figure together: about 2.5 MB of SVG
+PIXELS = 750_000  # of all images of a figure together: photographs make 3 MB of SVG of them
 
 
 # --- Figure 5 ---------------------------------------------------------------------------------------------------------
