@@ -145,6 +145,12 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
             yield f"{where}: the task '{half}' should name the half as its `subset`."
     if "dataset" in entry:
         yield from _unknown(config, f"{where}.dataset", entry["dataset"], "datasets")
+    if entry["builder"] == "induction":
+        for subset in entry["subsets"]:
+            label_set = config["subsets"].get(subset, {}).get("label_set")
+            method = config["label_sets"].get(label_set, {}).get("method", "bottom-up")
+            if method not in ("bottom-up", "top-down"):
+                yield f"{where}: the labels of '{subset}' merge no classes, so none is left to induce; remove it."
 
 
 def _size_problems(config: Config, entry: Mapping[str, Any]) -> Iterable[str]:

@@ -108,6 +108,7 @@ def test_the_paper_declares_all_21_clusterings():
         ),
         ("outputs.figure3.label_sets", ["bottom-up-4"], "names 'bottom-up-4', which is not in label_sets"),
         ("outputs.figure4.baseline", "scratch", "names 'scratch', which is not in subsets"),
+        ("outputs.figure4.subsets", ["images-24"], "the labels of 'images-24' merge no classes"),
         ("outputs.figure5.queries", ["tiger"], "wnids are the letter n and eight digits"),
         ("outputs.figure9.splits.random", ["half-random-a", "sun-cls"], "should name the half as its `subset`"),
         ("outputs.table1", {"builder": "splits", "splits": {}, "depth": 3}, "outputs.table1.splits is {}"),

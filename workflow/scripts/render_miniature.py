@@ -7,7 +7,7 @@ from imagenet_transfer.jobs import job_log
 
 def main() -> None:
     """Render into the root of the data set that names the part."""
-    from imagenet_transfer.datasets.miniature import render_part
+    from imagenet_transfer.datasets.miniature import render_part, synsets_drawn
     from imagenet_transfer.files import write_json
     from imagenet_transfer.taxonomy import read_classes, taxonomy_for
 
@@ -16,7 +16,8 @@ def main() -> None:
     root = next(entry["root"] for entry in datasets if entry.get("render") == part)
     wnids = read_classes(settings["classes"])
     spec, seed = settings["spec"], settings["seed"]
-    summary = render_part(part, Path(root), spec, wnids, taxonomy_for(wnids), seed, snakemake.threads)
+    taxonomy = taxonomy_for([*wnids, *synsets_drawn()])
+    summary = render_part(part, Path(root), spec, wnids, taxonomy, seed, snakemake.threads)
     write_json(snakemake.output.summary, summary)
 
 
