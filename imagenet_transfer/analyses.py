@@ -15,11 +15,12 @@ PORTION = 4096  # rows of features that are averaged at once
 
 
 def unseen_classes(label_set: pd.DataFrame) -> list[str]:
-    """Return the fine classes that a network trained on a label set saw only as part of a coarser class, ascending.
+    """Return the fine classes that a network trained on a label set saw only merged with others, ascending.
 
-    `label_set` has the columns wnid and class_wnid.
+    A class that is alone under its label was a training label, whatever its name there ("the classes that are present
+    in the original set"). `label_set` has the columns wnid and class_wnid.
     """
-    return sorted(label_set.loc[label_set["class_wnid"] != label_set["wnid"], "wnid"])
+    return sorted(label_set.loc[label_set.duplicated("class_wnid", keep=False), "wnid"])
 
 
 def induction(
@@ -113,7 +114,7 @@ def _neighbour_rows(
             "wnid": found,
             "relation": [_relation(wnid, other, label_of) for other in found],
             "similarity": similarities,
-            "seen": label_of.get(wnid) == wnid,
+            "seen": wnid in label_of and wnid not in unseen_classes(label_set),
         }
     )
 

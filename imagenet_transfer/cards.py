@@ -24,10 +24,10 @@ def visible_cards(number: int) -> list[str]:
 def claim_card(number: int) -> str | None:
     """Make one card the only one that this process sees, and return it; None without any of `number` cards.
 
-    Waits, with a sentence, while other jobs of this machine hold all of them. To be called before CUDA starts. Under
-    SLURM the cards of a job are its own and the first is free at once.
+    Waits, with a sentence, while other jobs of this machine hold all of them. To be called before CUDA starts. A job of
+    SLURM's claims nothing: its cards are its own, and may be called 0 in several jobs at once.
     """
-    cards = visible_cards(number)
+    cards = visible_cards(number) if number and "SLURM_JOB_ID" not in os.environ else []
     if not cards:
         return None
     card = _first_free(cards)

@@ -17,6 +17,8 @@ KEYS_OF_METHOD = {
     "minimal-split": ("depth", "half"),
     "random-split": ("size", "half"),
 }
+CLASSIFIED = ("ilsvrc", "tiny-imagenet")  # layouts whose classes are wnids
+LAYOUT_OF_KIND = {"detection": "voc", "action": "voc-action"}
 SUBSET_KEYS = ("subset", "baseline")  # of an output, beside the list `subsets`
 RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "ilsvrc": ("image_size", "train_per_class", "val_per_class"),
@@ -54,9 +56,16 @@ def _dataset_problems(config: Config) -> Iterable[str]:
         if ("proposals" in entry) != (entry["layout"] == "voc-action"):
             needs = "needs the section `proposals`" if "proposals" not in entry else "has no use for `proposals`"
             yield f"{where}: layout {entry['layout']} {needs} (the regions that R*CNN looks at)."
+        yield from _proposal_problems(where, entry.get("proposals", {}))
     for name, entry in config["architectures"].items():
         if entry["input_size"] > entry["image_size"]:
             yield f"architectures.{name}: input_size exceeds image_size ({entry['image_size']})."
+
+
+def _proposal_problems(where: str, spec: Mapping[str, Any]) -> Iterable[str]:
+    needed = {"selective-search": "mode", "file": "path"}.get(spec.get("method"))
+    if needed and needed not in spec:
+        yield f"{where}.proposals: method {spec['method']} needs the key `{needed}`."
 
 
 def _label_set_problems(config: Config) -> Iterable[str]:
@@ -77,6 +86,19 @@ def _subset_problems(config: Config) -> Iterable[str]:
     for name, entry in config["subsets"].items():
         for key, section in (("dataset", "datasets"), ("label_set", "label_sets"), ("recipe", "recipes")):
             yield from _unknown(config, f"subsets.{name}.{key}", entry[key], section)
+        recipe, label_set = config["recipes"].get(entry["recipe"], {}), config["label_sets"].get(entry["label_set"])
+        if recipe.get("layers") == "last" or not set(SECTION_OF_KIND.values()).isdisjoint(recipe):
+            yield f"subsets.{name}.recipe: {entry['recipe']} is for fine-tuning; pre-training needs one of all layers."
+        if label_set and entry["dataset"] in config["datasets"]:
+            yield from _label_set_fits(config, name, entry["dataset"], label_set)
+
+
+def _label_set_fits(config: Config, name: str, dataset: str, label_set: Mapping[str, Any]) -> Iterable[str]:
+    if label_set["method"] == "categories":
+        if label_set.get("dataset") != dataset:
+            yield f"subsets.{name}: its label set holds the categories of another data set than {dataset}."
+    elif config["datasets"][dataset]["layout"] not in CLASSIFIED:
+        yield f"subsets.{name}: {dataset} has no WordNet classes; give it a label set of method categories."
 
 
 def _task_problems(config: Config) -> Iterable[str]:
@@ -103,8 +125,15 @@ def _kind_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iter
     if ("subset" in entry) == ("dataset" in entry) or (finds and "subset" in entry):
         yield f"{where} needs the key `dataset`, or (classification) `subset`, and not both."
     dataset = config["datasets"].get(entry.get("dataset"))
-    if kind == "action" and dataset and dataset["layout"] != "voc-action":
-        yield f"{where}: kind action needs a data set of layout voc-action, and {entry['dataset']} is none."
+    if finds and dataset:
+        if dataset["layout"] != LAYOUT_OF_KIND[kind] or dataset.get("year", 2007) != 2007:
+            layout = "voc of the year 2007" if kind == "detection" else LAYOUT_OF_KIND[kind]
+            yield f"{where}: kind {kind} needs a data set of layout {layout}, and {entry['dataset']} is none."
+        if dataset["store"]["codec"] != "original":
+            yield f"{where}: {entry['dataset']} is stored warped, which moves its boxes; set its codec to original."
+    low, high = (recipe or {}).get("rstarcnn", {}).get("secondary_iou", (0, 1))
+    if low > high:
+        yield f"recipes.{entry['recipe']}.rstarcnn.secondary_iou: the first limit, {low}, exceeds the second, {high}."
 
 
 def _output_problems(config: Config) -> Iterable[str]:
@@ -145,12 +174,29 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
             yield f"{where}: the task '{half}' should name the half as its `subset`."
     if "dataset" in entry:
         yield from _unknown(config, f"{where}.dataset", entry["dataset"], "datasets")
+    sets = {config["subsets"][name]["dataset"] for name in _subsets_named(entry) if name in config["subsets"]}
+    if "layer" in entry and len(sets) > 1:
+        yield f"{where} compares features of several data sets ({', '.join(sorted(sets))}); take networks of one."
+    if "accuracy" in entry:
+        yield from _accuracy_problems(config, where, entry)
+    if entry["builder"] == "coarse-gain" and entry["subset"] in config["subsets"]:
+        label_set = config["label_sets"].get(config["subsets"][entry["subset"]]["label_set"], {"method": "identity"})
+        if label_set["method"] != "identity":
+            yield f"{where}.subset: '{entry['subset']}' was not trained on fine classes, so none can be told apart."
     if entry["builder"] == "induction":
         for subset in entry["subsets"]:
             label_set = config["subsets"].get(subset, {}).get("label_set")
             method = config["label_sets"].get(label_set, {}).get("method", "bottom-up")
             if method not in ("bottom-up", "top-down"):
                 yield f"{where}: the labels of '{subset}' merge no classes, so none is left to induce; remove it."
+
+
+def _accuracy_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterable[str]:
+    task = config["tasks"].get(entry["accuracy"])
+    if task and task["replicates"] != 1:
+        yield f"{where}.accuracy: {entry['accuracy']} needs replicates: 1, like the networks' own accuracy beside it."
+    if entry["accuracy"] in entry["tasks"]:
+        yield f"{where}.tasks names {entry['accuracy']}, which is shown as `accuracy` already; remove it."
 
 
 def _size_problems(config: Config, entry: Mapping[str, Any]) -> Iterable[str]:

@@ -36,9 +36,15 @@ class Embeddings(MatrixFile):
             raise self._damaged(f"its shape is {list(self.shape)}, and {self.meta['shape']} beside it")
 
 
-def read_embeddings(path: Path | str) -> Embeddings:
-    """Return the embeddings that `embed` wrote; UserError if they are not whole or of another format."""
-    return Embeddings(path)
+def read_embeddings(path: Path | str, store: Store) -> Embeddings:
+    """Return the embeddings that `embed` wrote; UserError if they are not whole or of other images."""
+    embeddings = Embeddings(path)
+    if embeddings.meta["store"] != store.meta["digest"]:
+        raise UserError(
+            f"{path} holds features of other images than {store.folder}: compare networks of one data set, or run the "
+            "target that computes the features again."
+        )
+    return embeddings
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

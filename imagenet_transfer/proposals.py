@@ -24,6 +24,7 @@ from imagenet_transfer.metrics import CORNERS
 from imagenet_transfer.provenance import fingerprint_of
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.store import Store
+from imagenet_transfer.versions import VERSIONS
 
 STRATEGIES = {  # from the fewest colour spaces, segmentations and similarities to the most
     "single": "switchToSingleStrategy",
@@ -54,6 +55,7 @@ def propose(store: Store, folder: Path, spec: Mapping[str, Any], workers: int, p
     image, xmin, ymin, xmax, ymax in VOC's coordinates}. Raises UserError if such a file does not fit the store.
     """
     facts = {"spec": dict(spec), "store": store.meta["digest"], "opencv": cv2.__version__}
+    facts["version"] = VERSIONS["proposals"]
     if spec["method"] == "file":
         given = Path(spec["path"])
         boxes = _read_boxes(given, store)

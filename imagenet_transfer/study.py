@@ -1,18 +1,19 @@
 """The config as a checked object: names, the runs that an output needs, seeds, and what each stage consumes."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagenet_transfer.config_file import canonical, check_schema
-from imagenet_transfer.cross_checks import RENDERED_FROM, problems_of
+from imagenet_transfer.cross_checks import CLASSIFIED, RENDERED_FROM, problems_of
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.taxonomy import read_classes
 from imagenet_transfer.versions import VERSIONS
 
 SCRATCH = "scratch"  # the reserved name of a random start
-CLASSIFIED = ("ilsvrc", "tiny-imagenet")  # layouts whose classes are wnids
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Study:
         return [name for name, entry in self.outputs.items() if entry["builder"] in builders]
 
     def subsets_of(self, output: str) -> list[str]:
-        """Return the subsets that an output shows, in its order."""
+        """Return the subsets that an output shows, each once, in its order."""
+        return list(dict.fromkeys(self._subsets_shown(output)))
+
+    def _subsets_shown(self, output: str) -> list[str]:
         entry = self.outputs[output]
         match entry["builder"]:
             case "budgets":
@@ -105,7 +109,7 @@ class Study:
             cells = [(task, entry["baseline"]) for task in self.half_tasks(output)]
         return [
             TransferRun(task, entry["architecture"], subset, replicate)
-            for task, subset in cells
+            for task, subset in dict.fromkeys(cells)
             for replicate in range(1, self.tasks[task]["replicates"] + 1)
         ]
 
@@ -137,23 +141,31 @@ class Study:
     def render_slice(self, part: str) -> dict[str, Any]:
         """Return what the rendering of one part of the miniature world depends on."""
         spec = {key: self.miniature[key] for key in RENDERED_FROM[part]}
-        return _slice("render", seed=self.seed, classes=self.classes, spec=spec)
+        return _slice("render", seed=self.seed, classes=self.classes, class_list=self.class_list(), spec=spec)
+
+    def class_list(self) -> str:
+        """Return a checksum of the classes: a user's file may come to hold others under the same name."""
+        return hashlib.sha256("\n".join(read_classes(self.classes)).encode()).hexdigest()[:16]
 
     def store_slice(self, dataset: str) -> dict[str, Any]:
         """Return what a packed store depends on: its entry less the folder, so that data may move."""
-        unused = ("root", "render", "proposals")
+        unused = ("root", "render", "proposals", "images")  # `images` are checked, and change no byte
         entry = {key: value for key, value in self.datasets[dataset].items() if key not in unused}
-        return _slice("store", entry=entry, classes=self.classes if entry["layout"] in CLASSIFIED else None)
+        entry["store"] = {key: value for key, value in entry["store"].items() if key != "max_unreadable"}
+        classified = entry["layout"] in CLASSIFIED
+        classes = {"classes": self.classes, "class_list": self.class_list()} if classified else {"classes": None}
+        return _slice("store", entry=entry, **classes)
 
     def proposals_slice(self, dataset: str) -> dict[str, Any]:
         """Return what the region proposals of a data set depend on beside its store."""
-        return _slice("proposals", spec=self.datasets[dataset]["proposals"])
+        spec = {key: value for key, value in self.datasets[dataset]["proposals"].items() if key != "path"}
+        return _slice("proposals", spec=spec)
 
     def label_set_slice(self, label_set: str) -> dict[str, Any]:
         """Return what a label set depends on."""
         spec = self.label_sets[label_set]
         seed = self.seed if spec["method"] == "random-split" else None
-        return _slice("label_set", spec=spec, classes=self.classes, seed=seed)
+        return _slice("label_set", spec=spec, classes=self.classes, class_list=self.class_list(), seed=seed)
 
     def manifest_slice(self, subset: str) -> dict[str, Any]:
         """Return what a manifest depends on; training parameters stay out, lest a changed one re-draws images."""
@@ -189,6 +201,13 @@ class Study:
         """Return what the search for neighbours depends on beside features and label sets."""
         return _slice("analysis")
 
+    def reporting_slice(self) -> dict[str, Any]:
+        """Return what comparison, findings and report depend on beside the outputs' numbers."""
+        outputs = {name: self.output_slice(name) for name in self.outputs}
+        tasks = {name: {"dataset": self.dataset_of(name), "kind": entry["kind"]} for name, entry in self.tasks.items()}
+        identity = {"name": self.name, "seed": self.seed, "compare": self.compare_with_paper}
+        return _slice("reporting", outputs=outputs, tasks=tasks, study=identity)
+
     def output_slice(self, output: str) -> dict[str, Any]:
         """Return what an output shows and how: its entry, and the metric and replicates of its tasks."""
         entry = self.outputs[output]
@@ -197,7 +216,13 @@ class Study:
         if "accuracy" in entry:
             metrics[entry["accuracy"]] = self.tasks[entry["accuracy"]]["metric"]
         replicates = {task: content["replicates"] for task, content in tasks.items()}
-        shown = {"name": output, "metrics": metrics, "replicates": replicates, "paper": self.compare_with_paper}
+        shown = {
+            "version": VERSIONS["reporting"],
+            "name": output,
+            "metrics": metrics,
+            "replicates": replicates,
+            "paper": self.compare_with_paper,
+        }
         if entry["builder"] == "split-accuracy":
             shown["halves"] = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}
         return canonical({**entry, **shown})

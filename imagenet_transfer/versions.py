@@ -15,4 +15,5 @@ VERSIONS = {
     "action": 1,
     "embedding": 1,
     "analysis": 1,
+    "reporting": 1,
 }

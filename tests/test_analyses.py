@@ -47,8 +47,15 @@ IMAGES = table(
 FEATURES = ArrayRows(degrees(0, 12, 20, 10, 100, 110, 13, 2, 108, 109, 12))
 
 
-def test_unseen_classes_are_those_that_count_as_another():
+def test_unseen_classes_are_those_that_are_merged_with_others():
     assert unseen_classes(LABEL_SET) == ["airedale", "boxer", "persian", "siamese"]
+    renamed = LABEL_SET.assign(class_wnid=LABEL_SET["class_wnid"].replace("train", "vehicle"))
+    assert unseen_classes(renamed) == [
+        "airedale",
+        "boxer",
+        "persian",
+        "siamese",
+    ]  # the train is alone: a label by itself
 
 
 def test_induction_by_hand():

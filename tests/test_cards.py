@@ -56,9 +56,14 @@ def test_cards_that_the_user_or_slurm_chose_are_respected(start):
     assert start(8, "5,GPU-abc/1").stdout.readline() == "GPU-abc/1 GPU-abc/1\n"
 
 
-@pytest.mark.parametrize("visible, number", [(None, 0), ("", 4), ("-1", 4)])
+@pytest.mark.parametrize("visible, number", [(None, 0), ("0", 0), ("", 4), ("-1", 4)])
 def test_without_a_card_nothing_is_claimed(start, visible, number):
     assert start(number, visible).stdout.readline().split()[0] == "None"
+
+
+def test_under_slurm_cards_are_left_to_it(start, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert [start(2, "0").stdout.readline().split()[0] for _ in range(2)] == ["None", "None"]
 
 
 def test_visible_cards(monkeypatch):

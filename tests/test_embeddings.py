@@ -91,7 +91,7 @@ def test_the_file_says_where_it_comes_from(store, weights, tmp_path):
         "shape": [20, 16],
     }
     assert json.loads((tmp_path / "e.json").read_text()) == expected
-    found = read_embeddings(tmp_path / "e.npy")
+    found = read_embeddings(tmp_path / "e.npy", store)
     assert found.meta == expected
     assert found.shape == (20, 16)
     np.testing.assert_array_equal(found.take(np.array([4, 5, 2])), np.load(tmp_path / "e.npy")[[4, 5, 2]])
@@ -118,7 +118,7 @@ def test_an_interrupted_file_is_not_there(store, weights, tmp_path, monkeypatch)
     assert (tmp_path / "e.npy").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e.npy", "weights.pt"]
     with pytest.raises(UserError, match="not finished"):
-        read_embeddings(tmp_path / "e.npy")
+        read_embeddings(tmp_path / "e.npy", store)
 
 
 @pytest.mark.parametrize(("change", "sentence"), [({"version": 0}, "format 0"), ({"shape": [3, 3]}, "its shape is")])
@@ -127,7 +127,7 @@ def test_files_that_do_not_belong_together_are_refused(store, weights, tmp_path,
     meta = json.loads((tmp_path / "e.json").read_text())
     (tmp_path / "e.json").write_text(json.dumps(meta | change))
     with pytest.raises(UserError, match=sentence):
-        read_embeddings(tmp_path / "e.npy")
+        read_embeddings(tmp_path / "e.npy", store)
 
 
 def test_predictions_of_the_validation_images(store, weights):

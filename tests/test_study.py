@@ -90,6 +90,19 @@ def test_the_paper_declares_all_21_clusterings():
         ("seed", "two", "seed is 'two'"),
         ("miniature.places", ..., "places365 needs the key `places` in the section `miniature`"),
         ("datasets.voc2012-action.proposals", ..., "needs the section `proposals`"),
+        ("datasets.voc2012-action.proposals", {"method": "selective-search"}, "needs the key `mode`"),
+        ("datasets.voc2012-action.proposals", {"method": "file"}, "needs the key `path`"),
+        ("datasets.voc2007.store", {"codec": "jpeg", "size": 64, "max_unreadable": 0}, "is stored warped"),
+        ("datasets.voc2007.year", 2012, "needs a data set of layout voc of the year 2007"),
+        ("recipes.action.rstarcnn.secondary_iou", [0.75, 0.2], "the first limit, 0.75, exceeds the second, 0.2"),
+        ("subsets.images-3.recipe", "last-layer", "last-layer is for fine-tuning"),
+        ("subsets.images-3.recipe", "detection", "detection is for fine-tuning"),
+        ("subsets.places.label_set", "imagenet", "places has no WordNet classes"),
+        ("subsets.imagenet.label_set", "places", "holds the categories of another data set than imagenet"),
+        ("tasks.imagenet-cls.replicates", 3, "imagenet-cls needs replicates: 1"),
+        ("outputs.figure2.tasks", ["imagenet-cls"], "is shown as `accuracy` already"),
+        ("outputs.figure5.subsets", ["imagenet", "places"], "features of several data sets (imagenet, places)"),
+        ("outputs.figure6.subset", "bottom-up-12", "'bottom-up-12' was not trained on fine classes"),
         ("datasets.voc2007.proposals", {"method": "selective-search"}, "has no use for `proposals`"),
         ("label_sets.bottom-up-12.depth", ..., "label_sets.bottom-up-12: method bottom-up needs the key `depth`"),
         ("label_sets.imagenet.depth", 3, "method identity has no use for the key `depth`"),
@@ -205,6 +218,28 @@ def test_the_order_of_keys_does_not_matter(config):
     assert str(one.pretrain_slice("alexnet", "imagenet")) == str(other.pretrain_slice("alexnet", "imagenet"))
 
 
+def test_a_user_s_list_of_classes_counts_by_what_it_holds(config, tmp_path):
+    path = tmp_path / "mine.txt"
+    slices = []
+    for names in ("n02084071\nn02121620\n", "n02084071\nn01503061\n"):
+        path.write_text(names)
+        study = Study.of(change(config, "classes", str(path)), SCHEMA)
+        slices.append((study.store_slice("imagenet"), study.label_set_slice("imagenet"), study.render_slice("ilsvrc")))
+    assert all(one != other for one, other in zip(*slices, strict=True))
+
+
+def test_what_changes_no_byte_repacks_nothing(config):
+    before = Study.of(config, SCHEMA).store_slice("imagenet")
+    for path, value in (("images", ...), ("store.max_unreadable", 9)):
+        assert Study.of(change(config, f"datasets.imagenet.{path}", value), SCHEMA).store_slice("imagenet") == before
+
+
+def test_a_subset_that_a_table_shows_twice_is_run_once(config):
+    twice = change(config, "outputs.table2.references", ["imagenet", "images-24", "scratch"])
+    runs = Study.of(twice, SCHEMA).transfer_runs("table2")
+    assert len(runs) == len(set(runs)) == 32
+
+
 def test_moved_data_change_no_settings(config):
     moved = Study.of(change(config, "datasets.imagenet.root", "/elsewhere"), SCHEMA)
     assert moved.store_slice("imagenet") == Study.of(config, SCHEMA).store_slice("imagenet")
@@ -223,6 +258,7 @@ def test_every_slice_carries_its_stages_version(config):
         "proposals": study.proposals_slice("voc2012-action"),
         "embedding": study.embedding_slice("alexnet"),
         "analysis": study.analysis_slice(),
+        "reporting": study.reporting_slice(),
     }
     assert {stage: part["version"] for stage, part in slices.items()} == VERSIONS
 

@@ -27,6 +27,9 @@ class MissingError(Exception):
     """A study lacks what a claim is about; the text says what."""
 
 
+SIZE_ALONG = {"images_per_class": "n_images", "classes": "n_classes"}  # by a curve's horizontal axis
+
+
 @dataclass(frozen=True)
 class Results:
     """A study's outputs, as findings read them."""
@@ -63,15 +66,14 @@ class Results:
         raise MissingError(f"this study has no run of {subset} on {task}")
 
     def full_set(self) -> str:
-        """Return the subset that others are compared with: the last of a curve, or the first that a table names."""
-        for layout in self.layouts.values():
-            match layout["builder"]:
-                case "curve":
-                    return layout["subsets"][-1]
-                case "budgets":
-                    return layout["references"][0]
-                case "transfer":
-                    return layout["subsets"][0]
+        """Return the subset that others are compared with: a curve's largest, or the first that a table names."""
+        for name, layout in self.layouts.items():
+            if layout["builder"] == "curve" and name in self.tables:
+                return str(sizes(self.tables[name], SIZE_ALONG[layout["along"]]).index[-1])
+            named = layout.get("references" if layout["builder"] == "budgets" else "subsets", [])
+            trained = [subset for subset in named if subset != SCRATCH]
+            if layout["builder"] in ("budgets", "transfer") and trained:
+                return trained[0]
         raise MissingError("this study has no table or curve")
 
     def has(self, subset: str, task: str) -> bool:
@@ -144,6 +146,7 @@ def kept_together(
     asked = [(task, subset) for task, subset in asked if results.has(full, task) and results.has(SCRATCH, task)]
     if len(asked) < 2:
         return
+    tasks = list(dict.fromkeys(task for task, _ in asked))
     ends = [results.cell(name, task, f"{name} on {task}") for task in tasks for name in (full, SCRATCH)]
     values = [*ends, *(results.cell(subset, task, f"{subset} on {task}") for task, subset in asked)]
 

@@ -43,11 +43,10 @@ def findings(
 def judged(claim: Claim, results: Results) -> list[dict[str, Any]]:
     """Return the rows of one claim."""
     shared = {"claim": claim.name, "section": claim.section}
+    rows, reason = [], "this study has no task for it"
     try:
-        rows = list(claim.judge(results))
+        for row in claim.judge(results):
+            rows.append(row)  # what was judged before a missing run stays
     except MissingError as missing:
-        rows = []
         reason = str(missing)
-    else:
-        reason = "this study has no task for it"
     return [shared | row for row in rows] or [shared | unanswered(claim.about, reason)]

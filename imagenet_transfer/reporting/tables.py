@@ -146,7 +146,7 @@ def write_table(
     `layout` is the config's entry with the metrics and replicates of its tasks.
     """
     rows = [name for row in layout.get("rows", []) for name in row["subsets"]]
-    subsets = [*rows, *layout.get("references", []), *layout.get("subsets", [])]
+    subsets = list(dict.fromkeys([*rows, *layout.get("references", []), *layout.get("subsets", [])]))
     metric_of_task = {task: layout["metrics"][task] for task in layout["tasks"]}
     runs, paper = collect_runs(metrics), paper_numbers(layout["paper"])
     frame = table(subsets, metric_of_task, layout["replicates"], runs, subset_sizes(manifests), paper)

@@ -39,16 +39,14 @@ def lift_rate_limit():
     With a limit, the scheduler of Snakemake 9 starts a timer whenever it looks for jobs, each timer makes it look
     again, and so they never end and grow with every finished job: after 200 jobs they took a quarter of two cores.
     """
-    settings = workflow.scheduling_settings
-    limit = getattr(settings, "max_jobs_per_timespan", None)
+    scheduler = getattr(workflow, "scheduler", None)
+    limit = getattr(scheduler, "job_rate_limiter", None)
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
-        settings.max_jobs_per_timespan = None
-
-
-lift_rate_limit()
+        scheduler.job_rate_limiter = None
 
 
 onstart:
+    lift_rate_limit()
     Path("results").mkdir(exist_ok=True)
     Path("results/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
@@ -163,6 +161,11 @@ def manifest_params(wildcards):
 
 def proposals_params(wildcards):
     return study.proposals_slice(wildcards.dataset)
+
+
+def boxes_of_user(wildcards):
+    """Return the user's file of region proposals, if the study is given one."""
+    return study.datasets[wildcards.dataset]["proposals"].get("path", [])
 
 
 def store_of_label_set(wildcards):
@@ -292,15 +295,3 @@ def predictions_of_output(wildcards):
 def stores_of_tasks():
     """Return the stores that any task is tested on."""
     return sorted({f"stores/{study.dataset_of(task)}/meta.json" for task in study.tasks})
-
-
-def layouts_of_outputs():
-    """Return every output's entry with the metrics and replicates of its tasks."""
-    return {name: study.output_slice(name) for name in sorted(study.outputs)}
-
-
-def kinds_and_sets_of_tasks():
-    """Return the kind and the data set of every task."""
-    return {
-        name: {"dataset": study.dataset_of(name), "kind": study.tasks[name]["kind"]} for name in sorted(study.tasks)
-    }

@@ -22,6 +22,7 @@ rule render_miniature:
         "../scripts/render_miniature.py"
 
 
+# unreadable.csv is no declared output: Snakemake would delete it with the failure that it explains.
 rule pack_store:
     input:
         rendered_part,
@@ -30,7 +31,6 @@ rule pack_store:
         index="stores/{dataset}/index.npy",
         images="stores/{dataset}/images.csv.gz",
         objects="stores/{dataset}/objects.csv.gz",
-        unreadable="stores/{dataset}/unreadable.csv",
     log:
         "logs/pack_store/{dataset}.log",
     benchmark:
@@ -47,6 +47,7 @@ rule pack_store:
 rule propose_regions:
     input:
         meta="stores/{dataset}/meta.json",
+        boxes=boxes_of_user,
     output:
         boxes="proposals/{dataset}/boxes.npz",
         meta="proposals/{dataset}/boxes.json",

@@ -113,6 +113,8 @@ rule draw_neighbours:
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
+    resources:
+        gpu=gpus,
     params:
         layout=output_params,
         settings=study.analysis_slice(),

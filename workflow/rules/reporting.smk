@@ -52,7 +52,7 @@ rule compare_with_paper:
     conda:
         "../../envs/workflow.yaml"
     params:
-        compare=study.compare_with_paper,
+        settings=study.reporting_slice(),
     script:
         "../scripts/compare_with_paper.py"
 
@@ -70,9 +70,7 @@ rule judge_findings:
     conda:
         "../../envs/workflow.yaml"
     params:
-        layouts=layouts_of_outputs(),
-        tasks=kinds_and_sets_of_tasks(),
-        compare=study.compare_with_paper,
+        settings=study.reporting_slice(),
     script:
         "../scripts/judge_findings.py"
 
@@ -94,8 +92,7 @@ rule write_report:
     conda:
         "../../envs/workflow.yaml"
     params:
-        study={"name": study.name, "seed": study.seed, "compare": study.compare_with_paper},
-        layouts=layouts_of_outputs(),
+        settings=study.reporting_slice(),
     script:
         "../scripts/write_report.py"
 

@@ -11,4 +11,5 @@ with job_log(snakemake.log[0]):
     from imagenet_transfer.reporting.comparison import comparison, read_paper_numbers
 
     tables = {Path(path).stem: pd.read_csv(path) for path in [*snakemake.input.tables, snakemake.input.runs]}
-    write_csv(snakemake.output.csv, comparison(read_paper_numbers(), tables, snakemake.params.compare))
+    compare = snakemake.params.settings["study"]["compare"]
+    write_csv(snakemake.output.csv, comparison(read_paper_numbers(), tables, compare))

@@ -16,7 +16,8 @@ with job_log(snakemake.log[0]):
     from imagenet_transfer.store import Store
 
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
-    means = class_means(read_embeddings(files.features[0]), Store(Path(files.store).parent).images)
+    store = Store(Path(files.store).parent)
+    means = class_means(read_embeddings(files.features[0], store), store.images)
     label_set = read_label_set(files.label_set[0])
     frame = coarse_gain(pd.read_csv(files.predictions), label_set, layout["least"], means)
     write_csv(output.csv, frame)

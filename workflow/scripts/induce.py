@@ -14,7 +14,7 @@ with job_log(snakemake.log[0]):
 
     device = prepare(snakemake.threads)
     files = {"subset": snakemake.input.features, "baseline": snakemake.input.baseline}
-    networks = {name: read_embeddings(path) for name, path in files.items()}
-    images = Store(Path(snakemake.input.store).parent).images
+    store = Store(Path(snakemake.input.store).parent)
+    networks = {name: read_embeddings(path, store) for name, path in files.items()}
     label_set = read_label_set(snakemake.input.label_set)
-    write_csv(snakemake.output.csv, induction(networks, images, label_set, device=device))
+    write_csv(snakemake.output.csv, induction(networks, store.images, label_set, device=device))

@@ -9,13 +9,15 @@ with job_log(snakemake.log[0]):
 
     from imagenet_transfer.reporting.report import Parts, Picture, caption, report
 
-    files, layouts = snakemake.input, snakemake.params.layouts
+    files, settings = snakemake.input, snakemake.params.settings
     figures = []
     for png in map(Path, files.figures):
         numbers = png.with_suffix(".csv")
-        figures.append(Picture(png.stem, png, caption(layouts[png.stem]), str(numbers) if numbers.exists() else ""))
+        figures.append(
+            Picture(png.stem, png, caption(settings["outputs"][png.stem]), str(numbers) if numbers.exists() else "")
+        )
     parts = Parts(
-        **snakemake.params.study,
+        **settings["study"],
         findings=pd.read_csv(files.findings),
         tables={Path(path).stem: Path(path).read_text(encoding="utf-8") for path in files.tables},
         figures=figures,
