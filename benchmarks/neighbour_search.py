@@ -128,6 +128,8 @@ def main() -> None:
         paths = [arguments.folder / name for name in ("queries.npy", "gallery.npy")]
         print(json.dumps(search(arguments.engine, *paths, arguments.threads)))
         return
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         make_features(folder / "queries.npy", arguments.queries, arguments.dimensions, seed=0)
