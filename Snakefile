@@ -47,7 +47,7 @@ rule figures:
 
 rule label_sets:
     input:
-        expand("results/label_sets/{label_set}.csv", label_set=study.label_sets),
+        expand("results/label_sets/{label_set}.csv", label_set=study.label_sets_of_wordnet()),
 
 
 rule manifests:

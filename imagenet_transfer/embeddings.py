@@ -19,7 +19,6 @@ from imagenet_transfer.neighbours import MatrixFile, read_ahead
 from imagenet_transfer.store import Store
 from imagenet_transfer.versions import VERSIONS
 
-LAYERS = ("fc6", "fc7", "fc8")
 BATCH = 256
 
 

@@ -76,6 +76,10 @@ class Study:
         """Return the outputs of these kinds."""
         return [name for name, entry in self.outputs.items() if entry["builder"] in builders]
 
+    def label_sets_of_wordnet(self) -> list[str]:
+        """Return the label sets that need no data set: all but a data set's own categories."""
+        return [name for name, entry in self.label_sets.items() if entry["method"] != "categories"]
+
     def subsets_of(self, output: str) -> list[str]:
         """Return the subsets that an output shows, each once, in its order."""
         return list(dict.fromkeys(self._subsets_shown(output)))

@@ -68,3 +68,14 @@ class Pictures:
 @pytest.fixture
 def pictures() -> Pictures:
     return Pictures(20, 4)
+
+
+@pytest.fixture
+def one_thread():
+    """Compute on one thread, on which results are the same bits each time."""
+    import torch  # takes seconds, which most tests can do without
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -25,16 +25,10 @@ from imagenet_transfer.proposals import Proposals
 from imagenet_transfer.tasks.action import NUM_CLASSES, ActionJob, action_ap, people_of, training_labels
 from imagenet_transfer.training import Deadline, DeadlineReachedError, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 testing_regions.__test__ = False  # no test, whatever its name
 SMALL = {"short_side": 48, "long_side": 64, "primaries": 4, "secondaries": 3}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def boxes(*rows):

@@ -14,13 +14,7 @@ from imagenet_transfer import neighbours
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.neighbours import MatrixFile, nearest, read_ahead, rounding, runs_of
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def vectors(number, dimensions=16, seed=0, dtype=np.float32):
@@ -191,6 +185,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from imagenet_transfer.neighbours import nearest
+
 for path in sys.argv[1:]:
     nearest(np.eye(4, 1024, dtype=np.float32), path, 2, block=512)
     print([line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line][0])

@@ -25,13 +25,7 @@ from imagenet_transfer.training import (
     train,
 )
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def make_job(pictures, recipe=RECIPE, weights=None, num_classes=4):
@@ -107,6 +101,7 @@ from pathlib import Path
 from conftest import Pictures
 from test_training import make_job
 import test_training
+
 
 def deadly(pictures, recipe):
     job, calls = make_job(pictures, recipe), []

@@ -254,6 +254,15 @@ def test_the_papers_dry_run_needs_no_data(tmp_path):
         assert re.search(rf"^{rule} +{count}$", done.stdout, re.M)
 
 
+def test_the_papers_label_sets_need_no_data(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "label_sets", "--dry-run", "--snakefile", ROOT / "Snakefile"]
+    options = ["--directory", tmp_path, "--configfile", ROOT / "configs/paper.yaml"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert re.search(r"^make_label_set +27$", done.stdout, re.M)
+    assert "pack_store" not in done.stdout
+
+
 def test_the_plan_is_printed_without_data(tmp_path):
     command = [sys.executable, "-m", "snakemake", "plan", "--cores", "1", "--snakefile", ROOT / "Snakefile"]
     options = ["--directory", tmp_path, "--configfile", ROOT / "configs/paper.yaml"]
