@@ -87,6 +87,14 @@ def test_every_form_of_ilsvrc_gives_the_same_labels(tmp_path, form):
     assert listing.objects.empty
 
 
+@pytest.mark.parametrize("inner", [".", "ILSVRC", "ILSVRC/Data/CLS-LOC"])
+def test_any_folder_of_kaggles_may_be_the_root(tmp_path, inner):
+    kaggle_form(tmp_path)
+    if inner.endswith("CLS-LOC"):
+        (tmp_path / "LOC_val_solution.csv").rename(tmp_path / inner / "LOC_val_solution.csv")
+    assert len(list_dataset(ilsvrc(tmp_path / inner), WNIDS).images) == 13
+
+
 @pytest.mark.parametrize("form", [folders_form, devkit_form, kaggle_form])
 def test_only_the_given_classes_are_read(tmp_path, form):
     form(tmp_path)
@@ -114,6 +122,7 @@ def test_what_is_missing_is_named(tmp_path):
     refused(ilsvrc(tmp_path / "nowhere"), "nowhere is missing")
     refused(ilsvrc(tmp_path, images={"train": 10}), "9 train images", "10", "half unpacked")
     refused(ilsvrc(tmp_path, images={"val": 3}), "4 val images", "added")
+    refused(ilsvrc(tmp_path, images={"test": 3}), "no split test", "train and val")
     loose = put(tmp_path / "val" / "ILSVRC2012_val_00000009.JPEG")
     refused(ilsvrc(tmp_path), "interrupted", loose.name)
     loose.unlink()
@@ -132,7 +141,7 @@ def test_flat_validation_needs_labels_that_fit(tmp_path):
     put(tmp_path / "val" / "stranger.JPEG")
     refused(ilsvrc(tmp_path), "no label", "stranger.JPEG")
     put(tmp_path / "val.txt", "a b c\n")
-    refused(ilsvrc(tmp_path), "not `file label`")
+    refused(ilsvrc(tmp_path), "line 1: 'a b c' is not `file label`")
     put(tmp_path / "val.txt", "a.JPEG 17\n")
     refused(ilsvrc(tmp_path), "labels 0 to 17", "synsets.txt")
     (tmp_path / "val.txt").unlink()
@@ -177,7 +186,8 @@ BOX = "<xmax>50</xmax><xmin>10</xmin><ymax>40.5</ymax><ymin>1</ymin>"
 
 def annotation(*objects: tuple[str, str], box: str = BOX) -> str:
     parts = [OBJECT.format(name=f"<name>{name}</name>", difficult=difficult, box=box) for name, difficult in objects]
-    return f"<annotation><filename>x</filename>{''.join(parts)}</annotation>".replace("\n", "\r\n")
+    size = "<size><width>50</width><height>41</height><depth>3</depth></size>"
+    return f"<annotation><filename>x</filename>{size}{''.join(parts)}</annotation>".replace("\n", "\r\n")
 
 
 def make_voc(root: Path) -> Path:
@@ -228,8 +238,8 @@ def test_later_years_of_voc_have_train_and_val(tmp_path):
     [
         ("<annotation><object>", "not a VOC annotation"),
         (annotation(("unicorn", "")), "unicorn"),
-        (annotation(("dog", ""), box=BOX.replace("50", "5")), "a box from (10, 1) to (5, 40.5)"),
-        (annotation(("dog", ""), box=BOX.replace("50", "wide")), "wide"),
+        (annotation(("dog", ""), box=BOX.replace("50", "5")), "object 1 has a box from (10, 1) to (5, 40.5)"),
+        (annotation(("dog", ""), box=BOX.replace("50", "wide")), "'wide' for a number in <xmax>"),
         (annotation(("dog", ""), box=""), "not a VOC annotation"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "not a VOC annotation"),
     ],
@@ -268,10 +278,10 @@ def sun(root: Path, **more) -> dict:
     return {"layout": "sun397", "partition": 1, "root": str(root), **more}
 
 
-@pytest.mark.parametrize("place", ["SUN397/Partitions", "Partitions"])
+@pytest.mark.parametrize("place", ["SUN397/Partitions", "Partitions", "SUN397", "."])
 def test_sun(tmp_path, place):
     make_sun(tmp_path / "SUN397", tmp_path / place)
-    listing = list_dataset(sun(tmp_path / "SUN397", classes=2, images={"train": 2, "test": 2}))
+    listing = list_dataset(sun(tmp_path / "SUN397", num_classes=2, images={"train": 2, "test": 2}))
     assert listing.classes == SUN_CLASSES
     assert listing.images.values.tolist() == [
         ["a/abbey/sun_two", "test", "a/abbey", "a/abbey/sun_two.JPG"],
@@ -284,7 +294,8 @@ def test_sun(tmp_path, place):
 def test_broken_sun_is_refused(tmp_path):
     lists = tmp_path / "Partitions"
     make_sun(tmp_path, lists)
-    refused(sun(tmp_path, classes=397), "names 2 classes", "397")
+    refused(sun(tmp_path, num_classes=397), "has 2 classes", "`num_classes` says 397")
+    refused(sun(tmp_path, classes=397), "no use for the key `classes`")
     refused(sun(tmp_path) | {"partition": 2}, "Training_02.txt is missing")
     (tmp_path / "a" / "abbey" / "sun_two.JPG").unlink()
     refused(sun(tmp_path), "lacks 1 of 2 test images", "a/abbey/sun_two.jpg")

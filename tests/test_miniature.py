@@ -128,9 +128,10 @@ def test_action_layout(tmp_path):
     }
     assert lists["trainval"] == lists["train"] + lists["val"]
     assert (root / "ImageSets/Main/val.txt").read_text().split() == [f"2012_{n:06d}" for n in range(8, 13)]
-    assert {line.split()[0] for line in lists["train"]} == {f"2012_{n:06d}" for n in range(1, 8)}
-    for line in lists["trainval"]:
-        name, index = line.split()
+    assert lists["train"] == [f"2012_{n:06d}" for n in range(1, 8)]  # images alone, as in PASCAL's own
+    assert {line.split()[0] for line in lists["walking_train"]} == set(lists["train"])
+    for line in lists["walking_trainval"]:
+        name, index, _ = line.split()
         thing = ElementTree.parse(root / f"Annotations/{name}.xml").findall("object")[int(index) - 1]
         assert thing.findtext("name") == "person"
         assert [corner.tag for corner in thing.find("bndbox")] == ["xmax", "xmin", "ymax", "ymin"]

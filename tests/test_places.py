@@ -93,6 +93,18 @@ def test_places205(tmp_path, images):
     ]
 
 
+@pytest.mark.parametrize("place", [".", None])
+def test_the_categories_of_places205_may_lie_elsewhere(tmp_path, place):
+    """They are published with the networks; the training list says the same."""
+    entry = make_places205(tmp_path)
+    expected = list_dataset(entry).images
+    path = tmp_path / "trainvalsplit_places205" / "categoryIndex_places205.csv"
+    path.rename(tmp_path / place / path.name) if place else path.unlink()
+    listing = list_dataset(entry | {"num_classes": 2})
+    assert listing.classes == ("a/abbey", "a/airport_terminal")
+    assert listing.images.equals(expected)
+
+
 def remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -102,8 +114,8 @@ def remove(path: Path) -> None:
     [
         ("categories_places365.txt", "categories_places365.txt is missing"),
         ("places365_train_standard.txt", "places365_train_standard.txt is missing"),
-        ("data_256_standard", r"neither data_256_standard/ nor data_256/ \(data.tar in .* is still packed\)"),
-        ("val_256", r"val_256 is missing \(data.tar"),
+        ("data_256_standard", r"neither data_256_standard/ nor data_256/ \(\S+ holds data.tar, still packed"),
+        ("val_256", r"val_256 is missing \(\S+ holds data.tar, still packed.*row `places365`"),
         ("data_256_standard/z/zen_garden", r"lacks 1 of 3 class folders \(first: z/zen_garden\)"),
         ("data_256_standard/a/airfield/00000002.JPG", r"lacks 1 of 4 train images \(first: a/airfield/00000002\)"),
         ("val_256/Places365_val_00000002.jpg", r"val_256 lacks 1 of 2 val images"),
@@ -128,11 +140,11 @@ def test_missing_lists_of_places205_are_named(tmp_path):
     ("name", "text", "said"),
     [
         ("places365_val.txt", "Places365_val_00000001.jpg 3\n", "labels beyond the 3 categories"),
-        ("places365_val.txt", "Places365_val_00000001.jpg\n", "lines of a path and a number"),
-        ("places365_val.txt", "Places365_val_00000001.jpg two\n", "lines of a path and a number"),
+        ("places365_val.txt", "Places365_val_00000001.jpg\n", "line 1: .* is not `path label`"),
+        ("places365_val.txt", "Places365_val_00000001.jpg two\n", "line 1: .* is not `path label`"),
         ("places365_train_standard.txt", "/a/airfield/00000001.jpg 2\n", r"not their folder's \(first: a/airfield/"),
         ("categories_places365.txt", "/a/airfield 0\n/z/zen_garden 2\n", "2 classes from 0 without gaps"),
-        ("categories_places365.txt", "", "0 classes from 0"),
+        ("categories_places365.txt", "", "categories_places365.txt is empty"),
     ],
 )
 def test_lists_that_disagree_are_told(tmp_path, name, text, said):
@@ -145,7 +157,9 @@ def test_lists_that_disagree_are_told(tmp_path, name, text, said):
 def test_an_image_listed_twice_is_told(tmp_path):
     entry = make_places365(tmp_path)
     put(tmp_path / "places365_val.txt", "Places365_val_00000001.jpg 2\nPlaces365_val_00000001.jpg 0\n")
-    with pytest.raises(UserError, match="share their name"):
+    with pytest.raises(
+        UserError, match=r"places365_val.txt names 1 images more than once \(first: Places365_val_00000001"
+    ):
         list_dataset(entry)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.datasets.listing import Listing, archive_hint, check_folder
+from imagenet_transfer.datasets.listing import LayoutError, Listing, NamesError, check_folder, shown
 from imagenet_transfer.errors import UserError
 
 __all__ = ["LAYOUTS", "Listing", "list_dataset"]
@@ -39,7 +39,7 @@ def _voc_action(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> L
 def _sun397(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     from imagenet_transfer.datasets.sun import read_sun
 
-    return read_sun(root, int(entry["partition"]), entry.get("classes"))
+    return read_sun(root, int(entry["partition"]))
 
 
 def _places365(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
@@ -69,26 +69,43 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
     """Return the listing of the data set that a config entry describes (layout, root, images, ...).
 
     `wnids`: the classes to read of an ImageNet layout (all that are there if empty); other layouts know their classes.
-    Raises UserError if anything is missing, or if the numbers of images differ from the entry's `images`.
+    Raises UserError if anything is missing, or if the numbers of images or classes differ from those that the entry
+    declares (`images`, `num_classes`).
     """
-    root = check_folder(Path(entry["root"]))
+    root, layout = Path(entry["root"]), entry["layout"]
+    if "classes" in entry and layout != "voc":
+        raise UserError(f"The layout {layout} has no use for the key `classes`: declare `num_classes` instead.")
     try:
-        listing = LAYOUTS[entry["layout"]](root, entry, wnids)
+        listing = LAYOUTS[layout](check_folder(root), entry, wnids)
+    except LayoutError as error:
+        raise LayoutError(f'{error} README.md, "Data", row `{layout}`, shows what belongs where.') from error
+    except NamesError as error:
+        raise UserError(f"{root}: {error}") from error
     except OSError as error:
-        raise UserError(
-            f"{error.filename or root} cannot be read ({error.strerror}): check the disk and the rights."
-        ) from error
-    _check_numbers(listing, entry.get("images") or {}, root)
+        where = shown(str(error.filename or root), 300)
+        raise UserError(f"{where} cannot be read ({error.strerror}): check the disk and the rights.") from error
+    _check_numbers(listing, entry, root)
     return listing
 
 
-def _check_numbers(listing: Listing, declared: Mapping[str, int], root: Path) -> None:
-    found = listing.images.split.value_counts()
-    for split, expected in declared.items():
-        number = int(found.get(split, 0))
-        if number != expected:
-            reason = "an archive is probably half unpacked" if number < expected else "files were probably added"
+def _check_numbers(listing: Listing, entry: Mapping[str, Any], root: Path) -> None:
+    """Raise UserError if the disk disagrees with what the entry declares."""
+    classes = entry.get("num_classes", len(listing.classes))
+    if len(listing.classes) != classes:
+        raise UserError(
+            f"{root} has {len(listing.classes):,} classes where the config's `num_classes` says {classes:,}: "
+            "unpack it again, or correct `root` or `num_classes` in the config."
+        )
+    found = listing.images.split.value_counts().sort_index()
+    for split, expected in (entry.get("images") or {}).items():
+        if split not in found:
             raise UserError(
-                f"{root} holds {number:,} {split} images where the config's `images: {split}` says {expected:,}"
-                f"{archive_hint(root)}: {reason}; unpack it again, or correct `root` or `images` in the config."
+                f"{root} has no split {split}, of which the config's `images` speaks; layout {entry['layout']} "
+                f"has {' and '.join(found.index)}: correct `images`."
+            )
+        if found[split] != expected:
+            reason = "an archive is probably half unpacked" if found[split] < expected else "files were probably added"
+            raise UserError(
+                f"{root} holds {found[split]:,} {split} images where the config's `images: {split}` says {expected:,}: "
+                f"{reason}; unpack it again, or correct `root` or `images` in the config."
             )

@@ -1,6 +1,8 @@
 """What a data set on disk holds, and the small readers that every layout shares."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,17 @@ IMAGE_COLUMNS = ["image", "split", "class", "path"]
 OBJECT_COLUMNS = ["image", "object", "class", "xmin", "ymin", "xmax", "ymax", "difficult"]
 IMAGE_SUFFIXES = frozenset({"jpeg", "jpg", "png", "gif", "bmp", "ppm", "tif", "tiff", "webp"})
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
+WNID = re.compile(r"n[0-9]{8}")
+NUMBER = "[0-9]{1,9}"  # of a label or an object: what is longer is none, and `int` would refuse 5,000 digits
+IMAGE = r"\S(?:.*\S)?\.[A-Za-z]{1,5}"  # in a list; it may have spaces, but not behind the suffix
+
+
+class LayoutError(UserError):
+    """A file or folder is not where the layout has it; `list_dataset` adds where the layout is described."""
+
+
+class NamesError(UserError):
+    """Images cannot be told apart, or written down, by their names; `list_dataset` adds the root."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +49,36 @@ def make_listing(
     objects: Iterable[tuple] = (),
     more_columns: Sequence[str] = (),
 ) -> Listing:
-    """Return the listing of (split, image, class, path) rows; UserError if two files share an image id.
+    """Return the listing of (split, image, class, path) rows; NamesError if two have the same image id.
 
     `objects` are rows of OBJECT_COLUMNS followed by `more_columns`.
     """
     ordered = sorted(rows)
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
-    repeated = images.path[images.image.duplicated(keep=False)]
-    if len(repeated):
-        raise UserError(
-            f"{len(repeated)} image files share their name with another one (first: {first_names(repeated)}), but an "
-            "image is known by its name without suffix: remove or rename the copies."
+    repeated = images[images.image.duplicated(keep=False)]
+    if len(repeated) and repeated.path.duplicated().any():
+        names = repeated.image[repeated.path.duplicated()].tolist()
+        raise NamesError(
+            f"{len(names):,} images are in more than one split (first: {first_names(names)}), so that testing would be "
+            "on training images: unpack the lists of the data set again."
         )
+    if len(repeated):
+        raise NamesError(
+            f"{len(repeated)} image files share their name with another one (first: {first_names(repeated.path)}), but "
+            "an image is known by its name without suffix: remove or rename the copies."
+        )
+    _check_encoding(images.path)
     return Listing(images, pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns]), tuple(classes))
+
+
+def _check_encoding(paths: Iterable[str]) -> None:
+    """Raise NamesError for names that are no UTF-8 on disk, which no table can hold."""
+    wrong = [path for path in paths if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path)]
+    if wrong:
+        raise NamesError(f"{len(wrong):,} file names are not UTF-8 (first: {first_names(wrong)}): rename the files.")
+
+
+# --- folders ----------------------------------------------------------------------------------------------------------
 
 
 def image_files(folder: Path) -> list[tuple[str, str]]:
@@ -62,63 +92,131 @@ def image_files(folder: Path) -> list[tuple[str, str]]:
     return [(stem, name) for (stem, _, suffix), name in parts if stem and suffix.lower() in IMAGE_SUFFIXES]
 
 
+def files_by_stem(folder: Path) -> dict[str, str]:
+    """Return stem -> file name of the images directly in `folder`; UserError if two differ in their suffix alone."""
+    files = image_files(folder)
+    check_unique([stem for stem, _ in files], folder, "images (but for the suffix)")
+    return dict(files)
+
+
 def subfolders(folder: Path) -> list[str]:
     """Return the names of the folders (or links to folders) directly in `folder`, ascending."""
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
 
 
-def read_lines(path: Path) -> list[str]:
-    """Return the stripped, non-empty lines of a text file (LF or CRLF); UserError if it is missing or no text."""
-    if not path.is_file():
-        raise UserError(f"{path} is missing: unpack the data set completely or correct its `root` in the config.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not a text file: unpack the data set again.") from None
-    return [line.strip() for line in lines if line.strip()]
-
-
 def check_folder(folder: Path) -> Path:
-    """Return `folder`; UserError if it is not there, naming an archive that still waits to be unpacked."""
+    """Return `folder`; LayoutError if it is not there, naming what lies there instead."""
     if folder.is_dir():
         return folder
-    raise UserError(
-        f"{folder} is missing{archive_hint(folder.parent)}: unpack the data set there "
-        "or correct its `root` in the config."
+    if folder.is_file():
+        raise LayoutError(f"{folder} is a file where a folder is expected: unpack it, or correct `root` in the config.")
+    raise LayoutError(
+        f"{folder} is missing{found_in(folder.parent)}: unpack the data set there or correct its `root` in the config."
     )
 
 
-def archive_hint(folder: Path) -> str:
-    """Return a half-sentence that names the archives still packed in `folder`, or ''."""
-    if not folder.is_dir():
-        return ""
-    archives = [path.name for path in sorted(folder.iterdir()) if path.name.lower().endswith(ARCHIVE_SUFFIXES)]
-    if not archives:
-        return ""
-    return f" ({first_names(archives)} in {folder} {'is' if len(archives) == 1 else 'are'} still packed)"
+def check_present(missing: Sequence[str], total: int, folder: Path, what: str) -> None:
+    """Raise LayoutError if anything that should lie in `folder` is missing; `what` is a plural noun."""
+    if missing:
+        raise LayoutError(
+            f"{folder} lacks {len(missing):,} of {total:,} {what} (first: {first_names(missing)}){found_in(folder)}: "
+            "the data set seems half unpacked; unpack it again or correct its `root` in the config."
+        )
+
+
+def found_in(folder: Path) -> str:
+    """Return a half-sentence that says what lies in `folder`, or in the nearest folder above: archives first."""
+    folder = next(path for path in (folder, *folder.parents) if path.is_dir())
+    with os.scandir(folder) as entries:
+        names = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries if entry.name[0] != "."]
+    packed = sorted(name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES))
+    others = sorted(set(names).difference(packed))
+    place = folder.absolute() if folder == Path() else folder
+    listed = [f"{shown(name)}, still packed" for name in packed[:3]] + [shown(name) for name in others[:4]]
+    more = ", ..." if len(listed) < len(names) else ""
+    return f" ({place} holds {', '.join(listed)}{more})" if listed else f" ({place} is empty)"
+
+
+# --- text files -------------------------------------------------------------------------------------------------------
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the stripped, non-blank lines of a UTF-8 text file (any line ends, with or without a byte-order mark).
+
+    Raises UserError if it is missing, no text, or has no line.
+    """
+    return [line for _, line in _numbered_lines(path)]
+
+
+def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]:
+    """Return the groups of `pattern` in each line that is not blank; UserError names a line that is not `wanted`."""
+    matcher, rows = re.compile(pattern), []
+    for number, line in _numbered_lines(path):
+        match = matcher.fullmatch(line)
+        if match is None:
+            raise UserError(f"{path}, line {number}: '{shown(line)}' is not `{wanted}`: unpack or fetch it again.")
+        rows.append(match.groups())
+    return rows
+
+
+def _numbered_lines(path: Path) -> list[tuple[int, str]]:
+    if not path.is_file():
+        raise LayoutError(
+            f"{path} is missing{found_in(path.parent)}: unpack the data set completely "
+            "or correct its `root` in the config."
+        )
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise UserError(f"{path} is not a text file in UTF-8: unpack or fetch it again.")
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise UserError(f"{path} is empty: unpack or fetch it again.")
+    return lines
+
+
+def read_class_names(path: Path, names: Sequence[str]) -> list[str]:
+    """Return class names as `path` gives them, without a leading slash; UserError for paths that leave the data set."""
+    names = [name.strip("/") for name in names]
+    wrong = [name for name in names if not set(name.split("/")).isdisjoint({"", ".", ".."}) or "\\" in name]
+    if wrong:
+        raise UserError(f"{path} has class names that are no folders ({first_names(wrong)}): unpack or fetch it again.")
+    check_unique(names, path, "classes")
+    return names
+
+
+def check_unique(names: Iterable[str], path: Path, what: str) -> None:
+    """Raise UserError if `path`, a list or a folder, names anything twice; `what` is a plural noun."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{path} names {len(repeated):,} {what} more than once (first: {first_names(repeated)}): "
+            "remove the copies, or unpack it again."
+        )
 
 
 def first_names(names: Iterable[str], number: int = 3) -> str:
     """Return the first few names, comma-separated, with dots if there are more."""
     names = list(names)
-    return ", ".join(names[:number]) + (", ..." if len(names) > number else "")
+    return ", ".join(map(shown, names[:number])) + (", ..." if len(names) > number else "")
 
 
-def check_present(missing: Sequence[str], total: int, folder: Path, what: str) -> None:
-    """Raise UserError if anything that should lie in `folder` is missing; `what` is a plural noun."""
-    if missing:
-        raise UserError(
-            f"{folder} lacks {len(missing):,} of {total:,} {what} (first: {first_names(missing)})"
-            f"{archive_hint(folder)}: the data set seems half unpacked; unpack it again "
-            "or correct its `root` in the config."
-        )
+def shown(name: str, most: int = 80) -> str:
+    """Return a name as it may stand in a sentence: on one line, printable, at most so many characters."""
+    text = name if name.isprintable() else ascii(name)[1:-1]
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+# --- images with their classes ----------------------------------------------------------------------------------------
 
 
 def class_folder_rows(root: Path, folder: Path, wnids: Sequence[str], split: str, inner: str = "") -> list[tuple]:
     """Return the (split, image, class, path) rows of `folder/<wnid>/[inner/]*`; other folders are not looked at.
 
-    Raises UserError if a class has no folder or no image.
+    Raises LayoutError if a class has no folder or no image.
     """
     present = set(subfolders(check_folder(folder)))
     check_present([wnid for wnid in wnids if wnid not in present], len(wnids), folder, "class folders")
@@ -130,26 +228,34 @@ def class_folder_rows(root: Path, folder: Path, wnids: Sequence[str], split: str
         rows.extend((split, stem, wnid, path + name) for stem, name in files)
         empty += [] if files else [wnid]
     if empty:
-        raise UserError(
+        raise LayoutError(
             f"{len(empty)} class folders in {folder} hold no images (first: {first_names(empty)})"
-            f"{archive_hint(folder / empty[0])}: unpack them, or correct `root` or `layout` in the config."
+            f"{found_in(folder / empty[0])}: unpack them, or correct `root` or `layout` in the config."
         )
     return rows
 
 
-def labelled_rows(root: Path, folder: Path, labels: dict[str, str], wnids: Sequence[str], split: str) -> list[tuple]:
+def labelled_rows(
+    root: Path, folder: Path, labels: dict[str, str], wnids: Sequence[str], known: Iterable[str], split: str
+) -> list[tuple]:
     """Return the rows of a flat folder whose classes come from `labels` (stem -> wnid), for `wnids` alone.
 
-    Raises UserError if an image has no label or a labelled image no file.
+    Raises UserError if a label is none of `known`, an image has no label, or a labelled image no file.
     """
-    files = dict(image_files(check_folder(folder)))
+    files = files_by_stem(check_folder(folder))
+    wanted = frozenset(wnids)
+    strangers = sorted(set(labels.values()).difference(wanted, known))
+    if strangers:
+        raise UserError(
+            f"The labels of {folder} name {len(strangers):,} classes that the data set does not have "
+            f"(first: {first_names(strangers)}): fetch the label file again."
+        )
     unlabelled = [name for stem, name in files.items() if stem not in labels]
     if unlabelled:
         raise UserError(
             f"{len(unlabelled):,} images in {folder} have no label (first: {first_names(unlabelled)}): "
             "remove them or give the label file that belongs to this folder."
         )
-    wanted = frozenset(wnids)
     chosen = {stem: wnid for stem, wnid in labels.items() if wnid in wanted}
     check_present([stem for stem in chosen if stem not in files], len(chosen), folder, "labelled images")
     check_present(sorted(wanted.difference(chosen.values())), len(wanted), folder, "classes")

@@ -1,5 +1,6 @@
 """PASCAL VOC's detection sets: `VOCdevkit/VOC20xx/{Annotations,JPEGImages,ImageSets/Main}`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -10,10 +11,11 @@ from imagenet_transfer.datasets.listing import (
     Listing,
     check_folder,
     check_present,
-    first_names,
-    image_files,
+    check_unique,
+    files_by_stem,
     make_listing,
-    read_lines,
+    read_columns,
+    shown,
 )
 from imagenet_transfer.errors import UserError
 
@@ -24,21 +26,32 @@ VOC_CLASSES = (
 )
 # fmt: on
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
+MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
+TOLERANCE = 1  # pixels that a box may reach beyond its image, as boxes counted from 0 or to the width do
 
 
 def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Listing:
     """Return the images of `root/VOC<year>` with the objects of `classes`, alphabetical.
 
     Splits: trainval and test for 2007, whose test annotations are public; train and val for the later years.
+    An image may be without objects.
     """
     data = check_folder(root / f"VOC{year}")
-    files = dict(image_files(check_folder(data / "JPEGImages")))
+    files = files_by_stem(check_folder(data / "JPEGImages"))
     rows = []
     for split in ("trainval", "test") if year == 2007 else ("train", "val"):
-        names = [line.split()[0] for line in read_lines(data / "ImageSets" / "Main" / f"{split}.txt")]
+        names = read_image_list(data / "ImageSets" / "Main" / f"{split}.txt")
         rows += image_rows(data / "JPEGImages", files, names, split)
     images = sorted(image for _, image, _, _ in rows)
     return make_listing(rows, sorted(classes), _objects(data / "Annotations", images, frozenset(classes)))
+
+
+def read_image_list(path: Path) -> list[str]:
+    """Return the image ids of a list with one a line."""
+    names = [name for (name,) in read_columns(path, r"(\S+)", "image id")]
+    check_unique(names, path, "images")
+    return names
 
 
 def image_rows(folder: Path, files: Mapping[str, str], names: Sequence[str], split: str) -> list[tuple]:
@@ -56,33 +69,94 @@ def read_annotations(folder: Path, images: Sequence[str]) -> list[tuple]:
 
     Raises UserError if a file is missing in the folder `Annotations` or is no annotation.
     """
-    present = {path.stem for path in check_folder(folder).iterdir() if path.suffix.lower() == ".xml"}
-    check_present([image for image in images if image not in present], len(images), folder, "annotations")
-    return [row for image in images for row in _read_annotation(folder / f"{image}.xml")]
+    files = {path.stem: path for path in sorted(check_folder(folder).iterdir()) if path.suffix.lower() == ".xml"}
+    check_present([image for image in images if image not in files], len(images), folder, "annotations")
+    return [row for image in images for row in _read_annotation(files[image])]
 
 
 def _objects(folder: Path, images: Sequence[str], classes: frozenset[str]) -> list[tuple]:
     rows = read_annotations(folder, images)
-    unknown = sorted({row[2] for row in rows}.difference(VOC_CLASSES, classes))
-    if unknown:
-        raise UserError(f"{folder} names classes that VOC does not have ({first_names(unknown)}): correct its files.")
+    for image, number, name, *_ in rows:
+        if name not in classes and name not in VOC_CLASSES:
+            raise UserError(
+                f"{folder / image}.xml: object {number} is a '{shown(name)}', which is no class of VOC: correct it, "
+                "or unpack the annotations again."
+            )
     return [row for row in rows if row[2] in classes]
+
+
+class _Flaw(Exception):
+    """What is wrong with an annotation; the file is named where it is known."""
 
 
 def _read_annotation(path: Path) -> list[tuple]:
     """Return one row of OBJECT_COLUMNS for each object, numbered from 1 as in VOC's action lists."""
     try:
-        elements = ElementTree.parse(path).getroot().findall("object")
-        return [(path.stem, number, *_read_object(element)) for number, element in enumerate(elements, start=1)]
-    except (ParseError, DefusedXmlException, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is not a VOC annotation ({error}): unpack the annotations again.") from error
+        root = _parse(path)
+        size = _image_size(root)
+        return [
+            (path.stem, number, *_read_object(element, f"object {number}", size))
+            for number, element in enumerate(root.findall("object"), start=1)
+        ]
+    except _Flaw as flaw:
+        raise UserError(f"{path} is not a VOC annotation: {flaw}. Correct it, or unpack all again.") from flaw
 
 
-def _read_object(element: Element) -> tuple:
-    """Return class, corners and difficulty; some files have fractions of pixels, and corners in any order of tags."""
-    box = element.find("bndbox")
-    xmin, ymin, xmax, ymax = (float(box.find(corner).text) for corner in CORNERS)
-    if not (xmin <= xmax and ymin <= ymax):
-        raise ValueError(f"a box from ({xmin:g}, {ymin:g}) to ({xmax:g}, {ymax:g})")
-    difficult = int((element.findtext("difficult") or "0").strip() or 0)
-    return element.find("name").text.strip(), xmin, ymin, xmax, ymax, difficult
+def _parse(path: Path) -> Element:
+    """Return the root of the file's XML, which may neither declare entities nor refer to other files."""
+    if path.stat().st_size > MAX_BYTES:
+        raise _Flaw(f"it has {path.stat().st_size:,} bytes, which is far too many")
+    try:
+        root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise _Flaw("it declares a document type, as attacks with entities do") from error
+    except (ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that Python does not know
+        raise _Flaw(f"it is no XML ({shown(str(error))})") from error
+    if root.tag != "annotation":
+        raise _Flaw(f"its outermost tag is <{shown(root.tag)}>, not <annotation>")
+    return root
+
+
+def _image_size(root: Element) -> tuple[float, float]:
+    size = _child(root, "size", "it")
+    width, height = (_number(size, tag, "its <size>") for tag in ("width", "height"))
+    if width < 1 or height < 1:
+        raise _Flaw(f"its image has {width:g}×{height:g} pixels")
+    return width, height
+
+
+def _read_object(element: Element, name: str, size: tuple[float, float]) -> tuple:
+    """Return class, corners and difficulty (0 if not said); corners may be fractions, their tags in any order."""
+    box = _child(element, "bndbox", name)
+    xmin, ymin, xmax, ymax = (_number(box, corner, name) for corner in CORNERS)
+    where = f"{name} has a box from ({xmin:g}, {ymin:g}) to ({xmax:g}, {ymax:g})"
+    if not (xmin < xmax and ymin < ymax):
+        raise _Flaw(f"{where}, which is empty")
+    if min(xmin, ymin) < 1 - TOLERANCE or xmax > size[0] + TOLERANCE or ymax > size[1] + TOLERANCE:
+        raise _Flaw(f"{where}, outside the image of {size[0]:g}×{size[1]:g} pixels")
+    difficult = (element.findtext("difficult") or "").strip() or "0"
+    if difficult not in ("0", "1"):
+        raise _Flaw(f"{name} has <difficult> '{shown(difficult)}', neither 0 nor 1")
+    return _text(element, "name", name), xmin, ymin, xmax, ymax, int(difficult)
+
+
+def _child(element: Element, tag: str, name: str) -> Element:
+    """Return the one child of a tag."""
+    found = element.findall(tag)
+    if len(found) != 1:
+        raise _Flaw(f"{name} has {len(found) or 'no'} <{tag}>")
+    return found[0]
+
+
+def _text(element: Element, tag: str, name: str) -> str:
+    text = (_child(element, tag, name).text or "").strip()
+    if not text:
+        raise _Flaw(f"{name} has an empty <{tag}>")
+    return text
+
+
+def _number(element: Element, tag: str, name: str) -> float:
+    text = _text(element, tag, name)
+    if not DECIMAL.fullmatch(text):
+        raise _Flaw(f"{name} has '{shown(text)}' for a number in <{tag}>")
+    return float(text)

@@ -1,17 +1,19 @@
 """PASCAL VOC2012's action set: people in `VOCdevkit/VOC2012`, labelled by the lists in `ImageSets/Action`."""
 
-import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from imagenet_transfer.datasets.listing import (
+    NUMBER,
     Listing,
-    archive_hint,
     check_folder,
+    check_unique,
+    files_by_stem,
     first_names,
-    image_files,
     make_listing,
-    read_lines,
+    read_columns,
 )
 from imagenet_transfer.datasets.voc import image_rows, read_annotations
 from imagenet_transfer.errors import UserError
@@ -24,8 +26,9 @@ ACTIONS = (
 # fmt: on
 OTHER = "other"  # a person that does none of them
 SPLITS = ("train", "val")  # the labels of the test images are on PASCAL's server only
-PERSON = re.compile(r"(\S+)\s+([0-9]+)")  # a line of train.txt
-LABEL = re.compile(PERSON.pattern + r"\s+(-1|0|1)")  # a line of jumping_train.txt
+PERSON = rf"(\S+)\s+({NUMBER})"
+LABEL = rf"{PERSON}\s+(-1|0|1)"  # a line of jumping_train.txt
+UNCLEAR = 0
 Person = tuple[str, int]  # image, place among the objects of its annotation, from 1
 
 
@@ -37,7 +40,7 @@ def read_voc_action(root: Path) -> Listing:
     """
     data = check_folder(root / "VOC2012")
     lists = check_folder(data / "ImageSets" / "Action")
-    files = dict(image_files(check_folder(data / "JPEGImages")))
+    files = files_by_stem(check_folder(data / "JPEGImages"))
     rows, labels = [], {}
     for split in SPLITS:
         people = _read_labels(lists, split)
@@ -49,37 +52,55 @@ def read_voc_action(root: Path) -> Listing:
 
 
 def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
-    """Return the labels of each person of a split, in the order of ACTIONS."""
+    """Return the labels of each person of a split, in the order of ACTIONS.
+
+    An action is judged by the people of its own list, in the devkit as here: who is in another list alone is unclear.
+    """
     path = lists / f"{split}.txt"
-    people = [_person(line) for line in _read_list(path, PERSON, "image, object number")]
-    if not people:
-        raise UserError(f"{path} lists nobody{archive_hint(lists)}: unpack the data set again.")
-    columns = [_labels_of(lists / f"{action}_{split}.txt", people, path.name) for action in ACTIONS]
-    return dict(zip(people, zip(*columns, strict=True), strict=True))
-
-
-def _labels_of(path: Path, people: Sequence[Person], listed_in: str) -> list[int]:
-    lines = _read_list(path, LABEL, "image, object number, label (-1, 0 or 1)")
-    labels = {_person(line): int(line[3]) for line in lines}
-    missing = [f"{image} {number}" for image, number in people if (image, number) not in labels]
+    images, listed = _read_split(path)
+    of_action = {action: _labels_of(lists / f"{action}_{split}.txt", images, path) for action in ACTIONS}
+    people = set(chain.from_iterable(of_action.values()))
+    missing = sorted(listed.symmetric_difference(people) if listed else images - {image for image, _ in people})
     if missing:
         raise UserError(
-            f"{path} has no label for {len(missing):,} of the {len(people):,} people in {listed_in} "
-            f"(first: {first_names(missing)}): unpack the data set again."
+            f"{path} and the lists of actions beside it disagree about {len(missing):,} images or people "
+            f"(first: {first_names(map(_name, missing))}): unpack the data set again."
         )
-    return [labels[person] for person in people]
+    for action, labels in of_action.items():
+        if len(labels) < len(people):
+            print(
+                f"{lists / action}_{split}.txt has labels for {len(labels):,} of the {len(people):,} people of the "
+                "split: the others are not judged for it.",
+                file=sys.stderr,
+            )
+    return {person: tuple(of_action[action].get(person, UNCLEAR) for action in ACTIONS) for person in people}
 
 
-def _read_list(path: Path, pattern: re.Pattern, wanted: str) -> list[re.Match]:
-    matches = {line: pattern.fullmatch(line) for line in read_lines(path)}
-    for line, match in matches.items():
-        if match is None:
-            raise UserError(f"{path}: the line '{line}' is not `{wanted}`: unpack the data set again.")
-    return list(matches.values())
+def _read_split(path: Path) -> tuple[frozenset[str], frozenset[Person]]:
+    """Return the images of train.txt, and the people if it names them (PASCAL's own holds images alone)."""
+    lines = read_columns(path, rf"(\S+)(?:\s+({NUMBER}))?", "image, or image object-number")
+    check_unique(map(_name, lines), path, "lines")
+    people = frozenset((image, int(number)) for image, number in lines if number)
+    return frozenset(image for image, _ in lines), people
 
 
-def _person(line: re.Match) -> Person:
-    return line[1], int(line[2])
+def _labels_of(path: Path, images: frozenset[str], split: Path) -> dict[Person, int]:
+    """Return the labels of an action's list; UserError if it has images that the split has not."""
+    lines = read_columns(path, LABEL, "image object-number label (-1, 0 or 1)")
+    labels = {(image, int(number)): int(label) for image, number, label in lines}
+    if len(labels) < len(lines):
+        check_unique([_name((image, int(number))) for image, number, _ in lines], path, "people")
+    strangers = sorted({image for image, _ in labels}.difference(images))
+    if strangers:
+        raise UserError(
+            f"{path} has labels for {len(strangers):,} images that {split.name} does not list "
+            f"(first: {first_names(strangers)}): unpack the data set again."
+        )
+    return labels
+
+
+def _name(person: str | Iterable) -> str:
+    return person if isinstance(person, str) else " ".join(str(part) for part in person if part is not None)
 
 
 def _check_apart(known: Mapping[Person, tuple], images: Sequence[str], lists: Path) -> None:

@@ -34,7 +34,7 @@ def action_lists(world: World, folder: Path) -> dict[str, str]:
         chosen = [job for job in jobs if job[0] in parts]
         texts[f"Main/{split}"] = "".join(f"{_image_id(number)}\n" for _, number in chosen)
         rows = [row for job in chosen for row in people[job]]
-        texts[f"Action/{split}"] = "".join(f"{name} {index}\n" for name, index, _ in rows)
+        texts[f"Action/{split}"] = texts[f"Main/{split}"]  # PASCAL's own holds images alone too
         for action in (*ACTIONS, OTHER):
             lines = [f"{name} {index} {role.labels[action]:2d}\n" for name, index, role in rows]
             texts[f"Action/{action}_{split}"] = "".join(lines)

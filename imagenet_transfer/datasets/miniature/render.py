@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import multiprocessing
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,8 @@ import cv2
 from imagenet_transfer.datasets.miniature import action_layout, layouts
 from imagenet_transfer.datasets.miniature.world import Files, Jobs, World
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import exclusive
+from imagenet_transfer.jobs import end_with
 from imagenet_transfer.taxonomy import Taxonomy
 
 CHUNK = 64
@@ -44,21 +47,29 @@ def render_part(
     root = Path(root)
     temporary = root.with_name(f".{root.name}.{part}.tmp")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        summary = _render(PARTS[part], world, temporary, workers)
-        shutil.rmtree(root, ignore_errors=True)
-        temporary.replace(root)
+        with exclusive(temporary, "renders"):
+            summary = _render_afresh(PARTS[part], world, temporary, workers)
+            shutil.rmtree(root, ignore_errors=True)
+            temporary.replace(root)
     except OSError as error:
         raise _disk_error(error, root) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return {"part": part, "seed": seed, "classes": len(world.wnids), **summary}
 
 
 def _disk_error(error: OSError, root: Path) -> UserError:
     reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
     return UserError(f"{root}: the miniature world cannot be written ({reason}). Make room or choose another folder.")
+
+
+def _render_afresh(part: Part, world: World, folder: Path, workers: int) -> dict[str, Any]:
+    """Render into `folder` alone what the part consists of; an error leaves no folder."""
+    try:
+        for leftover in folder.iterdir():  # of a killed attempt; the folder itself is this process's lock
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        return _render(part, world, folder, workers)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _render(part: Part, world: World, folder: Path, workers: int) -> dict[str, Any]:
@@ -98,6 +109,7 @@ _WRITERS: list[Writer] = []  # of a worker process: its only one
 
 
 def _start(writer: Writer) -> None:
+    end_with(os.getppid())
     cv2.setNumThreads(1)
     _WRITERS.append(writer)
 

@@ -1,0 +1,16 @@
+"""From the official archives of ILSVRC2012 to the folders that its layout has; run by name, before anything else.
+
+INPUTS:  the archives (`datasets.*.archives`; not declared, so that a dry run needs no data)
+OUTPUTS: train/, val/ and ILSVRC2012_devkit_t12/ below the data set's `root` (not declared: they are the user's)
+"""
+
+
+rule unpack_ilsvrc:
+    log:
+        "logs/unpack_ilsvrc.log",
+    benchmark:
+        "benchmarks/unpack_ilsvrc.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    script:
+        "../scripts/unpack_ilsvrc.py"
