@@ -1,0 +1,43 @@
+"""How long a job may still run: by its cluster's own clock where there is one, else by the minutes it was given."""
+
+import os
+import re
+import subprocess
+import time
+
+_STARTED = time.monotonic()
+_LEFT = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")  # SLURM's [[days-]hours:]minutes:seconds
+
+
+def minutes_left(minutes: float | None) -> float | None:
+    """Return the minutes that are left to this job; None without a limit.
+
+    Inside a job of SLURM's its limit counts, which began before this process did and which its owner may have changed.
+    Elsewhere `minutes` count from the start of the process.
+    """
+    if "SLURM_JOB_ID" in os.environ:
+        given = _minutes_of_slurm(os.environ)
+        if given is not None:
+            return given
+    return None if minutes is None else minutes - (time.monotonic() - _STARTED) / 60
+
+
+def _minutes_of_slurm(environment: os._Environ) -> float | None:
+    """Return what SLURM has left for this job, or None if it does not say (or there is no limit)."""
+    if "SLURM_JOB_END_TIME" in environment:  # from SLURM 23.02 on
+        return (float(environment["SLURM_JOB_END_TIME"]) - time.time()) / 60
+    command = ["squeue", "-h", "-j", environment["SLURM_JOB_ID"], "-o", "%L"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return read_time_left(answer)
+
+
+def read_time_left(text: str) -> float | None:
+    """Return the minutes of SLURM's `[[days-]hours:]minutes:seconds`; None for UNLIMITED, NOT_SET and the like."""
+    found = _LEFT.fullmatch(text.strip())
+    if not found:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return (days * 24 + hours) * 60 + minutes + seconds / 60

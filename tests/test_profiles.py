@@ -1,0 +1,69 @@
+"""The profiles: every rule of the workflow is either local or has what it needs on a cluster."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT
+
+RULES = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))])
+
+
+@pytest.fixture(scope="module")
+def slurm():
+    return yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+
+
+def named(pattern):
+    return set(re.findall(pattern, RULES, re.M))
+
+
+def blocks():
+    """Return rule -> its text, rules that inherit included."""
+    parts = re.split(r"^(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:\n", RULES, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def local_rules():
+    listed = re.search(r"^localrules:\n((?:    \w+,\n)+)", RULES, re.M)[1]
+    return set(re.findall(r"\w+", listed))
+
+
+def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
+    assert local_rules().isdisjoint(slurm["set-resources"])
+    assert local_rules() | set(slurm["set-resources"]) == set(blocks())
+    assert set(slurm["set-threads"]) == set(slurm["set-resources"])
+
+
+def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):
+    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text} | {"finetune_detection", "finetune_action"}
+    assert {rule for rule, wanted in slurm["set-resources"].items() if wanted.get("gpu")} == asking
+
+
+def test_time_and_memory_grow_with_the_attempt(slurm):
+    for wanted in slurm["set-resources"].values():
+        assert "attempt" in wanted["runtime"]
+        assert "attempt" in wanted["mem_mb"]
+
+
+def test_both_profiles_rerun_for_the_same_reasons(slurm):
+    default = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
+    assert default["rerun-triggers"] == slurm["rerun-triggers"] == ["mtime", "params", "input"]
+    assert default["max-checksum-file-size"] == slurm["max-checksum-file-size"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--workflow-profile", "--profile"])
+def test_snakemake_takes_it(tmp_path, option):
+    target = "results/pretrain/alexnet/imagenet/metrics.json"
+    words = [target, "-n", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, "--slurm-no-account"]
+    words += ["--configfile", ROOT / "configs/paper.yaml", option, ROOT / "profiles/slurm"]
+    done = subprocess.run([sys.executable, "-m", "snakemake", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = done.stdout + done.stderr
+    job = said[said.index("\nrule pretrain:") :].split("\n\n")[0]
+    assert re.search(r"mem_mb=16000\b.*runtime=720\b.*gpu=1", job), job
+    if option == "--workflow-profile":
+        assert "threads: 8" in job  # `cores` of profiles/default would cap it at the login node's

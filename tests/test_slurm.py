@@ -1,0 +1,159 @@
+"""Submission to a real SLURM, which these tests start themselves: the same table, whatever the cluster does to jobs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, missing_programs, processes_of_job, site_profile
+from projects import Project
+
+from imagenet_transfer.files import read_json
+
+pytestmark = pytest.mark.slurm
+
+TARGET = "results/table2.csv"
+RESULTS = (TARGET, "results/pretrain/*/*/weights.pt", "results/**/history.csv", "results/manifests/*")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if missing_programs():
+        pytest.fail(f"{', '.join(missing_programs())} not found: install munge slurmctld slurmd slurm-client (Debian).")
+    cluster = Cluster(tmp_path_factory.mktemp("slurm"))
+    try:
+        yield cluster.start()
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The small study's Table 2, computed without a cluster."""
+    project = Project(tmp_path_factory.mktemp("local")).create()
+    project.run(TARGET)
+    return project
+
+
+class Submission:
+    """The workflow running on the cluster; what it says is kept in the study's folder."""
+
+    def __init__(self, project, cluster, profile):
+        self.project, self.cluster, self.log = project, cluster, project.folder / "submission.log"
+        options = ["--directory", project.folder, "--configfile", project.folder / "study.yaml"]
+        words = [TARGET, "--snakefile", project.code / "Snakefile", "--workflow-profile", profile, *options]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "snakemake", *map(str, words)],
+                cwd=project.folder,
+                env=cluster.env | {"PYTHONPATH": str(project.code), "OMP_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def finish(self, seconds=900, expect=0):
+        assert self.process.wait(seconds) == expect, self.log.read_text()[-6000:]
+
+    def job_of(self, target, state="R", seconds=300):
+        """Wait until the job of a target (rule_RULE_wildcards_VALUE_...) is in a state, and return its id."""
+        return self.wait_for(
+            lambda: next(iter(self.cluster.jobs_called(target, state)), None), f"no job of {target}", seconds
+        )
+
+    def script_of(self, job, seconds=60):
+        """Wait until the script of a job's rule runs, and return its process."""
+        return self.wait_for(lambda: next(filter(is_script, processes_of_job(job)), None), "no script", seconds)
+
+    def wait_for(self, condition, message, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := condition():
+                return found
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise AssertionError(f"{message}\n{self.log.read_text()[-4000:]}")
+
+
+def text_of(log):
+    """Return what a log says; a job's is deleted before the job starts again."""
+    with suppress(FileNotFoundError):
+        return log.read_text()
+    return ""
+
+
+def is_script(process):
+    """Tell whether a process computes a rule, rather than starts it."""
+    with suppress(OSError):
+        words = Path(f"/proc/{process}/cmdline").read_text().split("\0")
+        return len(words) > 1 and "/.snakemake/scripts/" in words[1]
+    return False
+
+
+def results(project):
+    """Return what a study computed, without what differs between any two runs (times, devices, versions)."""
+    found = {
+        path.relative_to(project.folder): path.read_bytes() for name in RESULTS for path in project.folder.glob(name)
+    }
+    for path in project.folder.glob("results/**/metrics.json"):
+        found[path.relative_to(project.folder)] = read_json(path)["metrics"]
+    return found
+
+
+def test_cancelled_killed_and_overloaded_jobs_are_retried_to_the_same_table(local, cluster, tmp_path):
+    project = Project(tmp_path).create()
+    profile = site_profile(tmp_path / "profile", memory={"finetune_classification": "400 * attempt ** 2"})
+    run = Submission(project, cluster, profile)
+    cancelled = run.job_of("rule_pretrain_wildcards_alexnet_imagenet")
+    run.script_of(cancelled)
+    cluster.ask("scancel", cancelled)
+    lost = run.job_of("rule_finetune_detection_wildcards_pascal-det_alexnet_imagenet_1")
+    run.script_of(lost)
+    node = cluster.node_of(lost)
+    cluster.kill_node(node)
+    run.wait_for(lambda: "down" in " ".join(cluster.states()), f"{node} is not down", 60)
+    cluster.start_node(node)
+    run.finish()
+    assert results(project) == results(local)
+    ends = cluster.ends_of_jobs()
+    assert ends[cancelled] == "CANCELLED"
+    assert len(cluster.jobs_called("rule_pretrain_wildcards_alexnet_imagenet")) == 2
+    overloaded = cluster.jobs_called("rule_finetune_classification_wildcards_sun-cls_alexnet_scratch_1")
+    assert [ends[job] for job in overloaded] in (["FAILED", "COMPLETED"], ["OUT_OF_MEMORY", "COMPLETED"])
+
+
+def test_a_training_longer_than_its_time_limit_hands_over_and_ends_in_the_same_bits(local, cluster, tmp_path):
+    project = Project(tmp_path).create()
+    target = "rule_pretrain_wildcards_alexnet_imagenet"
+    run = Submission(project, cluster, site_profile(tmp_path / "profile", minutes=1))
+    log = project.folder / "logs/pretrain/alexnet/imagenet.log"
+    first = run.job_of(target)
+    script = run.script_of(first)
+    run.wait_for(lambda: "Starts from the beginning" in text_of(log), "no training", 60)
+    os.kill(script, signal.SIGSTOP)  # as slow as need be, on any machine
+    run.wait_for(lambda: cluster.seconds_left(first) < 15, "no end", 60)
+    os.kill(script, signal.SIGCONT)
+    run.wait_for(lambda: "stopped and saved at step" in run.log.read_text(), "did not hand over", 60)
+    run.wait_for(lambda: "Continues from step" in text_of(log), "did not continue", 120)
+    run.finish()
+    assert cluster.ends_of_jobs()[first] == "FAILED"  # a job that hands over counts as failed, not as TIMEOUT
+    assert results(project) == results(local)
+
+
+def test_ctrl_c_leaves_no_job_behind_and_the_same_command_continues(local, cluster, tmp_path):
+    project, profile = Project(tmp_path).create(), site_profile(tmp_path / "profile")
+    run = Submission(project, cluster, profile)
+    job = run.job_of("rule_pretrain_wildcards_alexnet_images-4")
+    run.script_of(job)
+    os.kill(run.process.pid, signal.SIGINT)
+    run.finish(60, expect=1)
+    cluster.wait_until(lambda: not cluster.jobs(), "jobs are left", 30)
+    assert not processes_of_job(job)
+    assert "Traceback" not in run.log.read_text()
+    Submission(project, cluster, profile).finish()
+    assert results(project) == results(local)
