@@ -6,28 +6,36 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import TextIO
+
+from imagenet_transfer.errors import UserError
 
 WAIT_SECONDS = 5.0
-_held: list[TextIO] = []  # a lock lasts until its process ends, however it ends
+ALLOCATION = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID")  # whose cards a job may call 0, each its own
+_held: dict[str, int] = {}  # descriptors: a lock lasts until its process ends, however it ends
 
 
 def visible_cards(number: int) -> list[str]:
-    """Return the cards that this process may use: those that CUDA_VISIBLE_DEVICES names, else all of the machine's."""
+    """Return the cards that this process may use: those that CUDA_VISIBLE_DEVICES names, else all of the machine's.
+
+    Numbers, or names of cards and their parts (GPU-..., MIG-...). CUDA ignores what follows an empty name or -1.
+    """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return [str(card) for card in range(number)]
-    return [card.strip() for card in named.split(",") if card.strip() not in ("", "-1")]
+    return list(takewhile(lambda card: card not in ("", "-1"), (card.strip() for card in named.split(","))))
 
 
 def claim_card(number: int) -> str | None:
     """Make one card the only one that this process sees, and return it; None without any of `number` cards.
 
-    Waits, with a sentence, while other jobs of this machine hold all of them. To be called before CUDA starts. A job of
-    SLURM's claims nothing: its cards are its own, and may be called 0 in several jobs at once.
+    Waits, with a sentence, while other jobs of this machine, whoever's, hold all of them. To be called before CUDA
+    starts; again, it returns the same card. Raises UserError if the locks cannot be made.
     """
-    cards = visible_cards(number) if number and "SLURM_JOB_ID" not in os.environ else []
+    if _held:
+        return next(iter(_held))
+    cards = visible_cards(number) if number else []
     if not cards:
         return None
     card = _first_free(cards)
@@ -41,18 +49,45 @@ def claim_card(number: int) -> str | None:
 
 
 def _first_free(cards: Sequence[str]) -> str | None:
-    return next((card for card in cards if _lock(card)), None)
-
-
-def _lock(card: str) -> bool:
-    """Take a card's lock, if no other process has it; the lock files belong to the machine, not to a study."""
-    folder = Path(tempfile.gettempdir()) / f"imagenet-transfer-cards-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = (folder / card.replace("/", "_")).open("w")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder = _lock_folder()
+        return next((card for card in cards if _lock(folder, card)), None)
+    except OSError as error:
+        raise UserError(
+            f"The locks that keep jobs from sharing a card cannot be made ({error.filename or 'TMPDIR'}: "
+            f"{error.strerror or error}): set TMPDIR to a folder of this machine that you may write."
+        ) from error
+
+
+def _lock_folder() -> Path:
+    """Return the folder of the machine's locks, which all users may write."""
+    folder = Path(tempfile.gettempdir()) / "imagenet-transfer-cards"
+    try:
+        folder.mkdir()
+        folder.chmod(0o1777)  # mkdir's own mode is cut by the umask
+    except FileExistsError:
+        pass
+    return folder
+
+
+def _lock(folder: Path, card: str) -> bool:
+    """Take a card's lock, if no other process has it."""
+    allocation = [os.environ[key] for key in ALLOCATION if key in os.environ]
+    descriptor = _opened(folder / "-".join([*allocation, card]).replace("/", "_"))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
+        os.close(descriptor)
         return False
-    _held.append(file)
+    _held[card] = descriptor
     return True
+
+
+def _opened(path: Path) -> int:
+    """Open a lock file for reading, which is enough for a lock and which another user's file allows."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        os.fchmod(descriptor, 0o644)
+        return descriptor

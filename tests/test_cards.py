@@ -2,12 +2,14 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 
 import pytest
 
-from imagenet_transfer.cards import visible_cards
+from imagenet_transfer import cards
+from imagenet_transfer.errors import UserError
 
 JOB = """
 import sys, time
@@ -61,13 +63,71 @@ def test_without_a_card_nothing_is_claimed(start, visible, number):
     assert start(number, visible).stdout.readline().split()[0] == "None"
 
 
-def test_under_slurm_cards_are_left_to_it(start, monkeypatch):
+@pytest.mark.parametrize("key", ["SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID"])
+def test_each_allocation_of_a_scheduler_has_a_card_0_of_its_own(start, monkeypatch, key):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    claimed = []
+    for allocation in ("7", "8"):
+        monkeypatch.setenv(key, allocation)
+        claimed.append(start(2, "0").stdout.readline())
+    assert claimed == ["0 0\n", "0 0\n"]
+
+
+def test_jobs_inside_one_allocation_get_different_cards(start, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert [start(2, "0").stdout.readline().split()[0] for _ in range(2)] == ["None", "None"]
+    assert sorted(start(4, "0,1").stdout.readline() for _ in range(2)) == ["0 0\n", "1 1\n"]
 
 
-def test_visible_cards(monkeypatch):
+def test_a_process_that_asks_again_keeps_its_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    environment = {key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"}
+    again = "from imagenet_transfer.cards import claim_card as c; print(c(2), c(2))"
+    done = subprocess.run([sys.executable, "-c", again], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "0 0\n"
+
+
+def test_locks_are_everybodys_and_follow_no_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(cards.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(cards, "_held", {})
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert visible_cards(2) == ["0", "1"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 1")
-    assert visible_cards(8) == ["3", "1"]
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert cards.claim_card(1) == "0"
+    folder = tmp_path / "imagenet-transfer-cards"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
+    (lock,) = folder.iterdir()
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o644
+
+    monkeypatch.setattr(cards, "_held", {})
+    del os.environ["CUDA_VISIBLE_DEVICES"]
+    lock.unlink()
+    lock.symlink_to(tmp_path / "victim")
+    with pytest.raises(UserError, match="cannot be made"):
+        cards.claim_card(1)
+    assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("place", ["missing", "file"])
+def test_a_folder_that_cannot_hold_locks_gets_a_sentence(tmp_path, monkeypatch, place):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(cards.tempfile, "gettempdir", lambda: str(tmp_path / place))
+    monkeypatch.setattr(cards, "_held", {})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UserError, match=rf"{place}/imagenet-transfer-cards: .*set TMPDIR to a folder"):
+        cards.claim_card(1)
+
+
+@pytest.mark.parametrize(
+    "named, found",
+    [
+        (None, ["0", "1"]),
+        ("3, 1", ["3", "1"]),
+        ("0,-1,1", ["0"]),
+        ("", []),
+        ("MIG-GPU-7/1/0,GPU-8", ["MIG-GPU-7/1/0", "GPU-8"]),
+    ],
+)
+def test_visible_cards(monkeypatch, named, found):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert cards.visible_cards(2) == found
