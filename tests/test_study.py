@@ -1,6 +1,8 @@
 """The config: shipped studies are valid, mistakes get a sentence each, and each stage consumes its own part alone."""
 
 import copy
+import json
+from collections import OrderedDict
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,11 +10,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from imagenet_transfer.config_file import check_owner, read_config
+from imagenet_transfer.config_file import check_owner, plain, read_config
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.faster_rcnn import DetectorConfig
 from imagenet_transfer.models.rstarcnn import RStarConfig
 from imagenet_transfer.study import PretrainRun, Study, TransferRun
+from imagenet_transfer.taxonomy import read_classes
 from imagenet_transfer.versions import VERSIONS
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -221,8 +224,9 @@ def test_the_order_of_keys_does_not_matter(config):
 def test_a_user_s_list_of_classes_counts_by_what_it_holds(config, tmp_path):
     path = tmp_path / "mine.txt"
     slices = []
-    for names in ("n02084071\nn02121620\n", "n02084071\nn01503061\n"):
-        path.write_text(names)
+    wnids = read_classes("miniature")
+    for names in (wnids[:-1], wnids[1:]):
+        path.write_text("\n".join(names))
         study = Study.of(change(config, "classes", str(path)), SCHEMA)
         slices.append((study.store_slice("imagenet"), study.label_set_slice("imagenet"), study.render_slice("ilsvrc")))
     assert all(one != other for one, other in zip(*slices, strict=True))
@@ -252,6 +256,7 @@ def test_every_slice_carries_its_stages_version(config):
         "store": study.store_slice("imagenet"),
         "label_set": study.label_set_slice("imagenet"),
         "manifest": study.manifest_slice("imagenet"),
+        "given": study.given_slice("alexnet"),
         "classification": study.pretrain_slice("alexnet", "imagenet"),
         "detection": study.transfer_slice("pascal-det", "alexnet", "imagenet", 1),
         "action": study.transfer_slice("pascal-act", "alexnet", "imagenet", 1),
@@ -261,6 +266,12 @@ def test_every_slice_carries_its_stages_version(config):
         "reporting": study.reporting_slice(),
     }
     assert {stage: part["version"] for stage, part in slices.items()} == VERSIONS
+
+
+def test_a_study_in_json_is_recorded_like_one_in_yaml(config):
+    as_json = json.loads(json.dumps(config), object_pairs_hook=OrderedDict)
+    assert yaml.safe_dump(plain(as_json), sort_keys=False) == yaml.safe_dump(plain(config), sort_keys=False)
+    assert Study.of(as_json, SCHEMA).reporting_slice() == Study.of(config, SCHEMA).reporting_slice()
 
 
 def test_results_of_another_study_are_refused(tmp_path):
