@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 READY := .venv/ready
 
-.PHONY: table2 all test lint plan quick clean
+.PHONY: table2 all test test-faults test-kills test-slurm lint plan quick clean
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -19,8 +19,17 @@ test: lint  ## linters, unit tests, DAG tests and one whole small study
 plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml
 	$(BIN)/snakemake plan --cores 1 --quiet all --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
 
+test-slurm: $(READY)  ## submission to a real SLURM that the tests start (root; munge slurmctld slurmd slurm-client)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm
+
+test-faults: $(READY)  ## full disks, read-only folders, lost and damaged files, signals, clocks (root, to mount): ten minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
+
+test-kills: $(READY)  ## fifty random kills of a small study, which change no number: ten minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kills -s
+
 quick: $(READY)  ## the tests without whole studies
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,13 +1,16 @@
 """Training states and weights on disk: whole or absent, and never of another run."""
 
-import pickle
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import atomic_write
+from imagenet_transfer.files import atomic_write, check_regular, remove_leftovers
+
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")  # of any trained network
 
 
 class StateFile:
@@ -29,17 +32,19 @@ class StateFile:
         if not self.path.exists():
             return None, "Starts from the beginning: there is no saved state."
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            saved_by = state["fingerprint"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, OSError) as error:
-            return None, f"Starts afresh: the saved state {self.path} cannot be read ({type(error).__name__})."
-        if saved_by != self.fingerprint:
+            state = _load(self.path)
+        except Unreadable as error:
+            return None, f"Starts afresh: the saved state {self.path} cannot be read ({error})."
+        if not (isinstance(state, dict) and {"fingerprint", "step"} <= state.keys()):
+            return None, f"Starts afresh: {self.path} is no saved state."
+        if state["fingerprint"] != self.fingerprint:
             return None, f"Starts afresh: the saved state {self.path} was computed from other settings or data."
         return state, f"Continues from step {state['step']} of {self.path}."
 
     def remove(self) -> None:
-        """Delete the file: the run's outputs are complete."""
+        """Delete the file and what a killed attempt left of it: the run's outputs are complete."""
         self.path.unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
 
 def save_weights(path: Path | str, model: torch.nn.Module) -> None:
@@ -53,27 +58,74 @@ def _save(path: Path | str, content: dict[str, Any]) -> None:
         torch.save(content, file)  # given a path, it would write the path's name into the file: other bytes each time
 
 
+class Unreadable(Exception):
+    """A file that torch.load does not take; the text is the reason."""
+
+
+def _load(path: Path | str) -> Any:
+    """Return what `torch.save` wrote, of plain types and tensors alone: nothing in the file is executed."""
+    try:
+        _check_sizes(check_regular(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about archives of torch.jit, which the error says too
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (Unreadable, MemoryError):
+        raise
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
+    except Exception as error:  # a damaged pickle raises whatever its damage leads to
+        reason = " ".join(str(error).split(". ")[0].split())
+        raise Unreadable(reason[:150] or type(error).__name__) from error
+
+
+def _check_sizes(path: Path) -> None:
+    """Raise Unreadable for an archive that unpacks to more than its own size: torch.save compresses nothing."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > path.stat().st_size:
+            raise Unreadable(f"it would unpack to {size:,} bytes, which torch.save never does")
+
+
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
     """Return the parameters saved by `save_weights`; raise UserError for anything that is not plain tensors."""
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        tensors = _load(path)
+    except Unreadable as error:
         raise UserError(
-            f"{path} is not a file of plain tensors ({reason}): delete it so that it is trained again, or put weights "
+            f"{path} is not a file of plain tensors ({error}): delete it so that it is trained again, or put weights "
             "there that were saved with torch.save(model.state_dict())."
         ) from error
     if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
         raise UserError(f"{path} holds no dictionary of tensors: save weights with torch.save(model.state_dict()).")
+    for name, tensor in tensors.items():
+        if problem := _problem_of(tensor):
+            raise UserError(f"{path}: {name} {problem}; save weights with torch.save(model.state_dict()).")
     return tensors
+
+
+def _problem_of(tensor: torch.Tensor) -> str | None:
+    """Return what keeps a tensor from being a layer's parameters."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return "is no plain tensor (it is sparse, quantized or without values)"
+    if not tensor.is_floating_point():
+        return f"holds values of type {tensor.dtype}, not floating-point numbers"
+    if tensor.untyped_storage().nbytes() < tensor.nbytes:
+        return "claims more values than the file holds"
+    return None
 
 
 def copy_weights(model: torch.nn.Module, path: Path | str, without: tuple[str, ...]) -> None:
     """Copy a trained network's parameters into `model`, all but those whose layer is named in `without`.
 
-    Raises UserError if a layer is missing in the file or has another shape.
+    Raises UserError if a layer is missing in the file or has another shape, if the file has layers that no network of
+    this project has, or if a value is infinite or not a number.
     """
     given, wanted = load_weights(path), model.state_dict()
+    known = {*LAYERS, *(name.split(".")[0] for name in wanted)}
+    for name in given:
+        if str(name).split(".")[0] not in known:
+            raise UserError(f"{path}: it has the layer {name}, so the weights belong to another kind of network.")
     for name, tensor in wanted.items():
         if name.split(".")[0] in without:
             continue
@@ -83,4 +135,9 @@ def copy_weights(model: torch.nn.Module, path: Path | str, without: tuple[str, .
                 f"{path}: {name} should have shape {tuple(tensor.shape)} but the file holds {found}: "
                 "the weights belong to another architecture than the one in the config."
             )
-        tensor.copy_(given[name])
+        values = given[name].float()
+        if not values.isfinite().all():
+            raise UserError(
+                f"{path}: {name} holds values that are infinite or not numbers: the training diverged; train it again."
+            )
+        tensor.copy_(values)

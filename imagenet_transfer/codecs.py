@@ -12,6 +12,8 @@ from PIL import Image
 RESIZE = "bilinear with antialiasing (Pillow)"  # [ours]: Caffe's OpenCV did not antialias
 REENCODE_QUALITY = 95
 MAX_SIDE = 2**16 - 1  # of a JPEG file and of the index
+MAX_PIXELS = 2**30 // 12  # 89 million: as many as Pillow takes without a warning
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")  # no EPS, for which Pillow would run Ghostscript
 Encoder = Callable[[bytes], tuple[bytes, int, int]]
 
 
@@ -47,13 +49,37 @@ def _decoded(data: bytes) -> tuple[np.ndarray, bool]:
     simplejpeg decodes in a fifth (64×64) to four fifths of Pillow's time; Pillow judges whatever it does not take.
     """
     try:
-        image = Image.open(io.BytesIO(data))  # reads the header alone
+        image = Image.open(io.BytesIO(data), formats=FORMATS)  # reads the header alone
+        _check_sides(*image.size)
         if image.format == "JPEG" and image.mode in ("RGB", "L"):
             with contextlib.suppress(ValueError):
                 return simplejpeg.decode_jpeg(data), "progressive" not in image.info
-        return np.asarray(image.convert("RGB")), False
+        return _pixels(image), False
+    except (Unreadable, MemoryError):
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise Unreadable(f"more than {MAX_PIXELS:,} pixels, as in a decompression bomb") from error
+    except Image.UnidentifiedImageError as error:
+        raise Unreadable(f"cannot identify the image format: it begins with {data[:16]!r}") from error
     except Exception as error:  # Pillow's readers raise a dozen types on broken bytes
-        raise Unreadable(str(error) or type(error).__name__) from error
+        raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from error
+
+
+def _check_sides(width: int, height: int) -> None:
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise Unreadable(f"{width}×{height} pixels are too {'many' if width * height else 'few'}")
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Return the image's pixels as uint8 RGB: of 16 bits the upper 8, of several frames the first."""
+    if image.mode == "F":
+        raise Unreadable("its pixels are floating-point numbers, whose black and white nobody knows")
+    if image.mode.startswith("I"):
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() >= 2**16:
+            raise Unreadable("its pixels have more than 16 bits")
+        return np.repeat((grey // 256).astype(np.uint8)[..., None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
 
 
 def _warped(data: bytes, size: int) -> np.ndarray:

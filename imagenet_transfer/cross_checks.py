@@ -1,6 +1,7 @@
 """What the schema cannot say of a config: names that do not exist, keys that belong together, sizes that must agree."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagenet_transfer.config_file import nearest_name
@@ -8,6 +9,7 @@ from imagenet_transfer.config_file import nearest_name
 Config = Mapping[str, Any]
 SECTION_OF_KIND = {"detection": "detector", "action": "rstarcnn"}  # of a recipe
 KEYS_OF_LAYOUT = {"voc": "year (2007 or 2012)", "sun397": "partition (1 is the first standard one)"}
+LAYOUTS_OF_KEY = {"year": ("voc",), "partition": ("sun397",), "classes": ("voc",)}
 KEYS_OF_METHOD = {
     "identity": (),
     "categories": ("dataset",),
@@ -20,6 +22,7 @@ KEYS_OF_METHOD = {
 CLASSIFIED = ("ilsvrc", "tiny-imagenet")  # layouts whose classes are wnids
 LAYOUT_OF_KIND = {"detection": "voc", "action": "voc-action"}
 SUBSET_KEYS = ("subset", "baseline")  # of an output, beside the list `subsets`
+LAYOUT_OF_PART = {"voc2007": "voc", "voc2012": "voc-action"}  # of rendered parts with another name than their layout
 RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "ilsvrc": ("image_size", "train_per_class", "val_per_class"),
     "voc2007": ("voc",),
@@ -29,10 +32,29 @@ RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
 }
 
 
-def problems_of(config: Config) -> list[str]:
-    """Return a sentence for everything that is wrong with a config of the right shape."""
-    checks = (_dataset_problems, _label_set_problems, _subset_problems, _task_problems, _output_problems)
-    return [problem for check in checks for problem in check(config)]
+def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
+    """Return a sentence for everything that is wrong with a config of the right shape; `wnids` are its classes."""
+    checks = (
+        *(_dataset_problems, _architecture_problems, _recipe_problems),
+        *(_label_set_problems, _subset_problems, _task_problems, _output_problems),
+    )
+    problems = [problem for check in checks for problem in check(config)]
+    return list(dict.fromkeys([*problems, *_class_problems(config, wnids)]))
+
+
+def _class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
+    """Yield what asks for classes that the study does not have."""
+    for name, entry in config["outputs"].items():
+        for wnid in entry.get("queries", []):
+            if wnid not in wnids:
+                yield f"outputs.{name}.queries: {wnid} is none of the study's classes ({config['classes']})."
+    for name, entry in config["label_sets"].items():
+        if entry.get("size", 1) >= len(wnids):
+            yield f"label_sets.{name}.size is {entry['size']}, but the study has {len(wnids)} classes; take fewer."
+    for name, entry in config["subsets"].items():
+        of_wordnet = config["label_sets"].get(entry.get("label_set"), {}).get("method", "categories") != "categories"
+        if of_wordnet and entry.get("classes", 0) > len(wnids):
+            yield f"subsets.{name}.classes is {entry['classes']}, but the study has {len(wnids)} classes; take fewer."
 
 
 def _unknown(config: Config, where: str, name: str, section: str, *reserved: str) -> Iterator[str]:
@@ -48,24 +70,99 @@ def _dataset_problems(config: Config) -> Iterable[str]:
         for key in RENDERED_FROM[entry["render"]] if "render" in entry and "miniature" in config else ():
             if key not in config["miniature"]:
                 yield f"{where}.render: {entry['render']} needs the key `{key}` in the section `miniature`."
-        if entry["store"]["codec"] != "original" and "size" not in entry["store"]:
-            yield f"{where}.store: codec {entry['store']['codec']} needs the key `size`."
-        key, _, about = KEYS_OF_LAYOUT.get(entry["layout"], "layout").partition(" ")
-        if key not in entry:
-            yield f"{where}: layout {entry['layout']} needs the key `{key}` {about}."
+        yield from _store_problems(f"{where}.store", entry["store"])
+        yield from _layout_problems(where, entry)
         if ("proposals" in entry) != (entry["layout"] == "voc-action"):
             needs = "needs the section `proposals`" if "proposals" not in entry else "has no use for `proposals`"
             yield f"{where}: layout {entry['layout']} {needs} (the regions that R*CNN looks at)."
         yield from _proposal_problems(where, entry.get("proposals", {}))
+
+
+def _store_problems(where: str, spec: Mapping[str, Any]) -> Iterable[str]:
+    codec = spec["codec"]
+    if codec != "original" and "size" not in spec:
+        yield f"{where}: codec {codec} needs the key `size`."
+    for key, codecs in (("size", ("jpeg", "raw")), ("quality", ("jpeg",))):
+        if key in spec and codec not in codecs:
+            yield f"{where}: codec {codec} has no use for the key `{key}`; remove it."
+
+
+def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterable[str]:
+    layout = entry["layout"]
+    key, _, about = KEYS_OF_LAYOUT.get(layout, "layout").partition(" ")
+    if key not in entry:
+        yield f"{where}: layout {layout} needs the key `{key}` {about}."
+    for key, layouts in LAYOUTS_OF_KEY.items():
+        if key in entry and layout not in layouts:
+            yield f"{where}: layout {layout} has no use for the key `{key}`; remove it."
+    rendered = LAYOUT_OF_PART.get(entry.get("render", layout), entry.get("render", layout))
+    if rendered != layout:
+        yield f"{where}.render: {entry['render']} is rendered in the layout {rendered}, not {layout}; change one."
+
+
+def _architecture_problems(config: Config) -> Iterable[str]:
     for name, entry in config["architectures"].items():
+        where, kernel, stride = f"architectures.{name}", entry["conv1_kernel"], entry["conv1_stride"]
         if entry["input_size"] > entry["image_size"]:
-            yield f"architectures.{name}: input_size exceeds image_size ({entry['image_size']})."
+            yield f"{where}: input_size exceeds image_size ({entry['image_size']})."
+        if _pool5_side(entry["input_size"], kernel, stride) < 1:
+            least = next(side for side in itertools.count(kernel) if _pool5_side(side, kernel, stride) > 0)
+            yield (
+                f"{where}.input_size is {entry['input_size']}, too small for conv1_kernel {kernel} and conv1_stride "
+                f"{stride}: nothing is left after the last pooling; take {least} or more."
+            )
+
+
+def _pool5_side(side: int, kernel: int, stride: int) -> int:
+    """Return the side of AlexNet's last pooling (models/alexnet.py, which takes seconds to import), or 0."""
+    side = (side - kernel) // stride + 1
+    for _ in range(3):
+        side = -(-(side - 3) // 2) + 1 if side > 1 else 0
+    return side
+
+
+def _recipe_problems(config: Config) -> Iterable[str]:
+    for name, entry in config["recipes"].items():
+        where, unit = f"recipes.{name}", "iterations" if "iterations" in entry else "epochs"
+        steps, length = entry["lr_steps"], entry[unit]
+        if sorted(steps) != steps:
+            yield f"{where}.lr_steps: {_listed(steps)} do not ascend; put them in order."
+        elif steps and steps[-1] >= length:
+            yield f"{where}.lr_steps: {steps[-1]} lies beyond the end of the training, {length} {unit}; remove it."
+        for section in sorted(set(SECTION_OF_KIND.values()) & set(entry)):
+            yield from _switch_problems(f"{where}.{section}", entry[section])
+
+
+def _switch_problems(where: str, switches: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the limits of a detector or of R*CNN that are the wrong way round; what is left out has the default."""
+    switches = LIMITS_LEFT_OUT | switches
+    for low, high in (("short_side", "long_side"), ("rpn_negative_iou", "rpn_positive_iou")):
+        if switches[low] > switches[high]:
+            yield f"{where}: {low}, {switches[low]}, exceeds {high}, {switches[high]}."
+    for key in ("background_iou", "secondary_iou"):
+        first, second = switches[key]
+        if first > second:
+            yield f"{where}.{key}: the first limit, {first}, exceeds the second, {second}."
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
+
+
+LIMITS_LEFT_OUT: Mapping[str, Any] = {  # the defaults of models/faster_rcnn.py and models/rstarcnn.py
+    **{"short_side": 600, "long_side": 1000, "rpn_negative_iou": 0.3, "rpn_positive_iou": 0.7},
+    **{"background_iou": (0, 0.5), "secondary_iou": (0.2, 0.75)},
+}
 
 
 def _proposal_problems(where: str, spec: Mapping[str, Any]) -> Iterable[str]:
-    needed = {"selective-search": "mode", "file": "path"}.get(spec.get("method"))
+    method = spec.get("method")
+    needed = {"selective-search": "mode", "file": "path"}.get(method)
     if needed and needed not in spec:
-        yield f"{where}.proposals: method {spec['method']} needs the key `{needed}`."
+        yield f"{where}.proposals: method {method} needs the key `{needed}`."
+    unused = {"selective-search": {"path"}, "file": {"mode", "max_boxes", "min_side"}}.get(method, set())
+    for key in sorted(unused & set(spec)):
+        yield f"{where}.proposals: method {method} has no use for the key `{key}`; remove it."
 
 
 def _label_set_problems(config: Config) -> Iterable[str]:
@@ -78,6 +175,8 @@ def _label_set_problems(config: Config) -> Iterable[str]:
             yield f"label_sets.{name}: method {entry['method']} has no use for the key `{key}`; remove it."
         if "dataset" in entry:
             yield from _unknown(config, f"label_sets.{name}.dataset", entry["dataset"], "datasets")
+            if config["datasets"].get(entry["dataset"], {"layout": ""})["layout"] in ("voc", "voc-action"):
+                yield f"label_sets.{name}.dataset: the images of {entry['dataset']} have boxes instead of one category."
 
 
 def _subset_problems(config: Config) -> Iterable[str]:
@@ -85,8 +184,9 @@ def _subset_problems(config: Config) -> Iterable[str]:
         yield "subsets.scratch: the name is reserved for a random start, which is not pre-trained; rename it."
     for name, entry in config["subsets"].items():
         for key, section in (("dataset", "datasets"), ("label_set", "label_sets"), ("recipe", "recipes")):
-            yield from _unknown(config, f"subsets.{name}.{key}", entry[key], section)
-        recipe, label_set = config["recipes"].get(entry["recipe"], {}), config["label_sets"].get(entry["label_set"])
+            if key in entry:
+                yield from _unknown(config, f"subsets.{name}.{key}", entry[key], section)
+        recipe, label_set = config["recipes"].get(entry.get("recipe"), {}), config["label_sets"].get(entry["label_set"])
         if recipe.get("layers") == "last" or not set(SECTION_OF_KIND.values()).isdisjoint(recipe):
             yield f"subsets.{name}.recipe: {entry['recipe']} is for fine-tuning; pre-training needs one of all layers."
         if label_set and entry["dataset"] in config["datasets"]:
@@ -120,6 +220,8 @@ def _kind_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iter
     finds = kind in SECTION_OF_KIND
     if finds and "average_precision" not in entry:
         yield f"{where}: kind {kind} needs the key `average_precision` (11-point is VOC2007's)."
+    if not finds and "average_precision" in entry:
+        yield f"{where}: kind {kind} has no use for the key `average_precision`; remove it."
     if finds != (entry["metric"] == "mAP"):
         yield f"{where}.metric: {entry['metric']} is no metric of kind {kind}."
     if ("subset" in entry) == ("dataset" in entry) or (finds and "subset" in entry):
@@ -131,9 +233,8 @@ def _kind_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iter
             yield f"{where}: kind {kind} needs a data set of layout {layout}, and {entry['dataset']} is none."
         if dataset["store"]["codec"] != "original":
             yield f"{where}: {entry['dataset']} is stored warped, which moves its boxes; set its codec to original."
-    low, high = (recipe or {}).get("rstarcnn", {}).get("secondary_iou", (0, 1))
-    if low > high:
-        yield f"recipes.{entry['recipe']}.rstarcnn.secondary_iou: the first limit, {low}, exceeds the second, {high}."
+    elif dataset and dataset["layout"] in ("voc", "voc-action"):
+        yield f"{where}: {entry['dataset']} has boxes instead of one category an image; take kind detection or action."
 
 
 def _output_problems(config: Config) -> Iterable[str]:
@@ -177,6 +278,7 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
     sets = {config["subsets"][name]["dataset"] for name in _subsets_named(entry) if name in config["subsets"]}
     if "layer" in entry and len(sets) > 1:
         yield f"{where} compares features of several data sets ({', '.join(sorted(sets))}); take networks of one."
+    yield from _wordnet_problems(config, where, entry)
     if "accuracy" in entry:
         yield from _accuracy_problems(config, where, entry)
     if entry["builder"] == "coarse-gain" and entry["subset"] in config["subsets"]:
@@ -191,8 +293,26 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
                 yield f"{where}: the labels of '{subset}' merge no classes, so none is left to induce; remove it."
 
 
+def _wordnet_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what an output that is about WordNet's classes names that has none."""
+    names = [*entry.get("label_sets", []), *_values(entry, ["label_set"])]
+    if entry["builder"] in ("splits", "collages"):
+        names += [half for halves in entry["splits"].values() for half in halves]
+    for name in names:
+        if config["label_sets"].get(name, {}).get("method") == "categories":
+            yield f"{where}: the label set '{name}' holds categories, which have no place in WordNet; take another one."
+    sets = _values(entry, ["dataset"])
+    if "layer" in entry:
+        sets += [config["subsets"][name]["dataset"] for name in _subsets_named(entry) if name in config["subsets"]]
+    for name in dict.fromkeys(sets):
+        if config["datasets"].get(name, {"layout": CLASSIFIED[0]})["layout"] not in CLASSIFIED:
+            yield f"{where}: {name} has no WordNet classes, which builder {entry['builder']} needs; take another one."
+
+
 def _accuracy_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterable[str]:
     task = config["tasks"].get(entry["accuracy"])
+    if task and task["kind"] != "classification":
+        yield f"{where}.accuracy: {entry['accuracy']} is of kind {task['kind']}; accuracy needs kind classification."
     if task and task["replicates"] != 1:
         yield f"{where}.accuracy: {entry['accuracy']} needs replicates: 1, like the networks' own accuracy beside it."
     if entry["accuracy"] in entry["tasks"]:
@@ -207,8 +327,11 @@ def _size_problems(config: Config, entry: Mapping[str, Any]) -> Iterable[str]:
     used = [tasks[name] for name in entry.get("tasks", []) if name in tasks]
     sets += [task["dataset"] for task in used if task["kind"] == "classification" and "dataset" in task]
     for name in sorted(set(sets) & set(config["datasets"])):
-        stored = config["datasets"][name]["store"].get("size")
-        if size and stored != size:
+        spec = config["datasets"][name]["store"]
+        stored = spec.get("size")
+        if size and spec["codec"] == "original":
+            yield f"datasets.{name}.store: codec original keeps every size; networks read jpeg or raw of size {size}."
+        elif size and stored != size:
             yield (
                 f"datasets.{name}.store.size is {stored}, but architectures.{entry['architecture']}.image_size "
                 f"is {size}: make them equal."

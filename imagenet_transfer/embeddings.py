@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imagenet_transfer.checkpoints import copy_weights, load_weights
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import atomic_write, read_json, sha256_of, write_json
+from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_json
 from imagenet_transfer.models import build_model
 from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.neighbours import MatrixFile, read_ahead
@@ -25,7 +25,7 @@ BATCH = 256
 class Embeddings(MatrixFile):
     """One layer's features of all records of a store: float16 rows of length 1 (or 0), read by `take`.
 
-    `meta` has the keys version, layer, store (digest), weights (SHA-256) and shape.
+    `meta` has the keys version, layer, store (digest), weights, shape and digest (SHA-256 of the file).
     """
 
     def __init__(self, path: Path | str):
@@ -50,7 +50,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         raise UserError(f"{path} is not finished ({beside.name} is missing): run the target that computes it.")
-    meta = read_json(beside)
+    meta = read_facts(beside, "version", "store")
     if meta["version"] != VERSIONS["embedding"]:
         raise UserError(
             f"{path} has format {meta['version']}, and this is format {VERSIONS['embedding']}: delete it and run again."
@@ -82,7 +82,7 @@ def embed(
         for images in _centre_crops(store, np.arange(len(store)), network, batch):
             features = F.normalize(activations(network, images, layer).float())
             file.write(features.half().cpu().numpy().tobytes())
-    identity = {"store": store.meta["digest"], "weights": sha256_of(weights)}
+    identity = {"store": store.meta["digest"], "weights": sha256_of(weights), "digest": sha256_of(path)}
     write_json(
         path.with_suffix(".json"), {"version": VERSIONS["embedding"], "layer": layer, "shape": shape, **identity}
     )

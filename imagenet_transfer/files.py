@@ -1,31 +1,98 @@
 """Files that are either whole or absent."""
 
 import contextlib
+import errno
+import fcntl
+import glob
 import gzip
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from imagenet_transfer.errors import UserError
+
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it is renamed to `path` if the block ends well, else removed."""
+    """Yield a temporary path beside `path`; it is renamed to `path` if the block ends well, else removed.
+
+    An OSError of writing names `path`, whatever library met it, so that users read which file could not be written.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        cause = _cause(error)
+        if not isinstance(cause, OSError) or cause.filename not in (None, str(temporary)):
+            raise
+        number = cause.errno or errno.ENOSPC  # NumPy counts short writes without an error number
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that has become read-only
+            temporary.unlink()
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete the temporary files of `path` that killed processes of this machine have left."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = leftover.name.split(".")[-2]
+        if process.isdecimal() and not _is_alive(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the error that a library covered by a RuntimeError, as torch.save does with a full disk."""
+    while isinstance(error, RuntimeError) and error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path | str, work: str) -> Iterator[None]:
+    """Hold a folder for this process alone; UserError if another one holds it, saying that it does `work` there.
+
+    The lock leaves no file and ends with its process, however that ends. Where a file system knows no locks (some of
+    the network's), nothing is held: Snakemake's own lock of the study's folder has to do.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UserError(
+            f"Another process {work} {folder} at this moment: wait for it, or stop it, and run the same command again."
+        ) from None
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -65,3 +132,50 @@ def sha256_of(path: Path | str) -> str:
 def read_json(path: Path | str) -> Any:
     """Return a JSON file's content."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def check_regular(path: Path | str) -> Path:
+    """Return the path; raise OSError if it is no regular file, as opening a pipe would wait forever."""
+    path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return path
+
+
+def read_small_text(path: Path | str, most: int) -> str:
+    """Return a text file's content; raise OSError if it has more than `most` bytes or is no regular file."""
+    path = check_regular(path)
+    if path.stat().st_size > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, too many for such a file", str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def read_facts(path: Path | str, *keys: str) -> dict[str, Any]:
+    """Return what a stage left in a JSON file; raise UserError if it is damaged or lacks one of the keys."""
+    try:
+        content = read_json(check_regular(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise _damaged(path, f"it lacks {', '.join(missing)}")
+    return content
+
+
+def read_table(path: Path | str, columns: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+    """Return what a stage left in a CSV file; raise UserError if it is damaged or lacks one of the columns.
+
+    `options` are those of pandas.read_csv.
+    """
+    try:
+        frame = pd.read_csv(check_regular(path), **options)
+    except (OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
+        raise _damaged(path, error) from error
+    if missing := [column for column in columns if column not in frame.columns]:
+        raise _damaged(path, f"it lacks the columns {', '.join(missing)}")
+    return frame
+
+
+def _damaged(path: Path | str, reason: Any) -> UserError:
+    said = " ".join(str(getattr(reason, "strerror", None) or reason).split())[:150]
+    return UserError(f"{path} cannot be read ({said}): delete it and run the same command again.")

@@ -4,13 +4,21 @@ import contextlib
 import errno
 import glob
 import os
+import select
+import signal
 import sys
+import tempfile
+import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from imagenet_transfer.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
 
 
 def count_gpus() -> int:
@@ -28,6 +36,58 @@ def prepare_environment() -> None:
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
     here = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    os.environ[WORKFLOW] = str(os.getpid())
+
+
+def check_writable(folder: Path | str) -> None:
+    """Raise UserError if a megabyte cannot be written in an existing folder: read-only, not the user's, or full.
+
+    With less, Snakemake itself stumbles over its locks and scripts, by tracebacks.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(2**20))
+    except OSError as error:
+        place = Path(folder).resolve()
+        if error.errno in FULL:
+            raise UserError(f"The disk of {place} is full: free some space and run the same command again.") from error
+        raise UserError(
+            f"{place} cannot be written ({error.strerror}): have its permissions changed, or run the study in a folder "
+            "of yours (--directory)."
+        ) from error
+
+
+def end_with(process: int) -> None:
+    """Let this process end when another one has ended, however that ended.
+
+    A workflow that was killed would else leave jobs behind, which go on writing while its successor runs them again.
+    """
+    threading.Thread(target=_outlive, args=(process,), daemon=True).start()
+
+
+def _outlive(process: int) -> None:
+    """End this process at once after `process`; where the system cannot tell, half a second after the parent."""
+    try:
+        ended = select.poll()
+        ended.register(os.pidfd_open(process), select.POLLIN)
+        ended.poll()
+    except ProcessLookupError:
+        pass
+    except (AttributeError, OSError):
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(0.5)
+    os._exit(1)
+
+
+def workflow_process() -> int:
+    """Return the process of the workflow that this job belongs to, else the parent: a shell may stand between."""
+    process = named = int(os.environ.get(WORKFLOW, os.getppid()))
+    with contextlib.suppress(OSError, ValueError):
+        process = os.getpid()
+        while process not in (named, 0):
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return named if process == named else os.getppid()
 
 
 class _Tee:
@@ -37,11 +97,13 @@ class _Tee:
         self.terminal, self.log = terminal, log
 
     def write(self, text: str) -> int:
-        self.log.write(text)
+        with contextlib.suppress(OSError):  # a full disk, of which the terminal is told
+            self.log.write(text)
         return self.terminal.write(text)
 
     def flush(self) -> None:
-        self.log.flush()
+        with contextlib.suppress(OSError):
+            self.log.flush()
         self.terminal.flush()
 
     def isatty(self) -> bool:
@@ -52,25 +114,51 @@ class _Tee:
 
 
 @contextlib.contextmanager
-def job_log(path: Path | str) -> Iterator[None]:
-    """Copy standard error to `path`, and end the process with a sentence, not a traceback, at errors of the user's."""
+def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
+    """Copy standard error to `path`, and end the process with a sentence, not a traceback, at errors of the user's.
+
+    The process also ends when its workflow does, and takes SIGTERM for Ctrl-C. At its end, no input is left
+    with a time in the future, as Snakemake would discard the outputs.
+    """
+    end_with(workflow_process())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal = sys.stderr
-    with Path(path).open("w", buffering=1, encoding="utf-8") as log:
-        sys.stderr = _Tee(terminal, log)
-        try:
-            yield
-        except (UserError, KeyboardInterrupt, OSError, MemoryError) as error:
-            sentence = sentence_of(error)
-            if sentence is None:
-                traceback.print_exc(file=log)
-                raise
-            print(f"Error: {sentence}", file=sys.stderr)
-            sys.exit(1)
-        except Exception:
-            traceback.print_exc(file=log)  # the interpreter prints it to the terminal alone
+    log = _opened(path, terminal)
+    sys.stderr = _Tee(terminal, log)
+    try:
+        yield
+        _bring_to_present(inputs)
+    except (UserError, KeyboardInterrupt, OSError, MemoryError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            traceback.print_exc(file=log)
             raise
-        finally:
-            sys.stderr = terminal
+        print(f"Error: {sentence}", file=sys.stderr)
+        sys.exit(1)
+    except Exception:
+        traceback.print_exc(file=log)  # the interpreter prints it to the terminal alone
+        raise
+    finally:
+        sys.stderr = terminal
+        with contextlib.suppress(OSError):  # what a full disk refuses is left out
+            log.close()
+
+
+def _bring_to_present(paths: Iterable[str]) -> None:
+    """Give files of the future the present time: a clock has jumped back, and outputs may not be older than inputs."""
+    for path in map(Path, paths):
+        if path.stat().st_mtime > time.time():
+            with contextlib.suppress(PermissionError):
+                os.utime(path)
+
+
+def _opened(path: Path | str, terminal: TextIO) -> TextIO:
+    """Return the log, opened for writing, or end the process with a sentence."""
+    try:
+        return Path(path).open("w", buffering=1, encoding="utf-8")
+    except OSError as error:
+        print(f"Error: {sentence_of(error) or error}", file=terminal)
+        sys.exit(1)
 
 
 def sentence_of(error: BaseException) -> str | None:
@@ -81,7 +169,7 @@ def sentence_of(error: BaseException) -> str | None:
         return "Interrupted. Finished files are kept; run the same command again to continue."
     if isinstance(error, MemoryError):
         return "The memory is used up: run fewer jobs at once (--cores) or lower `batch_size` in the recipe."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in FULL:
         where = f" writing {error.filename}" if error.filename else ""
         return f"The disk is full{where}. Finished files are kept; free some space and run the same command again."
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):

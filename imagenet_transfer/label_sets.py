@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import check_regular
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.taxonomy import Taxonomy
 
@@ -180,12 +181,30 @@ def categories(names: Sequence[str]) -> pd.DataFrame:
 def read_label_set(path: Path | str) -> pd.DataFrame:
     """Return a label set written as CSV: wnid, label (int64), class_wnid, class_name.
 
-    Raises UserError if the file cannot be read or has other columns.
+    Raises UserError if the file cannot be read, has other columns, names a fine class twice, or has labels that are not
+    the ranks of class_wnid.
     """
+    types = dict.fromkeys(COLUMNS, str) | {"label": "int64"}
     try:
-        frame = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: the label set cannot be read ({error}). Build it again.") from None
-    if tuple(frame.columns) != COLUMNS:
-        raise UserError(f"{path}: a label set has the columns {', '.join(COLUMNS)}. Build it again.")
+        frame = pd.read_csv(check_regular(path), dtype=types, keep_default_na=False)
+    except (OSError, ValueError, OverflowError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
+        raise UserError(f"{path}: the label set cannot be read ({reason}). Build it again: delete the file.") from None
+    if problem := _flaw(frame):
+        raise UserError(f"{path}: {problem}. Build it again: delete the file and run the same command.")
     return frame
+
+
+def _flaw(frame: pd.DataFrame) -> str | None:
+    """Return what is wrong with a label set that was read."""
+    if tuple(frame.columns) != COLUMNS:
+        return f"a label set has the columns {', '.join(COLUMNS)}"
+    if frame.empty:
+        return "the label set holds no class"
+    if frame["wnid"].duplicated().any():
+        return f"{frame['wnid'][frame['wnid'].duplicated()].iloc[0]} stands there twice"
+    ranks = pd.Index(sorted(set(frame["class_wnid"]))).get_indexer(frame["class_wnid"])
+    wrong = frame["wnid"][ranks != frame["label"]]
+    if len(wrong):
+        return f"the labels are not the ranks of class_wnid from 0 (the first wrong one is that of {wrong.iloc[0]})"
+    return None

@@ -6,7 +6,8 @@ inside 250 inside 500), do not depend on the order of the rows, and do not chang
 
 import gzip
 import hashlib
-import json
+import io
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import write_csv, write_json
+from imagenet_transfer.files import check_regular, read_facts, write_csv, write_json
 from imagenet_transfer.seeds import seed_of
 
 
@@ -45,15 +46,16 @@ def draw_manifest(
     classes = _draw_classes(sorted(set(label_set["class_wnid"])), sampling.get("classes"), seed, name)
     chosen = label_set[label_set["class_wnid"].isin(classes)].sort_values("wnid", ignore_index=True)
     labels = pd.Index(classes).get_indexer(chosen["class_wnid"])  # of each fine class
-    candidates = images.loc[images["class"].isin(chosen["wnid"]), ["image", "class"]]
-    if not candidates["image"].is_monotonic_increasing:
-        candidates = candidates.sort_values("image")
-    fine = pd.Index(chosen["wnid"]).get_indexer(candidates["class"])
+    fine = pd.Index(chosen["wnid"]).get_indexer(images["class"])  # of each image; -1: left out
+    candidates, fine = images["image"][fine >= 0], fine[fine >= 0]
+    if not candidates.is_monotonic_increasing:
+        order = candidates.to_numpy().argsort()
+        candidates, fine = candidates.iloc[order], fine[order]
     available = np.bincount(fine, minlength=len(chosen))
     _refuse_empty(classes, labels[available > 0], name)
     wanted = sampling.get("images_per_class", len(candidates))
-    taken = _first_of_each_class(candidates["image"], fine, wanted, seed)
-    rows = pd.DataFrame({"image": candidates["image"].array[taken], "label": labels[fine[taken]].astype("int64")})
+    taken = _first_of_each_class(candidates, fine, wanted, seed)
+    rows = pd.DataFrame({"image": candidates.array[taken], "label": labels[fine[taken]].astype("int64")})
     short = _short(chosen["wnid"], available, sampling.get("images_per_class", 0))
     return Manifest(rows, classes, short)
 
@@ -86,7 +88,7 @@ def _first_of_each_class(images: pd.Series, fine: np.ndarray, wanted: int, seed:
     """Return, for image names in ascending order, a mask of each class's first `wanted` by hash (ties: by name)."""
     if wanted >= len(images):
         return np.ones(len(images), dtype=bool)
-    order = np.lexsort((_hashes(images, seed), fine))
+    order = np.lexsort((_hashes(images.tolist(), seed), fine))
     starts = np.flatnonzero(np.diff(fine[order], prepend=-1))
     sizes = np.diff(starts, append=len(order))
     mask = np.empty(len(order), dtype=bool)
@@ -125,12 +127,16 @@ def _digest(csv_gz_path: Path | str) -> str:
 def read_manifest(csv_gz_path: Path | str) -> Manifest:
     """Return the manifest of a `<subset>.csv.gz` and the `<subset>.json` beside it.
 
-    Raises UserError if one of them cannot be read.
+    Raises UserError if one of them cannot be read, or they are not of one draw.
     """
     path = Path(csv_gz_path)
     try:
-        rows = pd.read_csv(path, dtype={"image": str, "label": "int64"}, keep_default_na=False)
-        summary = json.loads(path.with_name(path.name.removesuffix(".csv.gz") + ".json").read_text(encoding="utf-8"))
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: the manifest cannot be read ({error}). Delete it and draw it again.") from None
+        summary = read_facts(path.with_name(path.name.removesuffix(".csv.gz") + ".json"), "digest", "classes", "short")
+        data = gzip.decompress(check_regular(path).read_bytes())
+        rows = pd.read_csv(io.BytesIO(data), dtype={"image": str, "label": "int64"}, keep_default_na=False)
+    except (UserError, OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
+        raise UserError(f"{path}: the manifest cannot be read ({reason}). Delete it to draw it again.") from None
+    if hashlib.sha256(data).hexdigest() != summary["digest"]:
+        raise UserError(f"{path} is not the manifest that its .json is about. Delete both to draw it again.")
     return Manifest(rows, tuple(summary["classes"]), summary["short"])

@@ -139,6 +139,6 @@ def class_accuracies(right: np.ndarray, labels: np.ndarray, num_classes: int) ->
     return np.divide(hits, samples, out=np.full(num_classes, np.nan), where=samples > 0)
 
 
-def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray, num_classes: int, k: int = 1) -> float:
-    """Return the mean, in 0..1, of the classes' top-k accuracies by scores (N,classes); absent classes are left out."""
-    return float(np.nanmean(class_accuracies(label_ranks(scores, labels) < k, labels, num_classes)))
+def mean_class_accuracy(right: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
+    """Return the mean, in 0..1, of the classes' shares of right samples (N bool); absent classes are left out."""
+    return float(np.nanmean(class_accuracies(right, labels, num_classes)))

@@ -56,8 +56,8 @@ class MatrixFile:
         self.path = Path(path)
         try:
             header = np.load(path, mmap_mode="r")
-        except (ValueError, EOFError, OSError) as error:
-            raise self._damaged(str(error)) from error
+        except Exception as error:  # a damaged header raises whatever reading it as Python leads to
+            raise self._damaged(" ".join(str(error).split())[:150]) from error
         if header.ndim != 2 or not header.flags.c_contiguous:
             raise self._damaged("it is no matrix of rows")
         self.shape, self.dtype, self._offset = header.shape, header.dtype, header.offset

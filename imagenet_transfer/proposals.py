@@ -19,7 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import atomic_write, read_json, sha256_of, write_json
+from imagenet_transfer.files import atomic_write, check_regular, read_facts, sha256_of, write_json
 from imagenet_transfer.metrics import CORNERS
 from imagenet_transfer.provenance import fingerprint_of
 from imagenet_transfer.seeds import seed_of
@@ -73,11 +73,14 @@ def read_proposals(folder: Path) -> Proposals:
     facts_path, boxes_path = folder / "boxes.json", folder / "boxes.npz"
     if not (facts_path.is_file() and boxes_path.is_file()):
         raise UserError(f"{folder} holds no finished proposals: run the target that makes them.")
-    facts = read_json(facts_path)
+    facts = read_facts(facts_path, "digest", "store")
     if sha256_of(boxes_path) != facts["digest"]:
         raise UserError(f"{boxes_path} is damaged: delete {folder} and run the target that makes it again.")
-    with np.load(boxes_path) as arrays:
-        return Proposals(arrays["boxes"], arrays["starts"], facts)
+    try:
+        with np.load(boxes_path) as arrays:
+            return Proposals(arrays["boxes"], arrays["starts"], facts)
+    except Exception as error:  # a damaged header raises whatever reading it as Python leads to
+        raise UserError(f"{boxes_path} holds no boxes: delete {folder} and run the target that makes it.") from error
 
 
 def _write(folder: Path, boxes: Sequence[np.ndarray], facts: Mapping[str, Any]) -> None:
@@ -124,16 +127,26 @@ def _search_part(
 ) -> list[np.ndarray]:
     """Return the boxes of some records, read from disk if an earlier attempt has found them; [] once `stop` is set."""
     path = parts / f"{rows.start:07d}.npz"
-    if not path.is_file():
-        boxes = []
-        for row in rows:
-            if stop.is_set():
-                return []
-            boxes.append(_search(store.image(row), store.images["image"][row], spec))
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, *boxes)
-    with np.load(path) as arrays:
-        return [arrays[name] for name in arrays.files]
+    boxes = _found_before(path)
+    if len(boxes) == len(rows):
+        return boxes
+    boxes = []
+    for row in rows:
+        if stop.is_set():
+            return []
+        boxes.append(_search(store.image(row), store.images["image"][row], spec))
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, *boxes)
+    return boxes
+
+
+def _found_before(path: Path) -> list[np.ndarray]:
+    """Return the boxes that an earlier attempt has saved; [] if there are none, or the file is damaged."""
+    try:
+        with np.load(path) as arrays:
+            return [arrays[name] for name in arrays.files]
+    except Exception:  # a damaged header raises whatever reading it as Python leads to
+        return []
 
 
 def _search(image: np.ndarray, name: str, spec: Mapping[str, Any]) -> np.ndarray:
@@ -190,11 +203,12 @@ def _refuse(path: Path, images: pd.Series, what: str) -> None:
 def _read_table(path: Path) -> pd.DataFrame:
     """Return the columns image and CORNERS of the CSV file, checked for text and numbers."""
     try:
-        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)
+        table = pd.read_csv(check_regular(path), dtype={"image": str}, keep_default_na=False)
         return table[["image", *CORNERS]].astype(dict.fromkeys(CORNERS, np.float64))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: correct `path` of the proposals in the config.") from None
-    except (ValueError, KeyError, OSError, EOFError) as error:  # pandas' parser errors are ValueErrors
+    except Exception as error:  # pandas unpacks by a file's suffix with many libraries, each with errors of its own
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
         raise UserError(
-            f"{path} is no table of boxes ({error}): it needs the columns image, xmin, ymin, xmax and ymax."
+            f"{path} is no table of boxes ({reason}): it needs the columns image, xmin, ymin, xmax and ymax."
         ) from error

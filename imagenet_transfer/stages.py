@@ -10,13 +10,14 @@ import torch
 from imagenet_transfer.cards import claim_card
 from imagenet_transfer.checkpoints import StateFile, save_weights
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_json, sha256_of, write_csv, write_json
+from imagenet_transfer.files import read_facts, sha256_of, write_csv, write_json
 from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
 from imagenet_transfer.provenance import fingerprint_of, provenance
 from imagenet_transfer.store import Store
 from imagenet_transfer.tasks import classification
+from imagenet_transfer.time_limits import minutes_left
 from imagenet_transfer.training import Deadline, Job, train
 
 UNITS = {"top1": "%", "top5": "%", "mAP": "%"}
@@ -159,7 +160,7 @@ def prepare(threads: int) -> str:
 
 def manifest_digest(manifest: Path) -> str:
     """Return the digest in the JSON file beside a manifest."""
-    return read_json(manifest.with_name(manifest.name.removesuffix(".csv.gz") + ".json"))["digest"]
+    return read_facts(manifest.with_name(manifest.name.removesuffix(".csv.gz") + ".json"), "digest")["digest"]
 
 
 def digest(weights: Path | None) -> str | None:
@@ -182,7 +183,7 @@ def run(
     state_file = StateFile(folder / "state.pt", fingerprint)
     if job.num_images == 0:
         raise UserError(f"{folder}: there are no training images; check the data set's splits and the subset's size.")
-    outcome = train(job, settings["recipe"], settings["seed"], state_file, Deadline(minutes))
+    outcome = train(job, settings["recipe"], settings["seed"], state_file, Deadline(minutes_left(minutes)))
     if keep_weights:
         save_weights(folder / "weights.pt", job.model)
     write_csv(folder / "history.csv", pd.DataFrame(outcome.history))
@@ -198,7 +199,7 @@ def run(
 
 def metric_of(path: Path | str, name: str) -> float:
     """Return one metric of a metrics.json; raise UserError if the run does not have it."""
-    values = {entry["metric"]: entry["value"] for entry in read_json(path)["metrics"]}
+    values = {entry["metric"]: entry["value"] for entry in read_facts(path, "metrics")["metrics"]}
     if name not in values:
         raise UserError(f"{path} has no metric '{name}', but {', '.join(sorted(values))}: change `metric` of the task.")
     return values[name]

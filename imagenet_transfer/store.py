@@ -1,6 +1,5 @@
 """One packed image store per data set, read at random by every manifest: flat shards, an index, and `os.pread`."""
 
-import json
 import os
 import threading
 import zlib
@@ -8,14 +7,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import simplejpeg
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.packing import build_store
+from imagenet_transfer.files import read_facts, read_table
+from imagenet_transfer.packing import INDEX_DTYPE, build_store
 from imagenet_transfer.versions import VERSIONS
+
+META_KEYS = ("version", "codec", "size", "classes", "num_images", "shard_bytes", "digest")
 
 __all__ = ["Store", "build_store"]
 
@@ -23,14 +26,17 @@ __all__ = ["Store", "build_store"]
 class Store:
     """The images of one data set; row i of `images` is record i. Safe to read from several threads.
 
-    Raises UserError if the folder holds no whole store of this version.
+    Raises UserError if the folder holds no whole store of this version; with `complete=False`, its shards may be
+    damaged or missing.
     """
 
-    def __init__(self, folder: Path | str, threads: int = 1):
+    def __init__(self, folder: Path | str, threads: int = 1, complete: bool = True):
         self.folder = Path(folder)
         self.meta = _read_meta(self.folder)
+        if complete:
+            self._check_sizes()
         self.classes: tuple[str, ...] = tuple(self.meta["classes"])
-        self.index = np.load(self.folder / "index.npy")
+        self.index = _read_index(self.folder / "index.npy", sum(self.meta["num_images"].values()))
         self._checked = np.zeros(len(self.index), dtype=bool)
         self._files: dict[int, int] = {}
         self._lock = threading.Lock()
@@ -46,13 +52,21 @@ class Store:
     @cached_property
     def images(self) -> pd.DataFrame:
         """The columns image, split, class, one row a record."""
-        return pd.read_csv(self.folder / "images.csv.gz", dtype=str, keep_default_na=False)
+        frame = self._table("images", ("image", "split", "class"), str)
+        if len(frame) != len(self):
+            raise _damaged_store(self.folder / "images.csv.gz", "it has not as many rows as the index")
+        return frame
 
     @cached_property
     def objects(self) -> pd.DataFrame:
         """The boxes of VOC (see `datasets.Listing`), empty for other data sets."""
-        types = {"image": str, "class": str}
-        return pd.read_csv(self.folder / "objects.csv.gz", dtype=types, keep_default_na=False)
+        return self._table("objects", ("image", "class"), {"image": str, "class": str})
+
+    def _table(self, name: str, columns: Sequence[str], types: Any) -> pd.DataFrame:
+        try:
+            return read_table(self.folder / f"{name}.csv.gz", columns, dtype=types, keep_default_na=False)
+        except UserError as error:
+            raise _damaged_store(self.folder / f"{name}.csv.gz", "it is no such table any more") from error
 
     @cached_property
     def _row_of(self) -> pd.Index:
@@ -108,7 +122,11 @@ class Store:
 
     def verify(self) -> list[tuple[int, str]]:
         """Return (row, image) of every record whose bytes are not those that were packed."""
-        return [(row, self.images["image"][row]) for row in range(len(self)) if not self._is_whole(row)]
+        whole = list(self._pool.map(self._are_whole, np.array_split(np.arange(len(self)), 256)))
+        return [(row, self.images["image"][row]) for row in np.flatnonzero(~np.concatenate(whole)).tolist()]
+
+    def _are_whole(self, rows: np.ndarray) -> np.ndarray:
+        return np.array([self._is_whole(row) for row in rows], dtype=bool)
 
     def _is_whole(self, row: int) -> bool:
         try:
@@ -139,39 +157,68 @@ class Store:
             self._checked[row] = True
 
     def _damaged(self, row: int) -> UserError:
-        shard = _shard(self.folder, self.index["shard"][row])
         return UserError(
-            f"The image {self.images['image'][row]} is damaged in {shard}: delete {self.folder} and run the target "
-            "again, which packs the data set anew."
+            f"The image {self.images['image'][row]} is damaged in {self.shard_of(row)}: run the target `repair`, which "
+            "packs damaged images again, and then the same command."
         )
+
+    def shard(self, number: int) -> Path:
+        """Return a shard's path."""
+        return self.folder / f"shard-{number:05d}.bin"
+
+    def shard_of(self, row: int) -> Path:
+        """Return the path of the shard that holds a record."""
+        return self.shard(int(self.index["shard"][row]))
+
+    def _check_sizes(self) -> None:
+        for number, size in enumerate(self.meta["shard_bytes"]):
+            shard = self.shard(number)
+            if not shard.is_file() or shard.stat().st_size != size:
+                raise UserError(
+                    f"{shard} is missing or has not its {size:,} bytes: copy the store again completely, or run the "
+                    "target `repair`, which packs what is missing again, and then the same command."
+                )
 
     def _file(self, shard: int) -> int:
         with self._lock:
             if shard not in self._files:
-                self._files[shard] = os.open(_shard(self.folder, shard), os.O_RDONLY)
+                self._files[shard] = os.open(self.shard(shard), os.O_RDONLY)
             return self._files[shard]
 
 
-def _shard(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:05d}.bin"
+def _read_index(path: Path, rows: int) -> np.ndarray:
+    """Return the records' places; UserError if the file does not hold so many of them."""
+    try:
+        index = np.load(path, allow_pickle=False)
+    except Exception as error:  # a damaged header raises whatever reading it as Python leads to
+        raise _damaged_store(path, "it cannot be read") from error
+    if not isinstance(index, np.ndarray) or index.dtype != INDEX_DTYPE or index.shape != (rows,):
+        raise _damaged_store(path, f"it is no list of {rows:,} records")
+    return index
+
+
+def _damaged_store(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path} is damaged ({reason}): copy the store again completely, or delete {path.parent} and run the target "
+        "that packs it."
+    )
 
 
 def _read_meta(folder: Path) -> dict:
-    """Return meta.json; UserError if it is missing, of another version, or a shard has not its size."""
+    """Return meta.json; UserError if it is missing or of another version."""
     path = folder / "meta.json"
     if not path.is_file():
         raise UserError(f"{folder} holds no finished store ({path.name} is missing): run the target that packs it.")
-    meta = json.loads(path.read_text())
+    try:
+        meta = read_facts(path, *META_KEYS)
+    except UserError as error:
+        raise _damaged_store(path, "it is no record of a store any more") from error
+    kinds = {"num_images": dict, "shard_bytes": list, "classes": list}
+    if not all(isinstance(meta[key], kind) for key, kind in kinds.items()):
+        raise _damaged_store(path, "it is no record of a store any more")
     if meta["version"] != VERSIONS["store"]:
         raise UserError(
             f"{folder} was packed by version {meta['version']} of the store, and this is version {VERSIONS['store']}: "
             "delete it and run the target that packs it."
         )
-    for number, size in enumerate(meta["shard_bytes"]):
-        shard = _shard(folder, number)
-        if not shard.is_file() or shard.stat().st_size != size:
-            raise UserError(
-                f"{shard} is missing or has not its {size:,} bytes: copy the store again completely, or delete "
-                f"{folder} and run the target that packs it."
-            )
     return meta

@@ -64,7 +64,7 @@ class Study:
     def of(cls, config: Mapping[str, Any], schema_path: Path | str) -> "Study":
         """Check a config against the schema and its names against each other; raise UserError with what is wrong."""
         check_schema(config, schema_path)
-        problems = problems_of(config)
+        problems = problems_of(config, read_classes(config["classes"]))
         if problems:
             raise UserError("\n".join(f"config: {problem}" for problem in problems))
         sections = {key: value for key, value in config.items() if key not in ("study", "miniature")}
@@ -153,7 +153,8 @@ class Study:
 
     def store_slice(self, dataset: str) -> dict[str, Any]:
         """Return what a packed store depends on: its entry less the folder, so that data may move."""
-        unused = ("root", "render", "proposals", "images")  # `images` are checked, and change no byte
+        checked = ("images", "num_classes")  # declared facts, which change no byte
+        unused = ("root", "archives", "render", "proposals", *checked)
         entry = {key: value for key, value in self.datasets[dataset].items() if key not in unused}
         entry["store"] = {key: value for key, value in entry["store"].items() if key != "max_unreadable"}
         classified = entry["layout"] in CLASSIFIED
@@ -185,6 +186,18 @@ class Study:
             recipe=self.recipes[self.subsets[subset]["recipe"]],
             seed=seed_of(self.seed, "pretrain", architecture, subset),
         )
+
+    def is_given(self, subset: str) -> bool:
+        """Tell whether a subset's network is not trained but given as a file."""
+        return "weights" in self.subsets[subset]
+
+    def given_path(self, architecture: str, subset: str) -> Path:
+        """Return the file of a given network's weights."""
+        return Path(self.subsets[subset]["weights"].replace("{arch}", architecture))
+
+    def given_slice(self, architecture: str) -> dict[str, Any]:
+        """Return what the import of a given network depends on beside its files."""
+        return _slice("given", architecture=self.architectures[architecture])
 
     def transfer_slice(self, task: str, architecture: str, subset: str, replicate: int) -> dict[str, Any]:
         """Return what a fine-tuning run depends on beside its first weights and images."""

@@ -4,6 +4,8 @@ import contextlib
 import functools
 import graphlib
 import io
+import itertools
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,11 +16,12 @@ from typing import Any
 import pandas as pd
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import write_csv
+from imagenet_transfer.files import read_small_text, write_csv
 
 RESOURCES = Path(__file__).parents[1] / "resources"
 DEBIAN_WORDNET = Path("/usr/share/wordnet")
 WORDNET_VERSION = "3.0"
+MAX_CLASS_LIST = 2**22  # bytes; all nouns of WordNet take 0.8 million
 HOW_TO_GET_WORDNET = (
     "Install it with `apt-get install wordnet-base` or `python -m nltk.downloader wordnet`, "
     "or name the folder that holds its file data.noun."
@@ -116,21 +119,30 @@ def write_taxonomy(taxonomy: Taxonomy, path: Path | str) -> None:
 
 
 def read_wnids(path: Path | str) -> tuple[str, ...]:
-    """Return the wnids of a class list (one a line), ascending and each once. Raises UserError at anything else."""
+    """Return the wnids of a class list (one a line), ascending. Raises UserError at anything else, and at repeats."""
     try:
-        wnids = Path(path).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: the class list cannot be read ({error}). It holds one wnid a line.") from None
+        wnids = read_small_text(path, MAX_CLASS_LIST).split()
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: the class list cannot be read, as it is no text. It holds one wnid a line.") from None
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"{path}: the class list cannot be read ({reason}). It holds one wnid a line.") from None
     for wnid in wnids:
         _offset(wnid, f"{path}: ")
     if not wnids:
         raise UserError(f"{path}: the class list is empty. It holds one wnid a line, such as n02084071.")
-    return tuple(sorted(set(wnids)))
+    ordered = sorted(wnids)
+    for wnid, following in itertools.pairwise(ordered):
+        if wnid == following:
+            raise UserError(f"{path}: the class list has {wnid} twice; remove one.")
+    return tuple(ordered)
 
 
 def read_pascal_roots(path: Path | str = RESOURCES / "pascal_roots.csv") -> dict[str, str]:
     """Return PASCAL VOC's 20 object names with the wnid of the synset that stands for each (Section 5.2)."""
     frame = _read_columns(path, ("object", "wnid"))
+    for wnid in frame["wnid"]:
+        _offset(wnid, f"{path}: ")
     return dict(zip(frame["object"], frame["wnid"], strict=True))
 
 
@@ -185,8 +197,8 @@ def _synset(reader: Any, wnid: str) -> Any:
 
 
 def _offset(wnid: str, where: str = "") -> int:
-    if not re.fullmatch(r"n\d{8}", wnid):
-        raise UserError(f"{where}{wnid!r} is no wnid: it takes the letter n and 8 digits, such as n02084071.")
+    if not re.fullmatch(r"n[0-9]{8}", wnid):
+        raise UserError(f"{where}{wnid[:40]!r} is no wnid: it takes the letter n and 8 digits, such as n02084071.")
     return int(wnid[1:])
 
 
@@ -262,14 +274,18 @@ def _read_columns(path: Path | str, columns: tuple[str, ...]) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}). Restore it from the repository.") from None
     if tuple(frame.columns) != columns:
-        raise UserError(f"{path} has the columns {', '.join(frame.columns)} instead of {', '.join(columns)}.")
+        found = ", ".join(frame.columns)[:100]
+        raise UserError(f"{path} has the columns {found} instead of {', '.join(columns)}. Restore it.")
+    if frame[columns[0]].duplicated().any():
+        twice = frame[columns[0]][frame[columns[0]].duplicated()].iloc[0]
+        raise UserError(f"{path} has two rows of {twice}. Restore it from the repository.")
     return frame
 
 
 def read_classes(name: str) -> tuple[str, ...]:
     """Return the wnids of a config's `classes`, ascending: a list's name in resources/classes or a file's path."""
-    shipped = RESOURCES / "classes" / f"{name}.txt"
-    if not shipped.exists() and not Path(name).exists():
-        lists = ", ".join(sorted(path.stem for path in shipped.parent.glob("*.txt")))
-        raise UserError(f"config: classes is '{name}', which is neither a list of the workflow ({lists}) nor a file.")
-    return read_wnids(shipped if shipped.exists() else name)
+    shipped = {path.stem: path for path in sorted((RESOURCES / "classes").glob("*.txt"))}
+    if name not in shipped and not os.path.lexists(name):
+        lists, asked = ", ".join(shipped), name if len(name) < 200 else f"{name[:100]}..."
+        raise UserError(f"config: classes is {asked!r}, which is neither a list of the workflow ({lists}) nor a file.")
+    return read_wnids(shipped.get(name, Path(name)))

@@ -36,10 +36,14 @@ class Job(Protocol):
 
 
 class Deadline:
-    """The time at which a job hands over: `share` of the minutes it was given, or never."""
+    """The time at which a job hands over, or never: so long before its end that the state is saved by then.
 
-    def __init__(self, minutes: float | None, share: float = 0.95):
-        self.ends = math.inf if minutes is None else time.monotonic() + 60 * share * minutes
+    That is a twentieth of the minutes it is given, for the evaluation that may come in between, or 20 seconds if more.
+    """
+
+    def __init__(self, minutes: float | None):
+        seconds = math.inf if minutes is None else min(0.95 * 60 * minutes, 60 * minutes - 20)
+        self.ends = time.monotonic() + seconds
 
     def passed(self) -> bool:
         """Tell whether the job should save and stop."""

@@ -10,6 +10,7 @@ VERSIONS = {
     "proposals": 1,
     "label_set": 1,
     "manifest": 1,
+    "given": 1,
     "classification": 1,
     "detection": 2,
     "action": 1,

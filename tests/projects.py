@@ -1,12 +1,19 @@
 """A small study of everything, and a clone of the code beside a folder in which it runs."""
 
+import contextlib
+import io
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
+import pandas as pd
+import pytest
 import yaml
 from conftest import ROOT
 
@@ -82,6 +89,26 @@ def set_outputs(outputs):
     outputs["figure9"]["splits"] = {"minimal": ["half-minimal-a", "half-minimal-b"]}
 
 
+@contextlib.contextmanager
+def mounted(folder, size=None, read_only=False):
+    """Yield a folder that is a small disk of its own, or (without `size`) itself; read-only if asked.
+
+    Skips the test where mounting is not permitted.
+    """
+    folder.mkdir(exist_ok=True)
+    kind = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs"] if size else ["--bind", folder]
+    options = (["size=" + size] if size else ["bind"]) + ["ro"]
+    done = subprocess.run(["mount", *kind, folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting is not permitted: {done.stderr.strip()}")
+    try:
+        if read_only:
+            subprocess.run(["mount", "-o", ",".join(["remount", *options]), folder], check=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 class Project:
     """A clone of the code beside a folder in which a study runs."""
 
@@ -127,6 +154,13 @@ class Project:
         assert done.returncode == expect, said[-6000:]
         return said
 
+    def run_line(self, line):
+        """Run a command that a user was told, all words after `snakemake`."""
+        command = [sys.executable, "-m", "snakemake", *shlex.split(line)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout + done.stderr
+
     def plan(self, *targets):
         """Return how many jobs of each rule a dry run lists."""
         said = self.run(*targets, "--dry-run")
@@ -145,3 +179,50 @@ class Project:
 
     def read(self, name):
         return (self.folder / "results" / name).read_bytes()
+
+
+COMPUTED = ("data", "stores", "proposals", "embeddings", "results")
+
+
+def contents(project):
+    """Return everything that a study computed, {path: content}, without the times and machines of its runs."""
+    files = [path for name in COMPUTED for path in (project.folder / name).rglob("*") if path.is_file()]
+    return {str(path.relative_to(project.folder)): content(path) for path in files}
+
+
+def content(path):
+    data = path.read_bytes()
+    if path.name == "metrics.json":
+        return {key: value for key, value in json.loads(data).items() if key not in ("wall_s", "provenance")}
+    if path.name == "runs.csv":
+        return pd.read_csv(io.BytesIO(data)).drop(columns=["wall_s", "commit"]).to_csv()
+    if path.name == "report.html":
+        return re.sub(rb'<td class="number">0\.0\d</td></tr>', b"", data)  # hours of computing
+    return data
+
+
+def differences(project, other):
+    """Return the paths of files whose contents differ between two studies, or that only one of them has."""
+    ours, theirs = contents(project), contents(other)
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+def job_processes(session):
+    """Return the jobs' processes of a workflow, {process: rule}."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            belongs = int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == session
+            words = (folder / "cmdline").read_bytes().split(b"\0") if belongs else []
+            scripts = [word for word in words if b".snakemake/scripts/" in word]
+            if scripts:
+                found[int(folder.name)] = rule_of(Path(os.fsdecode(scripts[0])))
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def rule_of(script):
+    """Return the rule of a job's script, which holds it as the last name of a pickled object."""
+    found = re.search(rb"finetune_(?:classification|detection|action)", script.read_bytes())
+    return found[0].decode() if found else script.name.split(".")[1]

@@ -81,6 +81,7 @@ def test_the_file_says_where_it_comes_from(store, weights, tmp_path):
         "layer": "fc7",
         "store": "d1",
         "weights": sha256_of(weights),
+        "digest": sha256_of(tmp_path / "e.npy"),
         "shape": [20, 16],
     }
     assert json.loads((tmp_path / "e.json").read_text()) == expected

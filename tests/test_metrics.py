@@ -7,6 +7,7 @@ import pytest
 from imagenet_transfer.metrics import (
     average_precision,
     class_accuracies,
+    label_ranks,
     match_detections,
     mean_ap,
     mean_class_accuracy,
@@ -177,8 +178,9 @@ def test_matching_agrees_with_the_loop_of_the_devkit():
 def test_mean_class_accuracy_weighs_classes_not_images():
     labels, scores = np.array([0, 0, 0, 1, 3]), np.eye(4)[[0, 0, 1, 1, 0]]
     np.testing.assert_allclose(class_accuracies(scores.argmax(1) == labels, labels, 4), [2 / 3, 1, np.nan, 0])
-    assert mean_class_accuracy(scores, labels, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert mean_class_accuracy(scores, labels, 4, k=2) == pytest.approx((1 + 1 + 0) / 3)  # of equals, the lower class
+    ranks = label_ranks(scores, labels)
+    assert mean_class_accuracy(ranks < 1, labels, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert mean_class_accuracy(ranks < 2, labels, 4) == pytest.approx((1 + 1 + 0) / 3)  # of equals, the lower class
 
 
 def test_top_k():

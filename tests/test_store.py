@@ -299,7 +299,9 @@ def test_a_flipped_bit_is_found(tmp_path, source, spec):
     shard.write_bytes(data)
     store = Store(tmp_path / "store")
     assert store.verify() == [(10, store.images.image[10])]
-    with pytest.raises(UserError, match=f"{store.images.image[10]} is damaged in .*shard-00001.bin: delete"):
+    with pytest.raises(
+        UserError, match=f"{store.images.image[10]} is damaged in .*shard-00001.bin: run the target `repair`"
+    ):
         store.batch([3, 10])
     assert len(store.batch([3, 11])) == 2
 

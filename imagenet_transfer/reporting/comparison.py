@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from imagenet_transfer.files import read_table
+
 RESOURCES = Path(__file__).parents[2] / "resources"
 COLUMNS = (
     *("where", "statement", "subset", "reference", "task", "metric", "kind"),
@@ -38,11 +40,12 @@ def read_paper_numbers(resources: Path = RESOURCES) -> pd.DataFrame:
 
     `paper_numbers.csv` holds the cells of its tables and figures, `paper_statements.csv` differences and signs.
     """
-    cells = pd.read_csv(resources / "paper_numbers.csv").assign(kind="value", reference="")
+    columns = ("where", "subset", "task", "metric", "value", "std")
+    cells = read_table(resources / "paper_numbers.csv", columns).assign(kind="value", reference="")
     cells["statement"] = [
         f"{value:.1f} {metric}" for value, metric in zip(cells["value"], cells["metric"], strict=True)
     ]
-    stated = pd.read_csv(resources / "paper_statements.csv", dtype={"value": str})
+    stated = read_table(resources / "paper_statements.csv", COLUMNS[:7], dtype={"value": str})
     return pd.concat([cells, stated], ignore_index=True).fillna({"reference": ""})
 
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import atomic_write
 from imagenet_transfer.taxonomy import Taxonomy
 
 EXAMPLES = 3  # of each class and of each place
@@ -59,7 +60,8 @@ def contact_sheet(roots: Mapping[str, Path], taxonomy: Taxonomy, wnids: Sequence
         figure = Figure(figsize=(15, sum(section.height for section in sections) + 1.0), facecolor=PAPER)
         for axes, section in zip(_panels(figure, sections), sections, strict=True):
             section.draw(axes)
-        figure.savefig(path_png, dpi=110)
+        with atomic_write(path_png) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
 
 
 @dataclass(frozen=True)

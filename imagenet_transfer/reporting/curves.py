@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_json
+from imagenet_transfer.files import read_facts, read_table
 from imagenet_transfer.reporting.tables import COLUMNS, collect_runs, paper_numbers, subset_sizes, table
 
 INDUCTION_COLUMNS = ("subset", "n_classes", "n_unseen", "n_queries", "k", "network", "value")
@@ -25,6 +25,7 @@ def curve_frame(
     runs, sizes = collect_runs(metrics), subset_sizes(manifests)
     own = (runs["stage"] == "pretrain") & ~runs["subset"].isin(runs[runs["task"] == layout["accuracy"]]["subset"])
     runs.loc[own, "task"] = layout["accuracy"]
+    _check_given(layout, sizes, runs[runs["task"] == layout["accuracy"]]["subset"])
     paper = paper_numbers(layout["paper"])
     replicates = {layout["accuracy"]: 1, **layout["replicates"]}
     transfer = {task: layout["metrics"][task] for task in layout["tasks"]}
@@ -46,6 +47,17 @@ def _place(along: str, size: Mapping[str, int] | None) -> int:
     return size["n_classes"] if along == "classes" else round(size["n_images"] / size["n_classes"])
 
 
+def _check_given(layout: Mapping[str, Any], sizes: Mapping[str, Mapping[str, Any]], measured: pd.Series) -> None:
+    """Raise UserError for a network that was given without what the curve shows of it."""
+    for subset, size in sizes.items():
+        if size["n_images"] == "" and (layout["along"] == "images_per_class" or subset not in set(measured)):
+            raise UserError(
+                f"{layout['name']}: the network '{subset}' was given without its metrics.json, which says how many "
+                "images it was trained on and how accurate it is: put that file beside its weights, or take the "
+                "subset out of this figure."
+            )
+
+
 def induction_frame(
     layout: Mapping[str, Any], accuracies: Sequence[Path | str], manifests: Iterable[Path | str]
 ) -> pd.DataFrame:
@@ -57,7 +69,8 @@ def induction_frame(
     sizes = subset_sizes(manifests)
     parts = []
     for subset, path in zip(layout["subsets"], accuracies, strict=True):
-        part = pd.read_csv(path).rename(columns={"n_classes": "n_unseen"})
+        part = read_table(path, ("network", "k", "value", "n_queries", "n_classes"))
+        part = part.rename(columns={"n_classes": "n_unseen"})
         part["network"] = part["network"].map({"subset": subset, "baseline": layout["baseline"]})
         parts.append(part.assign(subset=subset, n_classes=sizes[subset]["n_classes"]))
     frame = pd.concat(parts).sort_values("n_classes", kind="stable", ignore_index=True)
@@ -86,7 +99,7 @@ def split_frame(
 
 def _tested(manifests: Iterable[Path | str], images: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """Return the numbers of classes and of validation images of each subset."""
-    classes = {Path(path).stem: read_json(path)["classes"] for path in manifests}
+    classes = {Path(path).stem: read_facts(path, "classes")["classes"] for path in manifests}
     held_out = images[images["split"] == "val"]["class"]
     return {subset: (len(names), int(held_out.isin(names).sum())) for subset, names in classes.items()}
 

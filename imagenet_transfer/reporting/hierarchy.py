@@ -201,7 +201,7 @@ def _draw_tree(axes: Axes, tree: Tree, bottom: float) -> None:
     drops = [[(tree.x(leaf), tree.y(leaf)), (tree.column(k), bottom)] for k, leaf in enumerate(tree.leaves)]
     axes.add_collection(LineCollection(drops, colors=GREY, linewidths=0.6, linestyles=":", zorder=1))
     axes.add_collection(LineCollection(edges, colors=INK, linewidths=0.7, zorder=2, gid="edges"))
-    for node in tree.nodes.keys() - set(tree.leaves):
+    for node in sorted(tree.nodes.keys() - set(tree.leaves)):
         _draw_name(axes, tree, node)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from imagenet_transfer.cross_checks import RENDERED_FROM
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import read_table
 from imagenet_transfer.reporting.costs import parameters, work_gmacs, work_of
 from imagenet_transfer.taxonomy import read_classes
 
@@ -65,10 +66,10 @@ def read_rates(*paths: Path | str) -> pd.DataFrame:
 
     A user's own rows replace those of the same device.
     """
-    frames = [pd.read_csv(RATES)]
+    frames = [read_table(RATES, RATE_COLUMNS)]
     for path in map(Path, paths):
         if path.exists():
-            frame = pd.read_csv(path)
+            frame = read_table(path)
             if missing := set(RATE_COLUMNS) - set(frame.columns):
                 raise UserError(
                     f"{path} lacks the columns {', '.join(sorted(missing))}: benchmarks/training_rate.py writes it."
@@ -130,9 +131,11 @@ def share_of(study: Any, output: str, seen: set[Any]) -> Share:
     for run in study.pretrain_runs(output):
         if _new(run, seen, share):
             entry = study.subsets[run.subset]
+            share.disk += 4 * parameters(study.architectures[run.architecture], subset_classes(study, run.subset))
+            if "weights" in entry:  # given, not trained
+                continue
             share.networks += 1
             share.work.append(work(study, run.architecture, entry["recipe"], subset_images(study, run.subset)))
-            share.disk += 4 * parameters(study.architectures[run.architecture], subset_classes(study, run.subset))
             share.disk += _once(
                 ("store", entry["dataset"]), seen, lambda name=entry["dataset"]: store_bytes(study, name)
             )

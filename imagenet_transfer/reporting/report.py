@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.files import read_json, write_text
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import read_facts, write_text
 from imagenet_transfer.reporting.claims import CLAIMS
 
 STYLE = Path(__file__).parents[2] / "resources" / "report.css"
@@ -128,9 +129,17 @@ def picture_html(picture: Picture) -> str:
 # Sections
 
 
+def _origin(record: Path) -> dict[str, Any]:
+    """Return by what a run was computed; UserError if its record is damaged."""
+    origin = read_facts(record, "provenance")["provenance"]
+    if not (isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()):
+        raise UserError(f"{record} does not say by what it was computed: delete it and run the same command again.")
+    return origin
+
+
 def facts_html(parts: Parts) -> str:
     """Return which study this is, and by what it was computed."""
-    found = [read_json(record)["provenance"] for record in parts.records]
+    found = [_origin(record) for record in parts.records]
     versions = sorted({f"{name} {number}" for entry in found for name, number in entry["versions"].items()})
     facts = {
         "Study": f"{parts.name}, seed {parts.seed}",

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_json, write_csv, write_text
+from imagenet_transfer.files import read_facts, read_table, write_csv, write_text
 
 COLUMNS = ("subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper")
 RUN_COLUMNS = (
@@ -21,14 +21,24 @@ def collect_runs(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Return every metric of the given metrics.json files, one row each; raise UserError for an unreadable one."""
     rows = []
     for path in paths:
-        try:
-            record = read_json(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read ({error}): delete it and run the same command again.") from error
+        record = read_run(path)
         shared = {key: record.get(key, "") for key in RUN_COLUMNS} | {"commit": record["provenance"]["commit"]}
         rows += [shared | entry for entry in record["metrics"]]
     frame = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
     return frame.sort_values(["stage", "arch", "task", "subset", "rep", "metric"], ignore_index=True)
+
+
+def read_run(path: Path | str) -> dict[str, Any]:
+    """Return a metrics.json; raise UserError if it is damaged."""
+    record = read_facts(path, "stage", "arch", "subset", "metrics", "provenance")
+    try:
+        sound = all(isinstance(entry["value"], (int, float)) and entry["metric"] for entry in record["metrics"])
+        sound = sound and "commit" in record["provenance"]
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise UserError(f"{path} is no record of a run any more: delete it and run the same command again.")
+    return record
 
 
 def cell(values: Sequence[float]) -> dict[str, Any]:
@@ -74,11 +84,14 @@ def published(paper: pd.DataFrame | None, subset: str, task: str) -> float | str
     return found.iloc[0] if len(found) else ""
 
 
-def table_markdown(frame: pd.DataFrame, layout: Mapping[str, Any]) -> str:
-    """Return a table as the paper prints it; `layout` is the config's entry with the metrics of its tasks."""
+def table_markdown(frame: pd.DataFrame, layout: Mapping[str, Any], given: Mapping[str, str] | None = None) -> str:
+    """Return a table as the paper prints it; `layout` is the config's entry with the metrics of its tasks.
+
+    `given` holds the checksums of the networks that were not trained here.
+    """
     body = _budgets(frame, layout) if layout["builder"] == "budgets" else _by_subset(frame, layout, layout["subsets"])
     title = layout["name"].replace("table", "Table ").replace(" -", ": ")
-    return "\n".join([f"# {title}", "", *body, "", *_notes(frame, layout)]) + "\n"
+    return "\n".join([f"# {title}", "", *body, "", *_notes(frame, layout, given or {})]) + "\n"
 
 
 def _budgets(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
@@ -113,29 +126,48 @@ def cell_text(row: Any) -> str:
     return text + (f" [{row.paper}]" if row.paper != "" else "")
 
 
-def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
+def _notes(frame: pd.DataFrame, layout: Mapping[str, Any], given: Mapping[str, str]) -> list[str]:
     counts = frame.drop_duplicates("task").set_index("task")["n"]
     runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
     notes = [f"In percent; mean ± sample standard deviation (n − 1) over fine-tuning runs ({runs})."]
     if (frame["paper"] != "").any():
         notes.append("In square brackets: what the paper states; it states no number for the other cells.")
     subsets = frame[frame["n_classes"] != ""].drop_duplicates("subset")
-    sizes = "; ".join(f"{r.subset}: {r.n_classes} classes, {r.n_images} images" for r in subsets.itertuples())
-    return [*notes, "", f"Pre-training sets: {sizes}."]
+    sizes = "; ".join(
+        f"{r.subset}: {r.n_classes} classes, {r.n_images if r.n_images != '' else 'an unknown number of'} images"
+        for r in subsets.itertuples()
+    )
+    notes += ["", f"Pre-training sets: {sizes}."]
+    if given:
+        files = "; ".join(f"{subset} (SHA-256 {checksum[:12]})" for subset, checksum in given.items())
+        notes += ["", f"Networks given as a file, not trained by this study: {files}."]
+    return notes
 
 
 PAPER_NUMBERS = Path(__file__).parents[2] / "resources" / "paper_numbers.csv"
 
 
 def subset_sizes(manifests: Iterable[Path | str]) -> dict[str, dict[str, int]]:
-    """Return n_classes and n_images of each subset, from the summaries of its manifest."""
-    paths = [Path(path) for path in manifests]
-    return {path.stem: {key: read_json(path)[key] for key in ("n_classes", "n_images")} for path in paths}
+    """Return n_classes and n_images of each subset, from the summary of its manifest or a given network's record.
+
+    n_images is empty for a network that was given without saying how many it was trained on.
+    """
+    sizes = {}
+    for path in map(Path, manifests):
+        content = read_facts(path, "n_classes", "n_images")
+        sizes[content.get("subset", path.stem)] = {key: content[key] for key in ("n_classes", "n_images")}
+    return sizes
+
+
+def given_networks(manifests: Iterable[Path | str]) -> dict[str, str]:
+    """Return the checksum of each network's file that was given, from the files that `subset_sizes` reads."""
+    contents = [read_facts(path) for path in manifests]
+    return {content["subset"]: content["given"]["weights"] for content in contents if "given" in content}
 
 
 def paper_numbers(shown: bool) -> pd.DataFrame | None:
     """Return the paper's numbers, or None if the study shows none of them."""
-    return pd.read_csv(PAPER_NUMBERS) if shown else None
+    return read_table(PAPER_NUMBERS, ("subset", "task", "value")) if shown else None
 
 
 def write_table(
@@ -148,7 +180,7 @@ def write_table(
     rows = [name for row in layout.get("rows", []) for name in row["subsets"]]
     subsets = list(dict.fromkeys([*rows, *layout.get("references", []), *layout.get("subsets", [])]))
     metric_of_task = {task: layout["metrics"][task] for task in layout["tasks"]}
-    runs, paper = collect_runs(metrics), paper_numbers(layout["paper"])
+    runs, paper, manifests = collect_runs(metrics), paper_numbers(layout["paper"]), list(manifests)
     frame = table(subsets, metric_of_task, layout["replicates"], runs, subset_sizes(manifests), paper)
     write_csv(csv, frame)
-    write_text(markdown, table_markdown(frame, layout))
+    write_text(markdown, table_markdown(frame, layout, given_networks(manifests)))

@@ -5,26 +5,50 @@ OUTPUTS: `study`, a checked imagenet_transfer.study.Study; input and params func
 """
 
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from imagenet_transfer.config_file import check_owner, read_config
+from imagenet_transfer.config_file import check_owner, plain, read_config
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.jobs import count_gpus, prepare_environment
+from imagenet_transfer.files import write_text
+from imagenet_transfer.given import checksums
+from imagenet_transfer.jobs import check_writable, count_gpus, prepare_environment
 from imagenet_transfer.study import SCRATCH, Study
 
 prepare_environment()
 
 
+def check_given_files(given):
+    """Refuse networks that are given where the workflow writes: a job's outputs are deleted before it runs."""
+    for subset in filter(given.is_given, given.subsets):
+        for arch in given.architectures:
+            path = given.given_path(arch, subset)
+            if Path("results").resolve() in path.resolve().parents:
+                raise UserError(
+                    f"subsets.{subset}.weights: {path} lies in results/, which the workflow writes; move the file, for "
+                    f"example to given/{arch}/{subset}/, and correct the path."
+                )
+
+
+WRITTEN = (".", ".snakemake", "results", "logs", "benchmarks")  # by every run, also by Snakemake itself
+
+
 def checked_study():
-    """Return the study, or stop with the sentences that say what is wrong with its config."""
+    """Return the study, or stop with the sentences that say what is wrong with its config or its folder."""
     try:
+        for folder in WRITTEN:
+            if Path(folder).is_dir():
+                check_writable(folder)
         for path in workflow.configfiles:
             read_config(path)
         given = Study.of(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
         check_owner("results/config.yaml", given.name)
+        check_given_files(given)
         return given
     except UserError as error:
         raise WorkflowError(str(error)) from None
@@ -47,8 +71,12 @@ def lift_rate_limit():
 
 onstart:
     lift_rate_limit()
-    Path("results").mkdir(exist_ok=True)
-    Path("results/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    mark_waiting_results()  # defined in recovery.smk
+    write_text("results/config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
+
+
+onerror:
+    unmark_unharmed_results()
 
 
 def any_of(names):
@@ -88,7 +116,18 @@ def gpus(wildcards):
     return 1 if GPUS or SUBMITTED else 0
 
 
-TRAINING_THREADS = 8 if GPUS or SUBMITTED else 1  # decoding threads for a GPU; on a CPU jobs run side by side instead
+def training_threads():
+    """Return a training job's threads: they decode for its GPU, at most 8; on a CPU jobs run side by side instead.
+
+    Fewer where the cores must do for several cards (--resources gpu=N), lest some of them have no job.
+    """
+    if SUBMITTED or not GPUS:
+        return 8 if SUBMITTED else 1
+    cards = getattr(workflow.global_resources.get("gpu"), "value", None) or 1
+    return max(1, min(8, (workflow.cores or 8) // cards))
+
+
+TRAINING_THREADS = training_threads()
 
 
 def run_metrics(run):
@@ -102,6 +141,35 @@ def all_metrics(*kinds):
     """Return the metrics files of all runs that any output needs, each once."""
     runs = [run for output in study.outputs for of_output in kinds for run in of_output(output)]
     return sorted({run_metrics(run) for run in runs})
+
+
+def stores_of_runs():
+    """Yield the store that each run reads, and the metrics file of the run."""
+    for output in study.outputs:
+        for run in study.pretrain_runs(output):
+            if not study.is_given(run.subset):
+                yield f"stores/{study.subsets[run.subset]['dataset']}/meta.json", run_metrics(run)
+        for run in study.transfer_runs(output):
+            yield f"stores/{study.dataset_of(run.task)}/meta.json", run_metrics(run)
+
+
+def say_what_to_pack_first():
+    """Name missing stores that finished runs were made from, as after results were copied without them.
+
+    Snakemake makes a missing file only where a job needs it, but then repeats everything that was made from it.
+    """
+    runs = sorted(set(stores_of_runs()))
+    missing = [store for store in dict(runs) if not Path(store).exists()]
+    first = [store for store in missing if any(of == store and Path(run).exists() for of, run in runs)]
+    if first:
+        logger.warning(
+            f"Warning: {', '.join(first)} is missing, though finished runs were made from it. If a job needs it, all of "
+            f"those runs are repeated; to repeat none, make it first: snakemake {' '.join(first)} ..."
+        )
+
+
+if workflow.is_main_process:
+    say_what_to_pack_first()
 
 
 def table_files():
@@ -188,6 +256,19 @@ def pretrain_params(wildcards):
     return study.pretrain_slice(wildcards.arch, wildcards.subset)
 
 
+GIVEN = [subset for subset in study.subsets if study.is_given(subset)]  # networks that are imported, not trained
+
+
+def given_files(wildcards):
+    """Return the checksums of a given network's files: wherever they lie, and after they are gone, it stays the same."""
+    imported = f"results/pretrain/{wildcards.arch}/{wildcards.subset}/metrics.json"
+    return checksums(study.given_path(wildcards.arch, wildcards.subset), imported)
+
+
+def given_params(wildcards):
+    return study.given_slice(wildcards.arch)
+
+
 def store_of_task(wildcards):
     """Return the store of a task's images."""
     return f"stores/{study.dataset_of(wildcards.task)}/meta.json"
@@ -251,6 +332,16 @@ def output_manifests(wildcards):
     return [f"results/manifests/{subset}.json" for subset in subsets]
 
 
+def sizes_of_subsets(wildcards):
+    """Return the files that say how many classes and images each subset of an output has.
+
+    For a given network it is its own metrics.json: images that it was trained on need not be here.
+    """
+    output = output_of(wildcards)
+    metrics = [run_metrics(run) for run in study.pretrain_runs(output) if run.subset in GIVEN]
+    return [path for path in output_manifests(wildcards) if Path(path).stem not in GIVEN] + metrics
+
+
 def label_sets_of_output(wildcards):
     """Return the label sets that an output draws, or those of its subsets."""
     entry = study.outputs[output_of(wildcards)]
@@ -295,3 +386,8 @@ def predictions_of_output(wildcards):
 def stores_of_tasks():
     """Return the stores that any task is tested on."""
     return sorted({f"stores/{study.dataset_of(task)}/meta.json" for task in study.tasks})
+
+
+def repair_command():
+    """Return the user's command with the target `repair` in place of `verify`."""
+    return shlex.join(["snakemake", *("repair" if word == "verify" else word for word in sys.argv[1:])])

@@ -8,7 +8,7 @@ OUTPUTS: results/{figure}.png and .svg; .csv where numbers are plotted
 rule draw_curve:
     input:
         metrics=curve_metrics,
-        manifests=output_manifests,
+        manifests=sizes_of_subsets,
     output:
         png="results/{figure}.png",
         svg="results/{figure}.svg",

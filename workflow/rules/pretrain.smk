@@ -1,7 +1,9 @@
-"""Pre-training: one network a subset and architecture.
+"""Pre-training: one network a subset and architecture, trained or (`weights` in the config) given.
 
-INPUTS:  results/manifests/{subset}.csv.gz, its label set, its store
-OUTPUTS: results/pretrain/{arch}/{subset}/{weights.pt,metrics.json,history.csv}; state.pt beside them while it runs
+INPUTS:  results/manifests/{subset}.csv.gz, its label set, its store; for a given network its files, whose checksums are
+         params: no result depends on where they lie
+OUTPUTS: results/pretrain/{arch}/{subset}/{weights.pt,metrics.json}; history.csv of a trained network, and state.pt
+         beside them while it runs
 """
 
 
@@ -19,6 +21,8 @@ rule pretrain:
         "logs/pretrain/{arch}/{subset}.log",
     benchmark:
         "benchmarks/pretrain/{arch}/{subset}.tsv"
+    wildcard_constraints:
+        subset=any_of(set(study.subsets).difference(GIVEN)),
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -28,3 +32,22 @@ rule pretrain:
         settings=pretrain_params,
     script:
         "../scripts/pretrain.py"
+
+
+rule import_network:
+    output:
+        weights="results/pretrain/{arch}/{subset}/weights.pt",
+        metrics="results/pretrain/{arch}/{subset}/metrics.json",
+    log:
+        "logs/import_network/{arch}/{subset}.log",
+    benchmark:
+        "benchmarks/import_network/{arch}/{subset}.tsv"
+    wildcard_constraints:
+        subset=any_of(GIVEN),
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        settings=given_params,
+        files=given_files,
+    script:
+        "../scripts/import_network.py"

@@ -8,7 +8,7 @@ OUTPUTS: results/{table}.csv and .md, results/runs.csv, comparison.csv, findings
 rule make_table:
     input:
         metrics=output_metrics,
-        manifests=output_manifests,
+        manifests=sizes_of_subsets,
     output:
         csv="results/{table}.csv",
         markdown="results/{table}.md",

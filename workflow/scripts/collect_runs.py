@@ -2,7 +2,7 @@
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.tables import collect_runs
 

@@ -4,12 +4,10 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
-    import pandas as pd
-
-    from imagenet_transfer.files import write_csv
+with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.files import read_table, write_csv
     from imagenet_transfer.reporting.comparison import comparison, read_paper_numbers
 
-    tables = {Path(path).stem: pd.read_csv(path) for path in [*snakemake.input.tables, snakemake.input.runs]}
+    tables = {Path(path).stem: read_table(path) for path in [*snakemake.input.tables, snakemake.input.runs]}
     compare = snakemake.params.settings["study"]["compare"]
     write_csv(snakemake.output.csv, comparison(read_paper_numbers(), tables, compare))

@@ -4,12 +4,10 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
-    import pandas as pd
-
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.analyses import class_means, coarse_gain
     from imagenet_transfer.embeddings import read_embeddings
-    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.files import read_table, write_csv
     from imagenet_transfer.label_sets import read_label_set
     from imagenet_transfer.reporting.charts import draw_coarse_gain
     from imagenet_transfer.reporting.style import save_figure
@@ -19,6 +17,6 @@ with job_log(snakemake.log[0]):
     store = Store(Path(files.store).parent)
     means = class_means(read_embeddings(files.features[0], store), store.images)
     label_set = read_label_set(files.label_set[0])
-    frame = coarse_gain(pd.read_csv(files.predictions), label_set, layout["least"], means)
+    frame = coarse_gain(read_table(files.predictions, ("wnid", "predicted")), label_set, layout["least"], means)
     write_csv(output.csv, frame)
     save_figure(draw_coarse_gain(frame, layout), Path(output.png), Path(output.svg))

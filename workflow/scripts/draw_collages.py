@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.label_sets import read_label_set
     from imagenet_transfer.reporting.mosaics import draw_collages, pick_images
     from imagenet_transfer.reporting.style import save_figure

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.reporting.contact_sheet import contact_sheet
     from imagenet_transfer.taxonomy import read_classes, taxonomy_for
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.charts import draw_induction
     from imagenet_transfer.reporting.curves import induction_frame

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     import pandas as pd
 
     from imagenet_transfer.analyses import neighbours_of

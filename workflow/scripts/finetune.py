@@ -4,15 +4,18 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.files import exclusive
     from imagenet_transfer.stages import finetune
 
-    finetune(
-        kind=snakemake.rule.removeprefix("finetune_"),
-        inputs={name: Path(path) for name, path in snakemake.input.items() if path},
-        settings=snakemake.params.settings,
-        names={key: snakemake.wildcards[key] for key in ("arch", "subset", "task", "rep")},
-        folder=Path(snakemake.output.metrics).parent,
-        threads=snakemake.threads,
-        minutes=snakemake.resources.get("runtime"),
-    )
+    folder = Path(snakemake.output.metrics).parent
+    with exclusive(folder, "trains in"):
+        finetune(
+            kind=snakemake.rule.removeprefix("finetune_"),
+            inputs={name: Path(path) for name, path in snakemake.input.items() if path},
+            settings=snakemake.params.settings,
+            names={key: snakemake.wildcards[key] for key in ("arch", "subset", "task", "rep")},
+            folder=folder,
+            threads=snakemake.threads,
+            minutes=snakemake.resources.get("runtime"),
+        )

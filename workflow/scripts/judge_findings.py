@@ -4,16 +4,14 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
-    import pandas as pd
-
-    from imagenet_transfer.files import read_json, write_csv
+with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.files import read_facts, read_table, write_csv
     from imagenet_transfer.reporting.findings import findings
 
     settings = snakemake.params.settings
     tasks, compare = settings["tasks"], settings["study"]["compare"]
-    tables = {Path(path).stem: pd.read_csv(path) for path in snakemake.input.tables}
-    images = {Path(path).parent.name: read_json(path)["num_images"] for path in snakemake.input.stores}
+    tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
+    images = {Path(path).parent.name: read_facts(path, "num_images")["num_images"] for path in snakemake.input.stores}
     tests = {
         task: images[entry["dataset"]].get("test", images[entry["dataset"]].get("val")) for task, entry in tasks.items()
     }

@@ -4,13 +4,17 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.datasets import list_dataset
+    from imagenet_transfer.files import exclusive
+    from imagenet_transfer.repair import reading_data
     from imagenet_transfer.store import build_store
     from imagenet_transfer.taxonomy import read_classes
 
     entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
     classes = snakemake.params.settings["classes"]
-    listing = list_dataset(entry, read_classes(classes) if classes else ())
     folder = Path(snakemake.output.meta).parent
-    build_store(listing, Path(entry["root"]), folder, entry["store"], workers=snakemake.threads)
+    with exclusive(folder, "packs"):
+        with reading_data(next(iter(snakemake.input), None)):
+            listing = list_dataset(entry, read_classes(classes) if classes else ())
+        build_store(listing, Path(entry["root"]), folder, entry["store"], workers=snakemake.threads)

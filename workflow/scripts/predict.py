@@ -4,14 +4,14 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.embeddings import classify
-    from imagenet_transfer.files import read_json, write_csv
+    from imagenet_transfer.files import read_facts, write_csv
     from imagenet_transfer.stages import prepare
     from imagenet_transfer.store import Store
 
     device = prepare(snakemake.threads)
     store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)
     architecture = snakemake.params.settings["architecture"]
-    classes = read_json(snakemake.input.summary)["classes"]
+    classes = read_facts(snakemake.input.summary, "classes")["classes"]
     write_csv(snakemake.output.csv, classify(store, Path(snakemake.input.weights), architecture, classes, device))

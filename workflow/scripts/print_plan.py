@@ -2,7 +2,7 @@
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.reporting.plan import plan, plan_text, read_rates
     from imagenet_transfer.study import Study
 

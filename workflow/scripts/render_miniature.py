@@ -22,5 +22,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":  # worker processes import this file
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0], snakemake.input):
         main()

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-with job_log(snakemake.log[0]):
-    import pandas as pd
-
+with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.files import read_table
     from imagenet_transfer.reporting.report import Parts, Picture, caption, report
 
     files, settings = snakemake.input, snakemake.params.settings
@@ -18,11 +17,11 @@ with job_log(snakemake.log[0]):
         )
     parts = Parts(
         **settings["study"],
-        findings=pd.read_csv(files.findings),
+        findings=read_table(files.findings),
         tables={Path(path).stem: Path(path).read_text(encoding="utf-8") for path in files.tables},
         figures=figures,
-        comparison=pd.read_csv(files.comparison),
-        runs=pd.read_csv(files.runs),
+        comparison=read_table(files.comparison),
+        runs=read_table(files.runs),
         records=[Path(path) for path in files.records],
     )
     report(snakemake.output.html, parts)

@@ -1,0 +1,31 @@
+"""Checking the packed stores, and mending them in place; nothing that was computed from them is computed again.
+
+INPUTS:  stores/{dataset}/ of all data sets that are packed; for `verify`, embeddings/ and proposals/ too; for `repair`, the
+         data sets' folders
+OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are no declared outputs, are mended
+"""
+
+
+rule verify:
+    log:
+        "logs/verify.log",
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.cores
+    params:
+        datasets=sorted(study.datasets),
+        repair=repair_command(),
+    script:
+        "../scripts/verify_stores.py"
+
+
+rule repair:
+    log:
+        "logs/repair.log",
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.cores
+    params:
+        stores={dataset: study.store_slice(dataset) for dataset in sorted(study.datasets)},
+    script:
+        "../scripts/repair_stores.py"

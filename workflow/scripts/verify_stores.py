@@ -1,0 +1,51 @@
+"""Check every packed store, set of features and of proposals, a line each; end with an error if any is damaged."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from imagenet_transfer.jobs import job_log
+
+
+def check_stores(datasets, threads):
+    """Return (image, shard) of all damaged records."""
+    damaged = []
+    for dataset in datasets:
+        folder = Path("stores") / dataset
+        if (folder / "meta.json").is_file():
+            found = damaged_images(folder, threads)
+            print(f"{folder}: {f'{len(found):,} images are damaged' if found else 'whole'}", flush=True)
+            damaged += found
+        else:
+            print(f"{folder}: not packed yet", flush=True)
+    return damaged
+
+
+def check_files(threads):
+    """Return the damaged files of features and proposals."""
+    patterns = {"embeddings": "*/*/*.npy", "proposals": "*/boxes.npz"}
+    paths = [path for folder, pattern in patterns.items() for path in sorted(Path(folder).glob(pattern))]
+    paths = [path for path in paths if path.with_suffix(".json").is_file()]
+    with ThreadPoolExecutor(threads) as pool:
+        whole = list(pool.map(is_whole, paths))
+    for path, sound in zip(paths, whole, strict=True):
+        print(f"{path}: {'whole' if sound else 'damaged'}", flush=True)
+    return [str(path) for path, sound in zip(paths, whole, strict=True) if not sound]
+
+
+with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.errors import UserError
+    from imagenet_transfer.repair import damaged_images, is_whole
+
+    sentences = []
+    if damaged := check_stores(snakemake.params.datasets, snakemake.threads):
+        first = ", ".join(f"{image} in {shard}" for image, shard in damaged[:5])
+        sentences.append(
+            f"{len(damaged):,} packed images are damaged ({first}{', ...' if len(damaged) > 5 else ''}). "
+            f"This packs them again: {snakemake.params.repair}"
+        )
+    if files := check_files(snakemake.threads):
+        sentences.append(
+            f"Damaged: {', '.join(files)}. Delete what is named; the next run that needs it makes it again."
+        )
+    if sentences:
+        raise UserError("\nError: ".join(sentences))
