@@ -241,7 +241,8 @@ def test_a_job_that_another_process_runs_is_refused(project):
 )
 def test_a_stopped_workflow_leaves_no_job_and_continues(finished, project, signals, interrupted):
     """Ctrl-C reaches all processes and ends them; SIGTERM, sent to Snakemake alone, lets running jobs finish."""
-    remove(project, "results/transfer/pascal-act")
+    for name in ("results/transfer/pascal-act", "results/table1.csv"):
+        remove(project, name)
     running = Started(project, TUNED)
     running.wait_for_job("finetune_action")
     time.sleep(1)
