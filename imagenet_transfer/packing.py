@@ -124,7 +124,7 @@ def _start(plan: Plan) -> bool:
     marker = plan.folder / "building.txt"
     meta = plan.folder / "meta.json"
     found = marker.read_text(errors="replace") if marker.is_file() else None
-    found = _fingerprint_in(meta) if meta.is_file() else found
+    found = _fingerprint_in(plan.folder / "packed.json") if meta.is_file() else found
     if found == plan.fingerprint and meta.is_file():
         return False
     if found not in (None, plan.fingerprint):
@@ -138,10 +138,10 @@ def _start(plan: Plan) -> bool:
     return True
 
 
-def _fingerprint_in(meta: Path) -> str:
+def _fingerprint_in(packed: Path) -> str:
     try:
-        return json.loads(meta.read_text())["fingerprint"]
-    except (ValueError, KeyError, TypeError):
+        return json.loads(packed.read_text())["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
         return "unknown"
 
 
@@ -318,9 +318,9 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
         "num_unreadable": len(unreadable),
         "shard_bytes": [part["bytes"] for part in parts],
         "digest": digest,
-        "fingerprint": plan.fingerprint,
-        "libraries": _libraries(),
     }
+    # Not in meta.json: the same images packed by another version of a library are the same store for what reads it.
+    write_json(plan.folder / "packed.json", {"fingerprint": plan.fingerprint, "libraries": _libraries()})
     write_json(plan.folder / "meta.json", meta)
     _remove(plan.folder, "part-*.json")
     _remove(plan.folder, "building.txt")
