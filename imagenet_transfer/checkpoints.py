@@ -65,7 +65,7 @@ class Unreadable(Exception):
 def _load(path: Path | str) -> Any:
     """Return what `torch.save` wrote, of plain types and tensors alone: nothing in the file is executed."""
     try:
-        _check_sizes(check_regular(path))
+        _check_archive(check_regular(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about archives of torch.jit, which the error says too
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -78,13 +78,15 @@ def _load(path: Path | str) -> Any:
         raise Unreadable(reason[:150] or type(error).__name__) from error
 
 
-def _check_sizes(path: Path) -> None:
-    """Raise Unreadable for an archive that unpacks to more than its own size: torch.save compresses nothing."""
+def _check_archive(path: Path) -> None:
+    """Raise Unreadable for an archive with a flipped bit, which torch.load does not notice, or one that explodes."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > path.stat().st_size:
-            raise Unreadable(f"it would unpack to {size:,} bytes, which torch.save never does")
+            if size > path.stat().st_size:  # torch.save compresses nothing
+                raise Unreadable(f"it would unpack to {size:,} bytes, which torch.save never does")
+            if damaged := archive.testzip():
+                raise Unreadable(f"the checksum of {damaged} in it differs: the file is damaged")
 
 
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:

@@ -290,3 +290,26 @@ def test_a_run_beside_a_damaged_state_ends_like_one_without(tmp_path, one_thread
     (tmp_path / "state.pt").write_bytes(b"junk" * 1000)
     assert losses(tmp_path / "state.pt") == losses(tmp_path / "none.pt")
     assert "Starts afresh: the saved state" in capsys.readouterr().err
+
+
+def flip(path, name="conv3.weight"):
+    """Flip one bit of a tensor's value in a saved file."""
+    data = bytearray(path.read_bytes())
+    place = data.index(STATE[name].numpy().tobytes()[:64])
+    data[place + 5] ^= 4
+    path.write_bytes(data)
+
+
+def test_a_flipped_bit_in_weights_is_found(tmp_path):
+    save_weights(tmp_path / "weights.pt", MODEL)
+    flip(tmp_path / "weights.pt")
+    with pytest.raises(UserError, match=r"checksum of .* differs: the file is damaged.*delete it so that it is trained"):
+        load_weights(tmp_path / "weights.pt")
+
+
+def test_a_flipped_bit_in_a_state_starts_the_run_afresh(tmp_path):
+    StateFile(tmp_path / "state.pt", "f").save({"model": STATE, "step": 3})
+    assert StateFile(tmp_path / "state.pt", "f").load()[0]["step"] == 3
+    flip(tmp_path / "state.pt")
+    state, sentence = StateFile(tmp_path / "state.pt", "f").load()
+    assert state is None and "the file is damaged" in sentence
