@@ -3,9 +3,9 @@
     python benchmarks/submission.py [--folder DIR]
 
 SLURM is started for it: two nodes of one processor and one (fake) card each, so that as many jobs run at once as in
-the local run with --cores 2; four fine-tuning runs are one job. Takes about a quarter of an hour on two cores, needs Debian's packages munge, slurmctld,
-slurmd and slurm-client, and root. Prints both times, the number of jobs submitted, and the bound that was set for
-them: 1.5 times the local time and 8 seconds a job. Fails if the two tables differ in a byte.
+the local run with --cores 2; four fine-tuning runs are one job. It takes about a quarter of an hour on two cores, and
+needs Debian's packages munge, slurmctld, slurmd and slurm-client, and root. Prints both times, the number of jobs, and
+the bound set for them: 1.5 times the local time and 8 seconds a job. Fails if the two tables differ in a byte.
 """
 
 import argparse
