@@ -26,7 +26,7 @@ include: "workflow/rules/reporting.smk"
 include: "workflow/rules/checks.smk"
 
 
-# Targets, and what takes seconds: on a cluster they run where Snakemake does.
+# On a cluster these run where Snakemake does: targets, what takes seconds, and what a user watches (unpacking, checks).
 localrules:
     all,
     tables,

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from imagenet_transfer.datasets.listing import check_unique, first_names, image_files, shown
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import exclusive
 
 OFFICIAL = {
     "train": "ILSVRC2012_img_train.tar",
@@ -67,8 +68,9 @@ def unpack_ilsvrc(
             raise UserError(f"{path} is missing, which the config names as `archives: {part}` ({OFFICIAL[part]}).")
     unpackers = {"train": _unpack_train, "val": _unpack_val, "devkit": _unpack_devkit}
     try:
-        for part, path in paths.items():
-            unpackers[part](path, root, wnids, images)
+        with exclusive(root, "unpacks into"):
+            for part, path in paths.items():
+                unpackers[part](path, root, wnids, images)
     except OSError as error:
         where = shown(str(error.filename or root), 300)
         raise UserError(

@@ -11,6 +11,7 @@ from PIL import Image
 
 RESIZE = "bilinear with antialiasing (Pillow)"  # [ours]: Caffe's OpenCV did not antialias
 REENCODE_QUALITY = 95
+REVISION = 2  # of the records' bytes: builds that another one began start afresh
 MAX_SIDE = 2**16 - 1  # of a JPEG file and of the index
 MAX_PIXELS = 2**30 // 12  # 89 million: as many as Pillow takes without a warning
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")  # no EPS, for which Pillow would run Ghostscript

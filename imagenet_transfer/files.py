@@ -9,9 +9,11 @@ import hashlib
 import io
 import json
 import os
+import socket
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{machine()}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -48,20 +50,31 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 def remove_leftovers(path: Path) -> None:
     """Delete the temporary files of `path` that killed processes of this machine have left."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{machine()}.*.tmp"):
         process = leftover.name.split(".")[-2]
-        if process.isdecimal() and not _is_alive(int(process)):
+        if process.isdecimal() and not is_alive(int(process)):
             leftover.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """Return a name of this machine and, in a container, of its processes: only there does a process number say who."""
+    try:
+        numbers = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        numbers = 0
+    return hashlib.sha256(f"{socket.gethostname()}/{numbers}".encode()).hexdigest()[:12]
+
+
+def is_alive(process: int) -> bool:
+    """Tell whether a process of this machine still runs; one that only waits to be noticed as dead does not."""
     try:
         os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # someone else's, or a system without /proc
         return True
-    return True
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -75,24 +88,40 @@ def _cause(error: BaseException) -> BaseException:
 def exclusive(folder: Path | str, work: str) -> Iterator[None]:
     """Hold a folder for this process alone; UserError if another one holds it, saying that it does `work` there.
 
-    The lock leaves no file and ends with its process, however that ends. Where a file system knows no locks (some of
-    the network's), nothing is held: Snakemake's own lock of the study's folder has to do.
+    The lock, a hidden file beside the folder, ends with its process, however that ends: a file and not the folder, as
+    network file systems lock files for all machines and folders, if at all, for one. Where a file system has no locks,
+    nothing is held: Snakemake's own lock of the study's folder has to do.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.with_name(f".{folder.name}.lock")
+    descriptor = _lock(path)
+    if descriptor is None:
         raise UserError(
             f"Another process {work} {folder} at this moment: wait for it, or stop it, and run the same command again."
-        ) from None
-    except OSError:
-        pass
+        )
     try:
         yield
     finally:
+        with contextlib.suppress(OSError):  # before the lock ends: who holds the file holds the one that has the name
+            path.unlink()
         os.close(descriptor)
+
+
+def _lock(path: Path) -> int | None:
+    """Return an open file that this process alone has locked and that still has the name `path`; None if it cannot."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            return descriptor
+        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+        os.close(descriptor)  # its last holder has just removed it
 
 
 def write_text(path: Path | str, text: str) -> None:

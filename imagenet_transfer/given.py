@@ -16,8 +16,8 @@ TRAINED_ONLY = ("dropout", "init")  # of an architecture: they matter for traini
 TEXT, NUMBER, TABLE = {"type": "string"}, {"type": "number"}, {"type": "object"}
 KEYS = {
     "n_classes": {"type": "integer"},
-    "n_images": {"type": "integer"},
-    "seed": {"type": "integer"},
+    "n_images": {"anyOf": [{"type": "integer"}, {"const": ""}]},  # empty if it was imported without a record
+    "seed": {"anyOf": [{"type": "integer"}, {"const": ""}]},
     "fingerprint": TEXT,
     "wall_s": NUMBER,
     "metrics": {
@@ -73,6 +73,8 @@ def import_network(
         raise UserError(
             f"subsets.{names['subset']}.weights: there is no file {weights}; put it there or correct the path."
         )
+    if checksums(weights, folder / RECORD) != files:
+        raise UserError(f"{weights} or its {RECORD} has changed since the workflow began: run the same command again.")
     record = read_record(weights.with_name(RECORD), settings["architecture"])
     model, num_classes = given_model(weights, settings["architecture"])
     save_weights(folder / "weights.pt", model)

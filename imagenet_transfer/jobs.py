@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import is_alive
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
@@ -66,7 +67,7 @@ def end_with(process: int) -> None:
 
 
 def _outlive(process: int) -> None:
-    """End this process at once after `process`; where the system cannot tell, half a second after the parent."""
+    """End this process at once after `process`; where the system cannot tell, half a second later."""
     try:
         ended = select.poll()
         ended.register(os.pidfd_open(process), select.POLLIN)
@@ -74,8 +75,7 @@ def _outlive(process: int) -> None:
     except ProcessLookupError:
         pass
     except (AttributeError, OSError):
-        parent = os.getppid()
-        while os.getppid() == parent:
+        while is_alive(process):
             time.sleep(0.5)
     os._exit(1)
 

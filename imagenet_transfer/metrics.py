@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 CORNERS = ["xmin", "ymin", "xmax", "ymax"]
-AP_VARIANTS = ("11-point", "all-point")  # VOC2007 and VOC2010 onwards [devkit]
 
 
 class Matches(NamedTuple):
@@ -48,7 +47,7 @@ def best_objects(detections: pd.DataFrame, objects: pd.DataFrame) -> tuple[np.nd
 
 
 def match_detections(detections: pd.DataFrame, objects: pd.DataFrame, iou_threshold: float = 0.5) -> Matches:
-    """Return which detections of one class are right, by the rules of the VOC devkit (protocol §3).
+    """Return which detections of one class are right, by the rules of the VOC devkit.
 
     `detections` has the columns image, score and `CORNERS`; `objects` has image, `CORNERS` and difficult. By descending
     score (ties: input order) a detection meets the object of its image with the highest IoU, which must exceed

@@ -26,7 +26,7 @@ import simplejpeg
 from PIL import Image
 from tqdm import tqdm
 
-from imagenet_transfer.codecs import REENCODE_QUALITY, RESIZE, Encoder, Unreadable, encoder
+from imagenet_transfer.codecs import REENCODE_QUALITY, RESIZE, REVISION, Encoder, Unreadable, encoder
 from imagenet_transfer.datasets import Listing
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, csv_bytes, write_csv, write_json
@@ -78,7 +78,7 @@ def build_store(
 ) -> None:
     """Pack the listing's images into `folder`; carry on where an interrupted build of the same stopped.
 
-    `spec`: codec (jpeg, raw: warped to size×size, aspect not kept, protocol §2; original: file kept), size, quality
+    `spec`: codec (jpeg, raw: warped to size×size, aspect not kept, as Caffe did; original: file kept), size, quality
     (default 90), max_unreadable (default 0). EXIF orientation is ignored as Caffe and VOC's boxes do. Raises UserError
     if more images than that are unreadable (all are named in unreadable.csv) or the folder cannot be written.
     """
@@ -105,16 +105,16 @@ def _plan(listing: Listing, root: Path, folder: Path, spec: Mapping[str, Any]) -
 def _fingerprint(listing: Listing, spec: Mapping[str, Any]) -> str:
     """Return a digest of everything that the records and tables are made of, but for the files' contents."""
     relevant = {key: value for key, value in spec.items() if key != "max_unreadable"}
-    digest = hashlib.sha256(
-        json.dumps([VERSIONS["store"], relevant, listing.classes, _libraries()], sort_keys=True).encode()
-    )
+    made_by = [VERSIONS["store"], REVISION, libraries()]
+    digest = hashlib.sha256(json.dumps([*made_by, relevant, listing.classes], sort_keys=True).encode())
     for frame in (listing.images, listing.objects):
         for column in frame.columns:
             digest.update("\n".join(map(str, frame[column].tolist())).encode("utf-8", "surrogateescape") + b"\n\n")
     return digest.hexdigest()
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
+    """Return the versions of what encodes images."""
     return {"pillow": PIL.__version__, "simplejpeg": simplejpeg.__version__}
 
 
@@ -320,7 +320,7 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
         "digest": digest,
     }
     # Not in meta.json: the same images packed by another version of a library are the same store for what reads it.
-    write_json(plan.folder / "packed.json", {"fingerprint": plan.fingerprint, "libraries": _libraries()})
+    write_json(plan.folder / "packed.json", {"fingerprint": plan.fingerprint, "libraries": libraries()})
     write_json(plan.folder / "meta.json", meta)
     _remove(plan.folder, "part-*.json")
     _remove(plan.folder, "building.txt")

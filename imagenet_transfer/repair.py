@@ -14,6 +14,7 @@ from imagenet_transfer.codecs import Encoder, Unreadable, encoder
 from imagenet_transfer.datasets import Listing
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, read_facts, sha256_of
+from imagenet_transfer.packing import libraries
 from imagenet_transfer.store import Store
 
 
@@ -78,8 +79,22 @@ def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
     except (OSError, Unreadable) as error:
         raise _not_as_packed(store, f"{source} cannot be read ({error})") from error
     if zlib.crc32(data) != store.index["crc32"][row]:
+        _check_libraries(store)
         raise _not_as_packed(store, f"{source} is no longer what was packed as {store.images['image'][row]}")
     return data
+
+
+def _check_libraries(store: Store) -> None:
+    """Raise UserError if the store was packed by other versions of libraries, which may write other bytes."""
+    try:
+        packed_by = read_facts(store.folder / "packed.json", "libraries")["libraries"]
+    except UserError:
+        return
+    if packed_by != libraries():
+        raise UserError(
+            f"{store.folder} was packed by {packed_by}, and here are {libraries()}, which write other bytes: "
+            "copy the damaged shards from where they are whole, or install those versions for `repair`."
+        )
 
 
 def _not_as_packed(store: Store, problem: str) -> UserError:

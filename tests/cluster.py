@@ -230,10 +230,10 @@ def processes_of_job(job):
     return found
 
 
-def site_profile(folder, minutes=10, memory=None):
+def site_profile(folder, minutes=10, memory=None, grouped=0):
     """Write profiles/slurm with the values of this small site, as a user would edit them, and return its folder.
 
-    `memory`: MB of the rules whose memory the test wants otherwise.
+    `memory`: MB of the rules whose memory the test wants otherwise. `grouped`: fine-tuning runs that are one job.
     """
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     for rule, wanted in profile["set-resources"].items():
@@ -241,7 +241,9 @@ def site_profile(folder, minutes=10, memory=None):
     for rule, megabytes in (memory or {}).items():
         profile["set-resources"][rule]["mem_mb"] = megabytes
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
-    profile["default-resources"] = {"runtime": minutes, "mem_mb": "1000 * attempt"}
+    if grouped:
+        profile |= {"groups": [f"finetune_{kind}=short" for kind in ("classification", "detection")]}
+        profile |= {"group-components": [f"short={grouped}"]}
     # without accounting, and with a waiting time for a disk that is not a network's
     profile |= {"slurm-no-account": True, "slurm-status-command": "squeue", "latency-wait": 10}
     profile |= {"slurm-init-seconds-before-status-checks": 2}

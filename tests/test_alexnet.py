@@ -1,4 +1,4 @@
-"""AlexNet has the layers, sizes and first values of BVLC/caffe's bvlc_alexnet (protocol §2)."""
+"""AlexNet has the layers, sizes and first values of BVLC/caffe's bvlc_alexnet."""
 
 import pytest
 import torch

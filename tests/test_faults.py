@@ -20,7 +20,7 @@ from imagenet_transfer import packing
 from imagenet_transfer.checkpoints import StateFile
 from imagenet_transfer.datasets.listing import make_listing
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import atomic_write, exclusive, sha256_of, write_json, write_text
+from imagenet_transfer.files import atomic_write, exclusive, machine, sha256_of, write_json, write_text
 from imagenet_transfer.jobs import WORKFLOW, check_writable
 from imagenet_transfer.repair import damaged_images, is_whole, mend_store, reading_data
 from imagenet_transfer.reporting.style import new_figure, save_figure
@@ -67,6 +67,7 @@ def test_one_process_at_a_time_works_in_a_folder_and_a_dead_one_holds_nothing(tm
     running.wait()
     with exclusive(folder, "trains in"):
         assert list(folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_file_system_without_locks_holds_nothing(tmp_path, monkeypatch):
@@ -93,8 +94,10 @@ WORKFLOW_OF = """
 
 
 @pytest.mark.parametrize("shell", ["exec {}", "{}; true"])  # the shell is the job, or stands between
-def test_a_job_ends_with_its_workflow(tmp_path, shell):
-    command = shell.format(shlex.join([sys.executable, "-c", textwrap.dedent(JOB), str(tmp_path / "log")]))
+@pytest.mark.parametrize("before", ["", "import os; del os.pidfd_open\n"])  # which not every system has
+def test_a_job_ends_with_its_workflow(tmp_path, shell, before):
+    script = before + textwrap.dedent(JOB)
+    command = shell.format(shlex.join([sys.executable, "-c", script, str(tmp_path / "log")]))
     workflow, job = started(WORKFLOW_OF.format(variable=WORKFLOW), command)
     assert not ended_within(int(job), 0.5)
     workflow.kill()
@@ -159,11 +162,12 @@ def test_a_full_disk_leaves_no_half_file_and_is_named(tmp_path, save, name):
 def test_what_a_killed_process_left_of_a_file_is_deleted_and_a_living_ones_is_not(tmp_path):
     dead, _ = started("print(1)")
     dead.wait()
-    left, kept = tmp_path / f".state.pt.{dead.pid}.tmp", tmp_path / f".state.pt.{os.getppid()}.tmp"
-    for path in (left, kept):
+    left, living = (tmp_path / f".state.pt.{machine()}.{process}.tmp" for process in (dead.pid, os.getppid()))
+    elsewhere = tmp_path / f".state.pt.another.{dead.pid}.tmp"  # of another machine, which alone knows who lives there
+    for path in (left, living, elsewhere):
         path.write_text("half")
     write_text(tmp_path / "state.pt", "whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([kept.name, "state.pt"])
+    assert {path.name for path in tmp_path.iterdir()} == {living.name, elsewhere.name, "state.pt"}
 
 
 def test_a_full_disk_keeps_the_state_that_was_saved_before(tmp_path):

@@ -34,7 +34,7 @@ def local_rules():
 def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
     assert local_rules().isdisjoint(slurm["set-resources"])
     assert local_rules() | set(slurm["set-resources"]) == set(blocks())
-    assert set(slurm["set-threads"]) == set(slurm["set-resources"])
+    assert set(slurm["set-threads"]) == set(slurm["set-resources"]) | {"verify", "repair"}
 
 
 def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):
@@ -44,8 +44,16 @@ def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):
 
 def test_time_and_memory_grow_with_the_attempt(slurm):
     for wanted in slurm["set-resources"].values():
-        assert "attempt" in wanted["runtime"]
-        assert "attempt" in wanted["mem_mb"]
+        for resource in ("runtime", "mem_mb"):
+            asked = [eval(wanted[resource], {"attempt": attempt, "min": min}) for attempt in range(1, 50)]
+            assert asked[0] < asked[1] and asked == sorted(asked)
+            assert asked[-1] == asked[-2], f"{resource} grows beyond what any cluster has"
+
+
+def test_rules_on_the_login_node_are_counted_and_submitted_ones_are_not(slurm):
+    assert slurm["default-resources"]["login"] == 1
+    assert {wanted["login"] for wanted in slurm["set-resources"].values()} == {0}
+    assert "login=2" in slurm["resources"]
 
 
 def test_both_profiles_rerun_for_the_same_reasons(slurm):
@@ -64,6 +72,6 @@ def test_snakemake_takes_it(tmp_path, option):
     assert done.returncode == 0, done.stderr[-3000:]
     said = done.stdout + done.stderr
     job = said[said.index("\nrule pretrain:") :].split("\n\n")[0]
-    assert re.search(r"mem_mb=16000\b.*runtime=720\b.*gpu=1", job), job
+    assert {"mem_mb=16000", "runtime=720", "gpu=1", "login=0"} <= set(re.findall(r"\w+=\w+", job)), job
     if option == "--workflow-profile":
         assert "threads: 8" in job  # `cores` of profiles/default would cap it at the login node's

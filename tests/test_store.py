@@ -243,7 +243,7 @@ def test_ctrl_c_ends_a_build_at_once(tmp_path, source):
 
 def test_the_same_pixels_by_another_library_are_the_same_store(tmp_path, source, monkeypatch):
     packed(source, tmp_path / "laptop")
-    monkeypatch.setattr(packing, "_libraries", lambda: {"pillow": "another"})
+    monkeypatch.setattr(packing, "libraries", lambda: {"pillow": "another"})
     packed(source, tmp_path / "cluster")
     laptop, cluster = contents(tmp_path / "laptop"), contents(tmp_path / "cluster")
     assert {name for name in laptop if laptop[name] != cluster[name]} == {"packed.json"}

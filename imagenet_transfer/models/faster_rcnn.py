@@ -33,7 +33,7 @@ RPN_SIGMA, HEAD_SIGMA = 3.0, 1.0  # of the smooth L1 losses [frcnn]
 
 @dataclass(frozen=True)
 class DetectorConfig(RegionConfig):
-    """The `detector` part of a recipe; the defaults are the paper's (protocol §3)."""
+    """The `detector` part of a recipe; the defaults are the paper's."""
 
     SECTION: ClassVar[str] = "detector"
 

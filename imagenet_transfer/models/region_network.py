@@ -14,7 +14,7 @@ from imagenet_transfer.models.operators import roi_pool
 
 @dataclass(frozen=True)
 class RegionConfig:
-    """The part of a recipe that says how regions are seen; the defaults are the paper's (protocol §3)."""
+    """The part of a recipe that says how regions are seen; the defaults are the paper's."""
 
     SECTION: ClassVar[str]  # the recipe's key
 

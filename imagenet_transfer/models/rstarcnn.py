@@ -20,7 +20,7 @@ from imagenet_transfer.models.regions import draw, mirrored
 
 @dataclass(frozen=True)
 class RStarConfig(RegionConfig):
-    """The `rstarcnn` part of a recipe; the defaults are those of R*CNN's code (protocol §3)."""
+    """The `rstarcnn` part of a recipe; the defaults are those of R*CNN's code."""
 
     SECTION: ClassVar[str] = "rstarcnn"
 

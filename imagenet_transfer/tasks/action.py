@@ -52,7 +52,7 @@ def people_of(table: pd.DataFrame) -> People:
 
 
 def action_ap(scores: np.ndarray, labels: np.ndarray, variant: str = "all-point") -> dict[str, float]:
-    """Return the average precision, 0..1, of each action over the people labelled 1 or -1 for it (protocol §3).
+    """Return the average precision, 0..1, of each action over the people labelled 1 or -1 for it.
 
     `scores` and `labels` (people, ACTIONS). An action that nobody does has NaN.
     """

@@ -9,6 +9,8 @@ OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are no declared ou
 rule verify:
     log:
         "logs/verify.log",
+    benchmark:
+        "benchmarks/verify.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
@@ -22,6 +24,8 @@ rule verify:
 rule repair:
     log:
         "logs/repair.log",
+    benchmark:
+        "benchmarks/repair.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores

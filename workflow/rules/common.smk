@@ -41,7 +41,7 @@ WRITTEN = (".", ".snakemake", "results", "logs", "benchmarks")  # by every run, 
 def checked_study():
     """Return the study, or stop with the sentences that say what is wrong with its config or its folder."""
     try:
-        for folder in WRITTEN:
+        for folder in WRITTEN if workflow.is_main_process else ():
             if Path(folder).is_dir():
                 check_writable(folder)
         for path in workflow.configfiles:

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from imagenet_transfer.jobs import job_log
 
-
-def main() -> None:
-    """Write the boxes; worker processes import this file."""
+with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import exclusive
     from imagenet_transfer.proposals import propose
     from imagenet_transfer.store import Store
@@ -15,8 +13,3 @@ def main() -> None:
     folder = Path(snakemake.output.meta).parent
     with exclusive(folder, "proposes regions in"):
         propose(store, folder, snakemake.params.settings["spec"], snakemake.threads)
-
-
-if __name__ == "__main__":
-    with job_log(snakemake.log[0], snakemake.input):
-        main()
