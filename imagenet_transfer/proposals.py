@@ -72,10 +72,17 @@ def read_proposals(folder: Path) -> Proposals:
     """Return what `propose` wrote; UserError if the folder holds no whole set of proposals."""
     facts_path, boxes_path = folder / "boxes.json", folder / "boxes.npz"
     if not (facts_path.is_file() and boxes_path.is_file()):
-        raise UserError(f"{folder} holds no finished proposals: run the target that makes them.")
+        lost = " and ".join(path.name for path in (facts_path, boxes_path) if not path.is_file())
+        raise UserError(
+            f"{folder} holds no finished proposals ({lost} is missing): delete the folder and run the target "
+            f"{facts_path} by itself, after which results stay up to date."
+        )
     facts = read_facts(facts_path, "digest", "store")
     if sha256_of(boxes_path) != facts["digest"]:
-        raise UserError(f"{boxes_path} is damaged: delete {folder} and run the target that makes it again.")
+        raise UserError(
+            f"{boxes_path} is damaged: delete {folder} and run the target {facts_path} by itself, after which results "
+            "stay up to date."
+        )
     try:
         with np.load(boxes_path) as arrays:
             return Proposals(arrays["boxes"], arrays["starts"], facts)

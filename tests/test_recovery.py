@@ -152,7 +152,7 @@ def test_a_run_whose_folder_became_read_only_gets_a_sentence(project):
         "results/manifests/imagenet.csv.gz",
         "results/label_sets/imagenet.csv",
         "stores/voc2012-action/meta.json",
-        "proposals/voc2012-action/boxes.npz",
+        "proposals/voc2012-action",
         "embeddings/alexnet/imagenet",
         "data/miniature/*.json",
     ],
@@ -173,9 +173,12 @@ def test_a_lost_file_is_made_again_when_it_is_needed(finished, project, lost):
     assert changed == []  # but for markers of rendered images, which nobody needs
 
 
-def test_a_lost_store_packed_alone_leaves_results_up_to_date(finished, project):
-    remove(project, "stores/imagenet")
-    project.run("stores/imagenet/meta.json")
+@pytest.mark.parametrize(
+    "folder, target", [("stores/imagenet", "meta.json"), ("proposals/voc2012-action", "boxes.json")]
+)
+def test_what_was_lost_and_is_made_by_itself_leaves_results_up_to_date(finished, project, folder, target):
+    remove(project, folder)
+    project.run(f"{folder}/{target}")
     assert "Nothing to be done" in project.run(*TARGETS)
     assert differences(finished, project) == []
 
