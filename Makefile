@@ -25,7 +25,7 @@ test-slurm: $(READY)  ## submission to a real SLURM that the tests start (root; 
 test-faults: $(READY)  ## full disks, read-only folders, lost and damaged files, signals, clocks (root, to mount): ten minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
 
-test-kills: $(READY)  ## fifty random kills of a small study, which change no number: ten minutes
+test-kills: $(READY)  ## fifty and more random kills of a small study, which change no number: twenty minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kills -s
 
 quick: $(READY)  ## the tests without whole studies
