@@ -31,10 +31,18 @@ def cluster(tmp_path_factory):
         cluster.stop()
 
 
+def create(folder):
+    """Return the small study with pre-training of some seconds, in which it can be stopped."""
+    project = Project(folder).create()
+    longer = {"iterations": 400, "lr_steps": [300], "evaluate_every": 200}
+    project.edit(lambda config: config["recipes"]["pretrain"].update(longer))
+    return project
+
+
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
     """The small study's Table 2, computed without a cluster."""
-    project = Project(tmp_path_factory.mktemp("local")).create()
+    project = create(tmp_path_factory.mktemp("local"))
     project.run(TARGET)
     return project
 
@@ -106,7 +114,7 @@ def results(project):
 
 
 def test_cancelled_killed_and_overloaded_jobs_are_retried_to_the_same_table(local, cluster, tmp_path):
-    project = Project(tmp_path).create()
+    project = create(tmp_path)
     profile = site_profile(tmp_path / "profile", memory={"finetune_classification": "400 * attempt ** 2"})
     run = Submission(project, cluster, profile)
     cancelled = run.job_of("rule_pretrain_wildcards_alexnet_imagenet")
@@ -128,7 +136,7 @@ def test_cancelled_killed_and_overloaded_jobs_are_retried_to_the_same_table(loca
 
 
 def test_a_training_longer_than_its_time_limit_hands_over_and_ends_in_the_same_bits(local, cluster, tmp_path):
-    project = Project(tmp_path).create()
+    project = create(tmp_path)
     target = "rule_pretrain_wildcards_alexnet_imagenet"
     run = Submission(project, cluster, site_profile(tmp_path / "profile", minutes=1))
     log = project.folder / "logs/pretrain/alexnet/imagenet.log"
@@ -145,9 +153,9 @@ def test_a_training_longer_than_its_time_limit_hands_over_and_ends_in_the_same_b
     assert results(project) == results(local)
 
 
-def test_ctrl_c_leaves_no_job_behind_and_the_same_command_continues(local, cluster, tmp_path):
-    project, profile = Project(tmp_path).create(), site_profile(tmp_path / "profile")
-    run = Submission(project, cluster, profile)
+def test_ctrl_c_leaves_no_job_behind_and_grouped_jobs_continue(local, cluster, tmp_path):
+    project = create(tmp_path)
+    run = Submission(project, cluster, site_profile(tmp_path / "profile"))
     job = run.job_of("rule_pretrain_wildcards_alexnet_images-4")
     run.script_of(job)
     os.kill(run.process.pid, signal.SIGINT)
@@ -155,5 +163,7 @@ def test_ctrl_c_leaves_no_job_behind_and_the_same_command_continues(local, clust
     cluster.wait_until(lambda: not cluster.jobs(), "jobs are left", 30)
     assert not processes_of_job(job)
     assert "Traceback" not in run.log.read_text()
-    Submission(project, cluster, profile).finish()
+    before = len(cluster.ends_of_jobs())
+    Submission(project, cluster, site_profile(tmp_path / "grouped", grouped=4)).finish()
     assert results(project) == results(local)
+    assert len(cluster.ends_of_jobs()) - before <= 7  # two stores, two networks, nine short runs as three jobs
