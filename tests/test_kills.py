@@ -1,4 +1,4 @@
-"""Random kills: whatever dies whenever, the same command ends in the same results (`make test-kills`, twenty minutes)."""
+"""Random kills: whatever dies whenever, the same command gives the same results (`make test-kills`, twenty minutes)."""
 
 import os
 import random
