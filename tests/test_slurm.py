@@ -17,6 +17,7 @@ from imagenet_transfer.files import read_json
 pytestmark = pytest.mark.slurm
 
 TARGET = "results/table2.csv"
+WORKFLOWS = []  # every process that submitted
 RESULTS = (TARGET, "results/pretrain/*/*/weights.pt", "results/**/history.csv", "results/manifests/*")
 
 
@@ -28,6 +29,8 @@ def cluster(tmp_path_factory):
     try:
         yield cluster.start()
     finally:
+        for process in WORKFLOWS:  # a test that failed leaves its own running
+            process.kill()
         cluster.stop()
 
 
@@ -63,6 +66,7 @@ class Submission:
                 stderr=log,
                 start_new_session=True,
             )
+        WORKFLOWS.append(self.process)
 
     def finish(self, seconds=900, expect=0):
         assert self.process.wait(seconds) == expect, self.log.read_text()[-6000:]
