@@ -80,12 +80,12 @@ rule figures:
 
 rule label_sets:
     input:
-        expand("results/label_sets/{label_set}.csv", label_set=study.label_sets_of_wordnet()),
+        label_set_files(),
 
 
 rule manifests:
     input:
-        expand("results/manifests/{subset}.csv.gz", subset=study.subsets),
+        manifest_files(),
 
 
 rule stores:

@@ -11,7 +11,6 @@ from imagenet_transfer.seeds import seed_of
 
 TOP_KS = (1, 5)
 INDUCTION_COLUMNS = ["network", "k", "value", "n_queries", "n_gallery", "n_classes"]
-PORTION = 4096  # rows of features that are averaged at once
 
 
 def unseen_classes(label_set: pd.DataFrame) -> list[str]:
@@ -125,17 +124,6 @@ def _relation(wnid: str, other: str, label_of: Mapping[str, str]) -> str:
     return "coarse" if wnid in label_of and label_of[wnid] == label_of.get(other) else "neither"
 
 
-def class_means(features: Rows, images: pd.DataFrame, split: str = "val") -> pd.DataFrame:
-    """Return the mean feature vector of each class's images in a split: index wnid (ascending), D columns, float64."""
-    rows = np.flatnonzero(images["split"] == split)
-    wnids, labels = np.unique(images["class"].to_numpy()[rows], return_inverse=True)
-    sums = np.zeros((len(wnids), features.shape[1]))
-    for start in range(0, len(rows), PORTION):
-        part = slice(start, start + PORTION)
-        np.add.at(sums, labels[part], features.take(rows[part]).astype(np.float64))
-    return pd.DataFrame(sums / np.bincount(labels)[:, None], index=pd.Index(wnids, name="wnid"))
-
-
 def coarse_gain(
     predictions: pd.DataFrame, label_set: pd.DataFrame, least: int, means: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -144,7 +132,8 @@ def coarse_gain(
     `predictions` has the columns wnid and predicted (fine classes) of a network trained on fine classes; `label_set`
     gives each wnid its class_wnid and class_name. coarse_accuracy is the percentage of images predicted as any
     sub-class, fine_accuracy as their own, both averaged over the sub-classes; gain is the difference. similarity is the
-    mean cosine between the vectors in `means` (`class_means`) of different sub-classes; empty without them. Columns:
+    mean cosine between the vectors in `means` (`descriptors.class_descriptors`: not from the network whose predictions
+    are counted) of different sub-classes; empty without them. Columns:
     class_wnid, class_name, n_subclasses, coarse_accuracy, fine_accuracy, gain, similarity.
     """
     accuracy = _sub_class_accuracies(predictions, label_set)

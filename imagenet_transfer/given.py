@@ -63,7 +63,7 @@ def import_network(
 ) -> None:
     """Check a given network against the architecture and write its weights.pt and metrics.json into `folder`.
 
-    `settings` holds the architecture, `files` the checksums of the given files, `names` (arch, subset) goes into
+    `settings` holds the architecture, `files` the checksums of the given files, `names` (arch, subset, rep) goes into
     metrics.json. Metrics, seed and provenance are those of the record beside the weights; the key `given` says what
     was imported, and by what. Raises UserError if the files are missing or do not fit.
     """
@@ -81,6 +81,7 @@ def import_network(
     trained = {"n_classes": num_classes, "n_images": "", "seed": "", "metrics": [], "wall_s": 0, **record}
     here = provenance("cpu")
     content = {"settings": settings, "inputs": files}
+    names = {**names, "weights": sha256_of(folder / "weights.pt")}
     facts = {"stage": "pretrain", **names, "given": {"file": str(weights), **files, "imported": here}}
     origin = {"fingerprint": fingerprint_of(content), "provenance": here} | trained
     write_json(folder / RECORD, {**content, **origin, **facts})

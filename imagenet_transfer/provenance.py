@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +25,11 @@ def fingerprint_of(content: Any) -> str:
     """Return 16 hexadecimal digits that stand for nested plain dictionaries, whatever the order of their keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digests_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return a short digest of each part of a run's settings: equal settings, equal digests."""
+    return {key: fingerprint_of(value)[:8] for key, value in sorted(settings.items())}
 
 
 def commit() -> str:
@@ -62,7 +68,8 @@ def device_name(device: str) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def provenance(device: str) -> dict[str, Any]:
-    """Return commit, versions, device and the time of completion (UTC)."""
+def provenance(device: str, commits: Sequence[str] = ()) -> dict[str, Any]:
+    """Return commit, versions, device and the time of completion (UTC); `commits` are those of all its attempts."""
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"commit": commit(), "versions": versions(), "device": device_name(device), "finished": finished}
+    made_by = {"commit": commit(), "commits": list(commits) or [commit()]}
+    return made_by | {"versions": versions(), "device": device_name(device), "finished": finished}

@@ -35,7 +35,7 @@ def pretrain(
 ) -> None:
     """Train a network on one manifest and write weights.pt, metrics.json and history.csv into `folder`.
 
-    `settings` holds architecture, recipe and seed; `names` (stage, arch, subset) is written into metrics.json. The
+    `settings` holds architecture, recipe and seed; `names` (stage, arch, subset, rep) is written into metrics.json. The
     validation images are those of the manifest's classes, labelled by `label_set`. `minutes` is the time limit.
     """
     device = prepare(threads)
@@ -78,7 +78,8 @@ def finetune(
     """Fine-tune a network for a kind of task and write metrics.json and history.csv into `folder`.
 
     `inputs`: store (its meta.json), weights (absent: a random start), and what the kind reads beside them: proposals
-    for action; manifest and label_set for the classification of a subset. `names`: arch, subset, task, rep.
+    for action; manifest and label_set for the classification of a subset. `names`: arch, subset, task, rep, and network
+    (the pre-training replicate that `weights` is of).
     """
     device = prepare(threads)
     store = Store(inputs["store"].parent, threads=threads)
@@ -186,13 +187,18 @@ def run(
     outcome = train(job, settings["recipe"], settings["seed"], state_file, Deadline(minutes_left(minutes)))
     if keep_weights:
         save_weights(folder / "weights.pt", job.model)
+        facts = {**facts, "weights": sha256_of(folder / "weights.pt")}
     write_csv(folder / "history.csv", pd.DataFrame(outcome.history))
     metrics = [
         {"metric": name, "value": value, "unit": UNITS.get(name.split("/")[0], "")}
         for name, value in outcome.metrics.items()
     ]
     record = {**facts, "seed": settings["seed"], "metrics": metrics, "fingerprint": fingerprint, "inputs": inputs}
-    record |= {"settings": settings, "wall_s": round(outcome.seconds, 2), "provenance": provenance(device)}
+    record |= {
+        "settings": settings,
+        "wall_s": round(outcome.seconds, 2),
+        "provenance": provenance(device, outcome.commits),
+    }
     write_json(folder / "metrics.json", record)
     state_file.remove()
 

@@ -18,10 +18,11 @@ SCRATCH = "scratch"  # the reserved name of a random start
 
 @dataclass(frozen=True)
 class PretrainRun:
-    """One network to pre-train."""
+    """One network to pre-train: `replicate` stands for its draws, first values and order of images."""
 
     architecture: str
     subset: str
+    replicate: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Embedding:
 
     architecture: str
     subset: str
+    replicate: int
     layer: str
 
 
@@ -49,6 +51,7 @@ class Study:
 
     name: str
     seed: int
+    replicates: int
     compare_with_paper: bool
     classes: str
     miniature: Mapping[str, Any] | None
@@ -106,11 +109,11 @@ class Study:
         """Return the fine-tuning runs that an output shows, those of last layers included."""
         entry = self.outputs[output]
         cells = [(task, subset) for task in entry.get("tasks", []) for subset in self.subsets_of(output)]
-        if entry["builder"] == "curve":
-            known = (SCRATCH, *(name for name in self.subsets if self.is_fine(name, entry["accuracy"])))
-            cells += [(entry["accuracy"], subset) for subset in self.subsets_of(output) if subset not in known]
+        if entry["builder"] == "curve":  # every network's last layer is re-trained: like is compared with like
+            cells += [(entry["accuracy"], name) for name in self.subsets_of(output) if name != SCRATCH]
         if entry["builder"] == "split-accuracy":
-            cells = [(task, entry["baseline"]) for task in self.half_tasks(output)]
+            own = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}
+            cells = [(task, name) for task, half in own.items() for name in (half, entry["baseline"])]
         return [
             TransferRun(task, entry["architecture"], subset, replicate)
             for task, subset in dict.fromkeys(cells)
@@ -129,16 +132,61 @@ class Study:
         return self.subsets[entry["subset"]]["dataset"] if "subset" in entry else entry["dataset"]
 
     def pretrain_runs(self, output: str) -> list[PretrainRun]:
-        """Return the pre-training runs that an output rests on."""
-        subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
-        return [PretrainRun(self.outputs[output]["architecture"], subset) for subset in subsets]
+        """Return the pre-training runs whose weights, features or own accuracy an output needs."""
+        entry = self.outputs[output]
+        runs = [self.origin(run) for run in self.transfer_runs(output)]
+        if entry["builder"] in ("curve", "split-accuracy"):  # show the networks' own accuracy too
+            subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
+            runs += [run for subset in subsets for run in self.networks(entry["architecture"], subset)]
+        runs += [PretrainRun(one.architecture, one.subset, one.replicate) for one in self.embeddings(output)]
+        runs += self.predictions(output)
+        return list(dict.fromkeys(run for run in runs if run))
+
+    def networks(self, architecture: str, subset: str) -> list[PretrainRun]:
+        """Return the pre-training runs of a subset."""
+        return [PretrainRun(architecture, subset, rep) for rep in range(1, self.replicates_of(subset) + 1)]
+
+    def replicates_of(self, subset: str) -> int:
+        """Return how many networks a subset has; a given file is one, unless its path holds `{rep}`."""
+        given = self.subsets[subset].get("weights")
+        return 1 if given and "{rep}" not in given else self.replicates
+
+    def origin(self, run: TransferRun) -> PretrainRun | None:
+        """Return the pre-training run that a fine-tuning run starts from: its replicate's, cycled if too few."""
+        if run.subset == SCRATCH:
+            return None
+        replicate = (run.replicate - 1) % self.replicates_of(run.subset) + 1
+        return PretrainRun(run.architecture, run.subset, replicate)
+
+    def draw_of_task(self, task: str, replicate: int) -> int:
+        """Return which draw of its subset a replicate of a task learns: the one that its network was trained on."""
+        return (replicate - 1) % self.replicates_of(self.tasks[task]["subset"]) + 1
+
+    def is_drawn(self, subset: str) -> bool:
+        """Tell whether a subset's images or classes are drawn, so that each replicate has a manifest of its own."""
+        entry = self.subsets[subset]
+        return "classes" in entry or "images_per_class" in entry or self.is_random(entry["label_set"])
+
+    def is_random(self, label_set: str) -> bool:
+        """Tell whether a label set is drawn, so that each replicate has its own."""
+        return self.label_sets[label_set]["method"] == "random-split"
 
     def embeddings(self, output: str) -> list[Embedding]:
-        """Return the features that an output compares."""
+        """Return the features that an output compares: of every replicate, or of the first where pictures are shown."""
         entry = self.outputs[output]
-        if "layer" not in entry:
+        if entry["builder"] not in ("induction", "neighbours"):
             return []
-        return [Embedding(entry["architecture"], subset, entry["layer"]) for subset in self.subsets_of(output)]
+        runs = [run for name in self.subsets_of(output) for run in self.networks(entry["architecture"], name)]
+        return [
+            Embedding(run.architecture, run.subset, run.replicate, entry["layer"])
+            for run in runs
+            if run.replicate == 1 or entry["builder"] == "induction"
+        ]
+
+    def predictions(self, output: str) -> list[PretrainRun]:
+        """Return the networks whose predictions an output counts."""
+        entry = self.outputs[output]
+        return self.networks(entry["architecture"], entry["subset"]) if entry["builder"] == "coarse-gain" else []
 
     # What each stage consumes: sorted plain dictionaries, tracked by the workflow as a rule's params
 
@@ -166,48 +214,55 @@ class Study:
         spec = {key: value for key, value in self.datasets[dataset]["proposals"].items() if key != "path"}
         return _slice("proposals", spec=spec)
 
-    def label_set_slice(self, label_set: str) -> dict[str, Any]:
-        """Return what a label set depends on."""
+    def label_set_slice(self, label_set: str, replicate: int = 1) -> dict[str, Any]:
+        """Return what a label set depends on; a random one is drawn anew for each replicate."""
         spec = self.label_sets[label_set]
-        seed = self.seed if spec["method"] == "random-split" else None
+        seed = seed_of(self.seed, "label set", replicate) if self.is_random(label_set) else None
         return _slice("label_set", spec=spec, classes=self.classes, class_list=self.class_list(), seed=seed)
 
-    def manifest_slice(self, subset: str) -> dict[str, Any]:
-        """Return what a manifest depends on; training parameters stay out, lest a changed one re-draws images."""
+    def manifest_slice(self, subset: str, replicate: int = 1) -> dict[str, Any]:
+        """Return what a manifest depends on; training parameters stay out, so that they never cause a new draw."""
         entry = self.subsets[subset]
         sampling = {key: entry[key] for key in ("classes", "images_per_class") if key in entry}
-        return _slice("manifest", sampling=sampling, seed=seed_of(self.seed, "manifest", entry["dataset"]))
+        return _slice("manifest", sampling=sampling, seed=seed_of(self.seed, "manifest", entry["dataset"], replicate))
 
-    def pretrain_slice(self, architecture: str, subset: str) -> dict[str, Any]:
-        """Return what a pre-training run depends on beside its manifest and images."""
+    def pretrain_slice(self, architecture: str, subset: str, replicate: int) -> dict[str, Any]:
+        """Return what a pre-training run depends on besides its manifest and images.
+
+        Replicate r of every subset has one seed, so that differences between subsets are paired.
+        """
         return _slice(
             "classification",
             architecture=self.architectures[architecture],
             recipe=self.recipes[self.subsets[subset]["recipe"]],
-            seed=seed_of(self.seed, "pretrain", architecture, subset),
+            seed=seed_of(self.seed, "pretrain", architecture, replicate),
         )
 
     def is_given(self, subset: str) -> bool:
         """Tell whether a subset's network is not trained but given as a file."""
         return "weights" in self.subsets[subset]
 
-    def given_path(self, architecture: str, subset: str) -> Path:
+    def given_path(self, architecture: str, subset: str, replicate: int = 1) -> Path:
         """Return the file of a given network's weights."""
-        return Path(self.subsets[subset]["weights"].replace("{arch}", architecture))
+        path = self.subsets[subset]["weights"].replace("{arch}", architecture)
+        return Path(path.replace("{rep}", str(replicate)))
 
     def given_slice(self, architecture: str) -> dict[str, Any]:
         """Return what the import of a given network depends on beside its files."""
         return _slice("given", architecture=self.architectures[architecture])
 
-    def transfer_slice(self, task: str, architecture: str, subset: str, replicate: int) -> dict[str, Any]:
-        """Return what a fine-tuning run depends on beside its first weights and images."""
+    def transfer_slice(self, task: str, architecture: str, replicate: int) -> dict[str, Any]:
+        """Return what a fine-tuning run depends on besides its first weights and images.
+
+        Replicate r has one seed whatever the network was pre-trained on: differences between subsets are paired.
+        """
         entry = self.tasks[task]
         return _slice(
             entry["kind"],
             architecture=self.architectures[architecture],
             recipe=self.recipes[entry["recipe"]],
             average_precision=entry.get("average_precision"),
-            seed=seed_of(self.seed, "transfer", task, architecture, subset, replicate),
+            seed=seed_of(self.seed, "transfer", task, architecture, replicate),
         )
 
     def embedding_slice(self, architecture: str) -> dict[str, Any]:
@@ -240,6 +295,10 @@ class Study:
             "replicates": replicates,
             "paper": self.compare_with_paper,
         }
+        shown["networks"] = {name: self.replicates_of(name) for name in self.subsets_of(output) if name != SCRATCH}
+        if entry["builder"] == "curve":
+            fine = [name for name in shown["networks"] if self.is_fine(name, entry["accuracy"])]
+            shown["own"] = {name: shown["networks"][name] for name in fine if not self.is_given(name)}
         if entry["builder"] == "split-accuracy":
             shown["halves"] = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}
         return canonical({**entry, **shown})

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from imagenet_transfer.checkpoints import StateFile
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.provenance import commit
 from imagenet_transfer.seeds import seed_of
 
 
@@ -177,11 +178,12 @@ class LossMeter:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run leaves: metrics, a history row an evaluation, seconds of training over all attempts."""
+    """What a finished run leaves: metrics, a history row per evaluation; seconds and commits of all its attempts."""
 
     metrics: dict[str, float]
     history: list[dict[str, float]]
     seconds: float
+    commits: list[str]
 
 
 def train(
@@ -231,6 +233,7 @@ class _Trainer:
         self.solver = CaffeSGD(job.model, job.fresh_layers, recipe)
         self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
         self.history: list[dict[str, float]] = []
+        self.commits = [commit()]
         self.step, self.seconds_before, self.started = 0, 0.0, time.monotonic()
         state, sentence = state_file.load()
         print(sentence, file=sys.stderr)
@@ -242,6 +245,7 @@ class _Trainer:
         self.solver.load(state["velocity"])
         self.meter.total, self.meter.count, self.meter.last_finite = state["meter"]
         self.history, self.step, self.seconds_before = state["history"], state["step"], state["seconds"]
+        self.commits = list(dict.fromkeys([*state.get("commits", ()), *self.commits]))
 
     def save(self) -> None:
         """Write the state, once its losses are known to be finite."""
@@ -249,7 +253,7 @@ class _Trainer:
         meter = [self.meter.total, self.meter.count, self.meter.last_finite]
         networks = {"model": self.job.model.state_dict(), "velocity": self.solver.velocity}
         progress = {"meter": meter, "history": self.history, "step": self.step, "seconds": self.seconds()}
-        self.state_file.save(networks | progress)
+        self.state_file.save(networks | progress | {"commits": self.commits})
 
     def seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
@@ -296,4 +300,4 @@ class _Trainer:
 
     def outcome(self) -> Outcome:
         metrics = {k: v for k, v in self.history[-1].items() if k not in ("iteration", "lr", "loss")}
-        return Outcome(metrics, self.history, self.seconds())
+        return Outcome(metrics, self.history, self.seconds(), self.commits)

@@ -30,6 +30,7 @@ from imagenet_transfer.reporting.style import (
 )
 
 SCRATCH = "scratch"
+OWN_LABELS = Series(GREY, "x", "--")  # the accuracy of networks as they were pre-trained
 TITLES = {
     "imagenet-cls": "ImageNet-CLS",
     "pascal-det": "PASCAL-DET",
@@ -60,6 +61,9 @@ def draw_curve(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     frame = _numbers(frame, ("x", "mean", "std", "n", "paper"))
     tasks = [task for task in (layout.get("accuracy"), *layout.get("tasks", ())) if (frame["task"] == task).any()]
     looks = dict(zip(tasks, _looks(len(tasks), layout.get("accuracy") in tasks), strict=True))
+    own = f"{layout.get('accuracy')}:own"
+    if (frame["task"] == own).any():
+        looks[own] = OWN_LABELS
     handles = _curve_handles(frame, looks)
     figure = new_figure(ONE_COLUMN, 2.35)
     axes_of = _value_axes(figure, frame)
@@ -145,20 +149,20 @@ def _curve_handles(frame: pd.DataFrame, looks: Mapping[str, Series]) -> list[Lin
     handles = []
     for task, look in looks.items():
         side = {"accuracy": " (left)", "mAP": " (right)"}[metric_of[task]] if both else ""
-        label = TITLES.get(task, _short(task, LONGEST_NAME)) + side
+        label = _title_of(task) + side
         handles.append(Line2D([], [], color=look.colour, marker=look.mark, linestyle=look.line, label=label))
     return handles + _curve_notes(frame)
 
 
+def _title_of(task: str) -> str:
+    if task.endswith(":own"):
+        return "as pre-trained"
+    return TITLES.get(task, _short(task, LONGEST_NAME))
+
+
 def _curve_notes(frame: pd.DataFrame) -> list[Line2D]:
     """Return the legend's entries for spread, random start and the paper's numbers, those that are drawn."""
-    repeats = sorted({int(n) for n in frame.loc[frame["std"].notna() & (frame["n"] > 1), "n"]})
-    notes = []
-    if repeats:
-        runs = f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}"
-        notes.append(
-            Line2D([], [], color=GREY, marker="|", markersize=7, linestyle="none", label=f"± std of {runs} runs")
-        )
+    notes = _spread_note(frame)
     if (frame["subset"] == SCRATCH).any():
         notes.append(Line2D([], [], color=GREY, linestyle=":", linewidth=1.1, label="random start"))
     if frame["paper"].notna().any():
@@ -173,10 +177,12 @@ def _curve_notes(frame: pd.DataFrame) -> list[Line2D]:
 def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     """Return Figure 4: induction accuracy on unseen fine classes against the number of classes trained on.
 
-    `frame` has the columns subset, n_classes, n_unseen, n_queries, k, network and value; rows whose network is not
-    the subset are the baseline's, on the same unseen classes. Bars are 95 % intervals of a proportion of n_queries.
+    `frame` has the columns subset, n_classes, n_unseen, n_queries, k, network, rep and value; rows whose network is not
+    the subset are the baseline's, on the same unseen classes. Marks are means over the replicates, bars ± 1 standard
+    deviation.
     """
-    frame = _numbers(frame, ("n_classes", "n_unseen", "n_queries", "k", "value"))
+    keys = ["subset", "n_classes", "n_unseen", "k", "network"]
+    frame = _over_replicates(_numbers(frame, ("n_classes", "n_unseen", "k", "value")), keys, "value")
     figure = new_figure(ONE_COLUMN, 2.9)
     axes = figure.subplots()
     light_grid(axes)
@@ -190,19 +196,18 @@ def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     _log_axis(axes, {x: f"{x:,.0f}" for x in unseen.index}, {x: f"{count:,.0f}" for x, count in unseen.items()})
     axes.set_xlabel("coarse classes (log scale)")
     axes.set_ylabel("induction accuracy (%)")
-    _from_zero(axes, _upper_ends(frame["value"], frame["n_queries"]))
-    _legend_above(figure, [*handles[:2], _interval_note(), *handles[2:]])  # filled column by column
+    _from_zero(axes, frame["mean"] + frame["std"].fillna(0))
+    _legend_above(figure, [*handles[:2], *_spread_note(frame), *handles[2:]])  # filled column by column
     return figure
 
 
 def _draw_accuracy(axes: Axes, rows: pd.DataFrame, look: Series, label: str, hollow: bool) -> Line2D:
     """Draw one line of Figure 4 and return its handle; the baseline is hollow and thin."""
-    bars = interval_lengths(rows["value"], rows["n_queries"])
-    axes.errorbar(rows["n_classes"], rows["value"], bars, color=look.colour, fmt="none", elinewidth=0.8)
+    axes.errorbar(rows["n_classes"], rows["mean"], rows["std"], color=look.colour, fmt="none", elinewidth=0.8)
     face = "white" if hollow else look.colour
     line = {"linestyle": look.line, "linewidth": 0.8} if hollow else {"linestyle": "-"}
     marks = {"marker": look.mark, "markerfacecolor": face, "markeredgewidth": 0.9, "clip_on": False}
-    (drawn,) = axes.plot(rows["n_classes"], rows["value"], color=look.colour, label=label, **marks, **line)
+    (drawn,) = axes.plot(rows["n_classes"], rows["mean"], color=look.colour, label=label, **marks, **line)
     return drawn
 
 
@@ -214,9 +219,10 @@ def draw_coarse_gain(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     """Return Figure 6: the coarse classes that gain most and least over the mean accuracy of their sub-classes.
 
     `frame` has the columns class_wnid, class_name, n_subclasses, coarse_accuracy, fine_accuracy and gain, and may have
-    similarity (printed if so); the first and last `layout["shown"]` classes are drawn, all of them if they are fewer.
+    similarity (printed if so) and rep (gains are means over replicates, with ± 1 standard deviation); the first and
+    last `layout["shown"]` classes are drawn, all of them if they are fewer.
     """
-    frame = _numbers(frame, ("n_subclasses", "coarse_accuracy", "fine_accuracy", "gain"))
+    frame = mean_gains(_numbers(frame, ("n_subclasses", "coarse_accuracy", "fine_accuracy", "gain")))
     ordered = frame.sort_values(["gain", "class_wnid"], ascending=[False, True], ignore_index=True)
     rows, skipped = _ends(ordered, layout["shown"])
     figure = new_figure(TWO_COLUMNS, 0.75 + 0.19 * (rows["y"].max() + 1))
@@ -234,6 +240,14 @@ def draw_coarse_gain(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def mean_gains(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return Figure 6's classes with the means of their replicates, and the standard deviation of the gain as `std`."""
+    keys = ["class_wnid", "class_name", "n_subclasses"]
+    values = [name for name in ("coarse_accuracy", "fine_accuracy", "gain", "similarity") if name in frame]
+    groups = frame.groupby(keys, sort=False)
+    return groups[values].mean().assign(std=groups["gain"].std()).reset_index()
+
+
 def _ends(ordered: pd.DataFrame, shown: int) -> tuple[pd.DataFrame, int]:
     """Return the first and last rows with their place `y` (one is left empty between them) and how many are skipped."""
     if len(ordered) <= 2 * shown:
@@ -244,7 +258,8 @@ def _ends(ordered: pd.DataFrame, shown: int) -> tuple[pd.DataFrame, int]:
 
 def _draw_gains(axes: Axes, rows: pd.DataFrame) -> None:
     light_grid(axes, "x")
-    bars = axes.barh(rows["y"], rows["gain"], height=0.66, color=BLUE)
+    spread = rows["std"] if rows["std"].notna().any() else None
+    bars = axes.barh(rows["y"], rows["gain"], height=0.66, color=BLUE, xerr=spread, error_kw=_WHISKERS)
     axes.bar_label(bars, [f"{gain:+.1f}".replace("-", "−") for gain in rows["gain"]], padding=2, fontsize=6.5)
     names = [class_title(name, count) for name, count in zip(rows["class_name"], rows["n_subclasses"], strict=True)]
     axes.set_yticks(rows["y"], names)
@@ -255,6 +270,9 @@ def _draw_gains(axes: Axes, rows: pd.DataFrame) -> None:
     room = 0.14 * (high - low)
     axes.set_xlim(low - (room if low < 0 else 0), high + room)
     axes.set_xlabel("gain: coarse − mean fine accuracy (points)")
+
+
+_WHISKERS = {"elinewidth": 0.8, "capsize": 1.4, "ecolor": INK}
 
 
 def _draw_accuracies(axes: Axes, rows: pd.DataFrame) -> None:
@@ -288,12 +306,12 @@ def class_title(name: str, count: float) -> str:
 
 @styled
 def draw_split_accuracy(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
-    """Return Figure 9: accuracy on each half of each split, trained on that half alone or on everything.
+    """Return Figure 9: accuracy on each half of each split, trained on that half only or on everything.
 
-    `frame` has the columns split, half, n_classes, network (half or everything), value and n_test; whiskers are 95 %
-    intervals of a proportion of n_test images.
+    `frame` has the columns split, half, n_classes, network (half, everything; own: a cross), mean, std and n; whiskers
+    are ± 1 standard deviation.
     """
-    frame = _numbers(frame, ("n_classes", "value", "n_test"))
+    frame = _numbers(frame, ("n_classes", "mean", "std", "n"))
     figure = new_figure(ONE_COLUMN, 2.5)
     splits = list(dict.fromkeys(frame["split"]))
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
@@ -301,10 +319,11 @@ def draw_split_accuracy(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figur
         _draw_halves(axes, frame[frame["split"] == split], 40 // len(splits))
         axes.set_title(_short(f"{split} split", 40 // len(splits)), loc="center")
     panels[0].set_ylabel("accuracy on the half (%)")
-    _from_zero(panels[0], _upper_ends(frame["value"], frame["n_test"]))
+    _from_zero(panels[0], frame["mean"] + frame["std"].fillna(0))
     figure.supxlabel("half (number of classes)", fontsize=7.5)
     handles = [Patch(label=label, **_BARS[network]) for network, label in _NETWORKS.items()]
-    _legend_above(figure, [*handles, _interval_note()])
+    own = Line2D([], [], color=GREY, marker="x", linestyle="none", label="half, as pre-trained")
+    _legend_above(figure, [*handles, own, *_spread_note(frame)])
     return figure
 
 
@@ -323,12 +342,13 @@ def _draw_halves(axes: Axes, rows: pd.DataFrame, characters: int) -> None:
     for offset, network in ((-width / 2, "half"), (width / 2, "everything")):
         chosen = rows[rows["network"] == network]
         places = [halves.index(half) + offset for half in chosen["half"]]
-        axes.bar(places, chosen["value"], width * 0.94, linewidth=0.6, **_BARS[network])
-        bars = interval_lengths(chosen["value"], chosen["n_test"])
-        tops = _upper_ends(chosen["value"], chosen["n_test"])
-        axes.errorbar(places, chosen["value"], bars, fmt="none", color=INK, elinewidth=0.8, capsize=1.6)
-        for x, value, end in zip(places, chosen["value"], tops, strict=True):
+        axes.bar(places, chosen["mean"], width * 0.94, linewidth=0.6, **_BARS[network])
+        tops = chosen["mean"] + chosen["std"].fillna(0)
+        axes.errorbar(places, chosen["mean"], chosen["std"], fmt="none", color=INK, elinewidth=0.8, capsize=1.6)
+        for x, value, end in zip(places, chosen["mean"], tops, strict=True):
             axes.annotate(f"{value:.1f}", (x, end), (0, 2), textcoords="offset points", ha="center", fontsize=6)
+    own = rows[rows["network"] == "own"]
+    axes.plot([halves.index(half) - width / 2 for half in own["half"]], own["mean"], "x", color=GREY, markersize=4)
     counts = rows.drop_duplicates("half").set_index("half")["n_classes"]
     names = [half.removeprefix(f"{rows['split'].iloc[0]}-") for half in halves]
     names = [_short(name, characters // len(halves)) for name in names]
@@ -347,21 +367,19 @@ def _numbers(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return frame.assign(**{column: pd.to_numeric(frame[column], errors="coerce") for column in columns})
 
 
-def interval_lengths(values: pd.Series, counts: pd.Series) -> np.ndarray:
-    """Return how far the 95 % interval (Wilson, 1927) of percentages of `counts` cases reaches down and up: (2, N)."""
-    share, z = np.asarray(values, float) / 100, 1.96
-    counts = np.asarray(counts, float)
-    centre = (share + z**2 / (2 * counts)) / (1 + z**2 / counts)
-    reach = z / (1 + z**2 / counts) * np.sqrt(share * (1 - share) / counts + (z / (2 * counts)) ** 2)
-    return np.clip(100 * np.stack([share - centre + reach, centre + reach - share]), 0, None)
+def _over_replicates(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
+    """Return mean, std (NaN for one) and n of `value` over the rows that share `keys`."""
+    groups = frame.groupby(list(keys), sort=False)[value]
+    return groups.agg(["mean", "std", "count"]).rename(columns={"count": "n"}).reset_index()
 
 
-def _upper_ends(values: pd.Series, counts: pd.Series) -> pd.Series:
-    return values + interval_lengths(values, counts)[1]
-
-
-def _interval_note() -> Line2D:
-    return Line2D([], [], color=GREY, marker="|", markersize=7, linestyle="none", label="95 % interval")
+def _spread_note(frame: pd.DataFrame) -> list[Line2D]:
+    """Return the legend's entry for bars of one standard deviation, if there are any."""
+    several = sorted({int(n) for n in frame.loc[frame["std"].notna(), "n"]})
+    if not several:
+        return []
+    runs = f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
+    return [Line2D([], [], color=GREY, marker="|", markersize=7, linestyle="none", label=f"± std of {runs} runs")]
 
 
 def _short(text: str, length: int) -> str:

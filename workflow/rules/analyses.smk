@@ -1,22 +1,22 @@
 """What networks know beyond their labels: features, predictions, induction accuracy.
 
 INPUTS:  results/pretrain/{arch}/{subset}/weights.pt, the subset's store, label sets
-OUTPUTS: embeddings/{arch}/{subset}/{layer}.npy and .json, results/predictions/{arch}/{subset}.csv.gz,
-         results/induction/{arch}/{subset}/{baseline}-{layer}.csv
+OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{layer}.npy and .json, results/predictions/{arch}/{subset}/rep{rep}.csv.gz and .json,
+         results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv
 """
 
 
 rule embed:
     input:
         store=store_of_subset,
-        weights="results/pretrain/{arch}/{subset}/weights.pt",
+        weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
     output:
-        features="embeddings/{arch}/{subset}/{layer}.npy",
-        meta="embeddings/{arch}/{subset}/{layer}.json",
+        features="embeddings/{arch}/{subset}/rep{rep}/{layer}.npy",
+        meta="embeddings/{arch}/{subset}/rep{rep}/{layer}.json",
     log:
-        "logs/embed/{arch}/{subset}/{layer}.log",
+        "logs/embed/{arch}/{subset}/rep{rep}/{layer}.log",
     benchmark:
-        "benchmarks/embed/{arch}/{subset}/{layer}.tsv"
+        "benchmarks/embed/{arch}/{subset}/rep{rep}/{layer}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -31,14 +31,15 @@ rule embed:
 rule predict:
     input:
         store=store_of_subset,
-        weights="results/pretrain/{arch}/{subset}/weights.pt",
-        summary="results/manifests/{subset}.json",
+        weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
+        summary=summary_of_subset,
     output:
-        csv="results/predictions/{arch}/{subset}.csv.gz",
+        csv="results/predictions/{arch}/{subset}/rep{rep}.csv.gz",
+        meta="results/predictions/{arch}/{subset}/rep{rep}.json",
     log:
-        "logs/predict/{arch}/{subset}.log",
+        "logs/predict/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/predict/{arch}/{subset}.tsv"
+        "benchmarks/predict/{arch}/{subset}/rep{rep}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -54,14 +55,15 @@ rule induce:
     input:
         store=store_of_subset,
         label_set=label_set_of_subset,
-        features="embeddings/{arch}/{subset}/{layer}.npy",
-        baseline="embeddings/{arch}/{baseline}/{layer}.npy",
+        features="embeddings/{arch}/{subset}/rep{rep}/{layer}.npy",
+        baseline=baseline_features,
+        networks=["results/pretrain/{arch}/{subset}/rep{rep}/metrics.json", baseline_metrics],
     output:
-        csv="results/induction/{arch}/{subset}/{baseline}-{layer}.csv",
+        csv="results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv",
     log:
-        "logs/induce/{arch}/{subset}/{baseline}-{layer}.log",
+        "logs/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.log",
     benchmark:
-        "benchmarks/induce/{arch}/{subset}/{baseline}-{layer}.tsv"
+        "benchmarks/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS

@@ -7,6 +7,7 @@ OUTPUTS: `study`, a checked imagenet_transfer.study.Study; input and params func
 import re
 import shlex
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,8 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_text
 from imagenet_transfer.given import checksums
 from imagenet_transfer.jobs import check_writable, count_gpus, prepare_environment
-from imagenet_transfer.study import SCRATCH, Study
+from imagenet_transfer.provenance import digests_of
+from imagenet_transfer.study import SCRATCH, PretrainRun, Study, TransferRun
 
 prepare_environment()
 
@@ -26,8 +28,8 @@ prepare_environment()
 def check_given_files(given):
     """Refuse networks that are given where the workflow writes: a job's outputs are deleted before it runs."""
     for subset in filter(given.is_given, given.subsets):
-        for arch in given.architectures:
-            path = given.given_path(arch, subset)
+        networks = (run for arch in given.architectures for run in given.networks(arch, subset))
+        for arch, path in ((run.architecture, given.given_path(*astuple(run))) for run in networks):
             if Path("results").resolve() in path.resolve().parents:
                 raise UserError(
                     f"subsets.{subset}.weights: {path} lies in results/, which the workflow writes; move the file, for "
@@ -105,6 +107,7 @@ wildcard_constraints:
     table=outputs_built_by("transfer", "budgets"),
     part=any_of(entry["render"] for entry in study.datasets.values() if "render" in entry),
     rep=r"[1-9][0-9]*",
+    draw=r"(rep([2-9]|[1-9][0-9]+)/)?",
 
 
 GPUS = count_gpus()
@@ -130,17 +133,78 @@ def training_threads():
 TRAINING_THREADS = training_threads()
 
 
+def folder_of(run):
+    """Return the folder of a pre-training or fine-tuning run."""
+    if isinstance(run, TransferRun):
+        return f"results/transfer/{run.task}/{run.architecture}/{run.subset}/rep{run.replicate}"
+    return f"results/pretrain/{run.architecture}/{run.subset}/rep{run.replicate}"
+
+
 def run_metrics(run):
     """Return the metrics file of a pre-training or fine-tuning run."""
-    if hasattr(run, "task"):
-        return f"results/transfer/{run.task}/{run.architecture}/{run.subset}/rep{run.replicate}/metrics.json"
-    return f"results/pretrain/{run.architecture}/{run.subset}/metrics.json"
+    return f"{folder_of(run)}/metrics.json"
+
+
+def settings_of(run):
+    """Return what a run's record should say that it was computed by."""
+    if isinstance(run, TransferRun):
+        return study.transfer_slice(run.task, run.architecture, run.replicate)
+    if study.is_given(run.subset):
+        return study.given_slice(run.architecture)
+    return study.pretrain_slice(run.architecture, run.subset, run.replicate)
+
+
+def expected_settings(*runs):
+    """Return digests of the settings that each run should have, by its metrics file."""
+    return {run_metrics(run): digests_of(settings_of(run)) for run in runs}
+
+
+def runs_of(output):
+    """Return all runs that an output shows or rests on."""
+    return [*study.pretrain_runs(output), *study.transfer_runs(output)]
+
+
+def all_runs():
+    """Return all runs that any output needs, each once."""
+    return list(dict.fromkeys(run for output in study.outputs for run in runs_of(output)))
+
+
+def label_set_file(label_set, replicate=1):
+    """Return the file of a label set; each replicate draws a random one anew."""
+    return f"results/label_sets/{drawn(replicate, study.is_random(label_set))}{label_set}.csv"
+
+
+def manifest_file(subset, replicate=1, suffix="csv.gz"):
+    """Return the manifest that a replicate of a subset is trained on, or (suffix "json") its summary."""
+    return f"results/manifests/{drawn(replicate, study.is_drawn(subset))}{subset}.{suffix}"
+
+
+def label_set_files():
+    """Return the label sets that need no data set, random ones as each replicate draws them."""
+    names, replicates = study.label_sets_of_wordnet(), range(1, study.replicates + 1)
+    return list(dict.fromkeys(label_set_file(name, replicate) for name in names for replicate in replicates))
+
+
+def manifest_files():
+    """Return the manifests of all subsets and replicates."""
+    replicates = range(1, study.replicates + 1)
+    return list(dict.fromkeys(manifest_file(name, replicate) for name in study.subsets for replicate in replicates))
+
+
+def drawn(replicate, anew):
+    """Return the folder of a draw: the first, and what is not drawn, lie next to those of later replicates."""
+    return f"rep{replicate}/" if anew and replicate > 1 else ""
+
+
+def replicate_of(wildcards):
+    """Return the replicate whose draw a label set or a manifest is."""
+    return int(wildcards.draw.strip("rep/") or 1)
 
 
 def all_metrics(*kinds):
     """Return the metrics files of all runs that any output needs, each once."""
-    runs = [run for output in study.outputs for of_output in kinds for run in of_output(output)]
-    return sorted({run_metrics(run) for run in runs})
+    runs = {run for output in study.outputs for of_output in kinds for run in of_output(output)}
+    return sorted(map(run_metrics, runs))
 
 
 def stores_of_runs():
@@ -220,11 +284,11 @@ def store_params(wildcards):
 
 
 def label_set_params(wildcards):
-    return study.label_set_slice(wildcards.label_set)
+    return study.label_set_slice(wildcards.label_set, replicate_of(wildcards))
 
 
 def manifest_params(wildcards):
-    return study.manifest_slice(wildcards.subset)
+    return study.manifest_slice(wildcards.subset, replicate_of(wildcards))
 
 
 def proposals_params(wildcards):
@@ -248,12 +312,23 @@ def store_of_subset(wildcards):
 
 
 def label_set_of_subset(wildcards):
-    """Return the label set of a subset."""
-    return f"results/label_sets/{study.subsets[wildcards.subset]['label_set']}.csv"
+    """Return the label set of a replicate of a subset, or of a draw of one."""
+    replicate = int(wildcards.rep) if "rep" in wildcards.keys() else replicate_of(wildcards)
+    return label_set_file(study.subsets[wildcards.subset]["label_set"], replicate)
+
+
+def manifest_of_subset(wildcards):
+    """Return the manifest that a replicate of a subset is trained on."""
+    return manifest_file(wildcards.subset, int(wildcards.rep))
+
+
+def summary_of_subset(wildcards):
+    """Return the summary of the manifest that a replicate of a subset is trained on."""
+    return manifest_file(wildcards.subset, int(wildcards.rep), "json")
 
 
 def pretrain_params(wildcards):
-    return study.pretrain_slice(wildcards.arch, wildcards.subset)
+    return study.pretrain_slice(wildcards.arch, wildcards.subset, int(wildcards.rep))
 
 
 GIVEN = [subset for subset in study.subsets if study.is_given(subset)]  # networks that are imported, not trained
@@ -261,8 +336,8 @@ GIVEN = [subset for subset in study.subsets if study.is_given(subset)]  # networ
 
 def given_files(wildcards):
     """Return the checksums of a given network's files: wherever they lie, and after they are gone, it stays the same."""
-    imported = f"results/pretrain/{wildcards.arch}/{wildcards.subset}/metrics.json"
-    return checksums(study.given_path(wildcards.arch, wildcards.subset), imported)
+    run = PretrainRun(wildcards.arch, wildcards.subset, int(wildcards.rep))
+    return checksums(study.given_path(*astuple(run)), run_metrics(run))
 
 
 def given_params(wildcards):
@@ -282,24 +357,36 @@ def proposals_of_task(wildcards):
 def manifest_of_task(wildcards):
     """Return the manifest of the subset that a task learns, if it learns one."""
     subset = study.tasks[wildcards.task].get("subset")
-    return f"results/manifests/{subset}.csv.gz" if subset else []
+    return manifest_file(subset, study.draw_of_task(wildcards.task, int(wildcards.rep))) if subset else []
 
 
 def label_set_of_task(wildcards):
     """Return the label set of the subset that a task learns, if it learns one."""
     subset = study.tasks[wildcards.task].get("subset")
-    return f"results/label_sets/{study.subsets[subset]['label_set']}.csv" if subset else []
+    if not subset:
+        return []
+    return label_set_file(study.subsets[subset]["label_set"], study.draw_of_task(wildcards.task, int(wildcards.rep)))
+
+
+def origin_of(wildcards):
+    """Return the pre-training run that fine-tuning starts from, None for a random start."""
+    return study.origin(TransferRun(wildcards.task, wildcards.arch, wildcards.subset, int(wildcards.rep)))
 
 
 def first_weights(wildcards):
     """Return the weights that fine-tuning starts from; none for a random start."""
-    if wildcards.subset == SCRATCH:
-        return []
-    return f"results/pretrain/{wildcards.arch}/{wildcards.subset}/weights.pt"
+    origin = origin_of(wildcards)
+    return f"{folder_of(origin)}/weights.pt" if origin else []
+
+
+def first_network(wildcards):
+    """Return the replicate of the network that fine-tuning starts from, empty for a random start."""
+    origin = origin_of(wildcards)
+    return origin.replicate if origin else ""
 
 
 def transfer_params(wildcards):
-    return study.transfer_slice(wildcards.task, wildcards.arch, wildcards.subset, int(wildcards.rep))
+    return study.transfer_slice(wildcards.task, wildcards.arch, int(wildcards.rep))
 
 
 def embedding_params(wildcards):
@@ -320,16 +407,24 @@ def output_metrics(wildcards):
     return [run_metrics(run) for run in study.transfer_runs(output_of(wildcards))]
 
 
-def curve_metrics(wildcards):
-    """Return the metrics files of an output that shows pre-training runs too."""
-    runs = study.pretrain_runs(output_of(wildcards))
-    return [*output_metrics(wildcards), *(run_metrics(run) for run in runs)]
+def output_networks(wildcards):
+    """Return the metrics files of the pre-training runs that an output rests on."""
+    return [run_metrics(run) for run in study.pretrain_runs(output_of(wildcards))]
+
+
+def output_expected(wildcards):
+    """Return digests of the settings of all runs that an output shows or rests on, by metrics file."""
+    return expected_settings(*runs_of(output_of(wildcards)))
 
 
 def output_manifests(wildcards):
-    """Return the manifest summaries of an output's subsets."""
-    subsets = sorted(set(study.subsets_of(output_of(wildcards))) - {SCRATCH})
-    return [f"results/manifests/{subset}.json" for subset in subsets]
+    """Return the manifest summaries of an output's subsets, of the first draw of each."""
+    return [manifest_file(subset, suffix="json") for subset in sorted(trained_subsets(wildcards))]
+
+
+def trained_subsets(wildcards):
+    """Return an output's subsets without the random start."""
+    return set(study.subsets_of(output_of(wildcards))) - {SCRATCH}
 
 
 def sizes_of_subsets(wildcards):
@@ -337,9 +432,9 @@ def sizes_of_subsets(wildcards):
 
     For a given network it is its own metrics.json: images that it was trained on need not be here.
     """
-    output = output_of(wildcards)
-    metrics = [run_metrics(run) for run in study.pretrain_runs(output) if run.subset in GIVEN]
-    return [path for path in output_manifests(wildcards) if Path(path).stem not in GIVEN] + metrics
+    given = {run_metrics(run) for run in study.pretrain_runs(output_of(wildcards)) if run.subset in GIVEN}
+    known = sorted(trained_subsets(wildcards).difference(GIVEN))
+    return [manifest_file(subset, suffix="json") for subset in known] + sorted(given)
 
 
 def label_sets_of_output(wildcards):
@@ -348,7 +443,7 @@ def label_sets_of_output(wildcards):
     named = [*entry.get("label_sets", []), *([entry["label_set"]] if "label_set" in entry else [])]
     named += [half for halves in entry.get("splits", {}).values() for half in halves]
     named = named or [study.subsets[subset]["label_set"] for subset in study.subsets_of(output_of(wildcards))]
-    return [f"results/label_sets/{name}.csv" for name in named]
+    return [label_set_file(name) for name in named]
 
 
 def stores_of_output(wildcards):
@@ -367,20 +462,39 @@ def store_of_output(wildcards):
 def features_of_output(wildcards):
     """Return the features that an output compares."""
     features = study.embeddings(output_of(wildcards))
-    return [f"embeddings/{one.architecture}/{one.subset}/{one.layer}.npy" for one in features]
+    return [f"embeddings/{one.architecture}/{one.subset}/rep{one.replicate}/{one.layer}.npy" for one in features]
 
 
 def induction_of_output(wildcards):
-    """Return the induction accuracies that an output shows."""
+    """Return the induction accuracies that an output shows: of each subset, of all its replicates."""
     entry = study.outputs[wildcards.figure]
-    folder, name = f"results/induction/{entry['architecture']}", f"{entry['baseline']}-{entry['layer']}"
-    return [f"{folder}/{subset}/{name}.csv" for subset in entry["subsets"]]
+    runs = [run for subset in entry["subsets"] for run in study.networks(entry["architecture"], subset)]
+    name = f"{entry['baseline']}-{entry['layer']}.csv"
+    return [f"results/induction/{run.architecture}/{run.subset}/rep{run.replicate}/{name}" for run in runs]
+
+
+def baseline_features(wildcards):
+    """Return the features of the baseline's replicate that a replicate of a subset is compared with."""
+    return (
+        f"embeddings/{wildcards.arch}/{wildcards.baseline}/rep{baseline_of(wildcards).replicate}/{wildcards.layer}.npy"
+    )
+
+
+def baseline_of(wildcards):
+    """Return the pre-training run of the baseline that a replicate of a subset is compared with."""
+    replicate = (int(wildcards.rep) - 1) % study.replicates_of(wildcards.baseline) + 1
+    return PretrainRun(wildcards.arch, wildcards.baseline, replicate)
+
+
+def baseline_metrics(wildcards):
+    """Return the record of the baseline."""
+    return run_metrics(baseline_of(wildcards))
 
 
 def predictions_of_output(wildcards):
     """Return the predictions that an output counts."""
-    entry = study.outputs[wildcards.figure]
-    return f"results/predictions/{entry['architecture']}/{entry['subset']}.csv.gz"
+    runs = study.predictions(wildcards.figure)
+    return [f"results/predictions/{run.architecture}/{run.subset}/rep{run.replicate}.csv.gz" for run in runs]
 
 
 def stores_of_tasks():

@@ -7,7 +7,8 @@ OUTPUTS: results/{figure}.png and .svg; .csv where numbers are plotted
 
 rule draw_curve:
     input:
-        metrics=curve_metrics,
+        metrics=output_metrics,
+        networks=output_networks,
         manifests=sizes_of_subsets,
     output:
         png="results/{figure}.png",
@@ -23,15 +24,16 @@ rule draw_curve:
         "../../envs/workflow.yaml"
     params:
         layout=output_params,
+        expected=output_expected,
     script:
         "../scripts/draw_curve.py"
 
 
 rule draw_split_accuracy:
     input:
-        metrics=curve_metrics,
+        metrics=output_metrics,
+        networks=output_networks,
         manifests=output_manifests,
-        store=store_of_output,
     output:
         png="results/{figure}.png",
         svg="results/{figure}.svg",
@@ -46,6 +48,7 @@ rule draw_split_accuracy:
         "../../envs/workflow.yaml"
     params:
         layout=output_params,
+        expected=output_expected,
     script:
         "../scripts/draw_split_accuracy.py"
 
@@ -75,6 +78,7 @@ rule draw_clustering:
 rule draw_induction:
     input:
         induction=induction_of_output,
+        networks=output_networks,
         manifests=output_manifests,
     output:
         png="results/{figure}.png",
@@ -90,6 +94,7 @@ rule draw_induction:
         "../../envs/workflow.yaml"
     params:
         layout=output_params,
+        expected=output_expected,
     script:
         "../scripts/draw_induction.py"
 
@@ -98,6 +103,7 @@ rule draw_neighbours:
     input:
         store=store_of_output,
         features=features_of_output,
+        networks=output_networks,
         label_sets=label_sets_of_output,
         manifests=output_manifests,
     output:
@@ -117,6 +123,7 @@ rule draw_neighbours:
         gpu=gpus,
     params:
         layout=output_params,
+        expected=output_expected,
         settings=study.analysis_slice(),
         seed=study.seed,
     script:
@@ -127,7 +134,7 @@ rule draw_coarse_gain:
     input:
         store=store_of_output,
         predictions=predictions_of_output,
-        features=features_of_output,
+        networks=output_networks,
         label_set=label_sets_of_output,
     output:
         png="results/{figure}.png",
@@ -143,7 +150,9 @@ rule draw_coarse_gain:
         "../../envs/workflow.yaml"
     params:
         layout=output_params,
+        expected=output_expected,
         settings=study.analysis_slice(),
+        seed=study.seed,
     script:
         "../scripts/draw_coarse_gain.py"
 

@@ -1,7 +1,8 @@
 """From WordNet to label sets, and from label sets to manifests.
 
 INPUTS:  resources/, the class list, stores/{dataset}/
-OUTPUTS: results/label_sets/{label_set}.csv, results/manifests/{subset}.csv.gz and .json
+OUTPUTS: results/label_sets/{label_set}.csv, results/manifests/{subset}.csv.gz and .json; what is drawn at random has one
+         for each replicate, those of replicate 2 and later in a folder rep{rep}/
 """
 
 
@@ -9,11 +10,11 @@ rule make_label_set:
     input:
         store=store_of_label_set,
     output:
-        csv="results/label_sets/{label_set}.csv",
+        csv="results/label_sets/{draw}{label_set}.csv",
     log:
-        "logs/make_label_set/{label_set}.log",
+        "logs/make_label_set/{draw}{label_set}.log",
     benchmark:
-        "benchmarks/make_label_set/{label_set}.tsv"
+        "benchmarks/make_label_set/{draw}{label_set}.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -27,12 +28,12 @@ rule draw_manifest:
         store=store_of_subset,
         label_set=label_set_of_subset,
     output:
-        csv="results/manifests/{subset}.csv.gz",
-        summary="results/manifests/{subset}.json",
+        csv="results/manifests/{draw}{subset}.csv.gz",
+        summary="results/manifests/{draw}{subset}.json",
     log:
-        "logs/draw_manifest/{subset}.log",
+        "logs/draw_manifest/{draw}{subset}.log",
     benchmark:
-        "benchmarks/draw_manifest/{subset}.tsv"
+        "benchmarks/draw_manifest/{draw}{subset}.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:

@@ -1,9 +1,9 @@
-"""Pre-training: one network a subset and architecture, trained or (`weights` in the config) given.
+"""Pre-training: `replicates` networks per subset and architecture, trained or (`weights` in the config) given.
 
-INPUTS:  results/manifests/{subset}.csv.gz, its label set, its store; for a given network its files, whose checksums are
+INPUTS:  the replicate's manifest and label set, its store; for a given network its files, whose checksums are
          params: no result depends on where they lie
-OUTPUTS: results/pretrain/{arch}/{subset}/{weights.pt,metrics.json}; history.csv of a trained network, and state.pt
-         beside them while it runs
+OUTPUTS: results/pretrain/{arch}/{subset}/rep{rep}/{weights.pt,metrics.json}; of a trained network also history.csv and
+         images.csv.gz (every test image with its result), and state.pt next to them while it runs
 """
 
 
@@ -11,16 +11,17 @@ rule pretrain:
     input:
         store=store_of_subset,
         label_set=label_set_of_subset,
-        manifest="results/manifests/{subset}.csv.gz",
-        summary="results/manifests/{subset}.json",
+        manifest=manifest_of_subset,
+        summary=summary_of_subset,
     output:
-        weights="results/pretrain/{arch}/{subset}/weights.pt",
-        metrics="results/pretrain/{arch}/{subset}/metrics.json",
-        history="results/pretrain/{arch}/{subset}/history.csv",
+        weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
+        metrics="results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",
+        history="results/pretrain/{arch}/{subset}/rep{rep}/history.csv",
+        images="results/pretrain/{arch}/{subset}/rep{rep}/images.csv.gz",
     log:
-        "logs/pretrain/{arch}/{subset}.log",
+        "logs/pretrain/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/pretrain/{arch}/{subset}.tsv"
+        "benchmarks/pretrain/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         subset=any_of(set(study.subsets).difference(GIVEN)),
     conda:
@@ -36,12 +37,12 @@ rule pretrain:
 
 rule import_network:
     output:
-        weights="results/pretrain/{arch}/{subset}/weights.pt",
-        metrics="results/pretrain/{arch}/{subset}/metrics.json",
+        weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
+        metrics="results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",
     log:
-        "logs/import_network/{arch}/{subset}.log",
+        "logs/import_network/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/import_network/{arch}/{subset}.tsv"
+        "benchmarks/import_network/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         subset=any_of(GIVEN),
     conda:

@@ -8,6 +8,7 @@ OUTPUTS: results/{table}.csv and .md, results/runs.csv, comparison.csv, findings
 rule make_table:
     input:
         metrics=output_metrics,
+        networks=output_networks,
         manifests=sizes_of_subsets,
     output:
         csv="results/{table}.csv",
@@ -20,6 +21,7 @@ rule make_table:
         "../../envs/workflow.yaml"
     params:
         layout=output_params,
+        expected=output_expected,
     script:
         "../scripts/make_table.py"
 
@@ -35,6 +37,8 @@ rule collect_runs:
         "benchmarks/collect_runs.tsv"
     conda:
         "../../envs/workflow.yaml"
+    params:
+        expected=expected_settings(*all_runs()),
     script:
         "../scripts/collect_runs.py"
 

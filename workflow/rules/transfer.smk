@@ -1,8 +1,9 @@
 """Transfer: fine-tuning runs of every task, from pre-trained weights or from a random start.
 
-INPUTS:  results/pretrain/{arch}/{subset}/weights.pt (none for scratch), the task's store; region proposals for action;
-         manifest and label set where a task learns a subset's labels
-OUTPUTS: results/transfer/{task}/{arch}/{subset}/rep{rep}/{metrics.json,history.csv}; state.pt beside them while it runs
+INPUTS:  weights.pt of the pre-training replicate of the same number (cycled if there are fewer; none for scratch), the
+         task's store; region proposals for action; manifest and label set where a task learns a subset's labels
+OUTPUTS: results/transfer/{task}/{arch}/{subset}/rep{rep}/{metrics.json,history.csv,images.csv.gz}; state.pt next to them
+         while it runs
 """
 
 
@@ -15,6 +16,7 @@ rule finetune_classification:
     output:
         metrics="results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
         history="results/transfer/{task}/{arch}/{subset}/rep{rep}/history.csv",
+        images="results/transfer/{task}/{arch}/{subset}/rep{rep}/images.csv.gz",
     log:
         "logs/finetune_classification/{task}/{arch}/{subset}/rep{rep}.log",
     benchmark:
@@ -28,6 +30,7 @@ rule finetune_classification:
         gpu=gpus,
     params:
         settings=transfer_params,
+        network=first_network,
     script:
         "../scripts/finetune.py"
 

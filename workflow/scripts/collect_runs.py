@@ -4,6 +4,8 @@ from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
+    from imagenet_transfer.reporting.records import check_records
     from imagenet_transfer.reporting.tables import collect_runs
 
+    check_records(snakemake.input.metrics, snakemake.params.expected)
     write_csv(snakemake.output.csv, collect_runs(snakemake.input.metrics))

@@ -5,18 +5,25 @@ from pathlib import Path
 from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.analyses import class_means, coarse_gain
-    from imagenet_transfer.embeddings import read_embeddings
+    import pandas as pd
+
+    from imagenet_transfer.analyses import coarse_gain
+    from imagenet_transfer.descriptors import class_descriptors
     from imagenet_transfer.files import read_table, write_csv
     from imagenet_transfer.label_sets import read_label_set
     from imagenet_transfer.reporting.charts import draw_coarse_gain
+    from imagenet_transfer.reporting.records import check_features, check_records
     from imagenet_transfer.reporting.style import save_figure
     from imagenet_transfer.store import Store
 
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
     store = Store(Path(files.store).parent)
-    means = class_means(read_embeddings(files.features[0], store), store.images)
+    check_records(files.networks, snakemake.params.expected)
+    check_features(files.predictions, files.networks)
     label_set = read_label_set(files.label_set[0])
-    frame = coarse_gain(read_table(files.predictions, ("wnid", "predicted")), label_set, layout["least"], means)
+    likeness = class_descriptors(store, sorted(label_set["wnid"]), "train", snakemake.params.seed)
+    predictions = [read_table(path, ("wnid", "predicted")) for path in files.predictions]
+    parts = [coarse_gain(table, label_set, layout["least"], likeness) for table in predictions]
+    frame = pd.concat([part.assign(rep=rep) for rep, part in enumerate(parts, start=1)], ignore_index=True)
     write_csv(output.csv, frame)
     save_figure(draw_coarse_gain(frame, layout), Path(output.png), Path(output.svg))

@@ -8,9 +8,12 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.charts import draw_curve
     from imagenet_transfer.reporting.curves import curve_frame
+    from imagenet_transfer.reporting.records import check_records
     from imagenet_transfer.reporting.style import save_figure
 
-    layout, output = snakemake.params.layout, snakemake.output
-    frame = curve_frame(layout, snakemake.input.metrics, snakemake.input.manifests)
+    layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
+    runs = [*files.metrics, *files.networks]
+    check_records(runs, snakemake.params.expected)
+    frame = curve_frame(layout, runs, files.manifests)
     write_csv(output.csv, frame)
     save_figure(draw_curve(frame, layout), Path(output.png), Path(output.svg))

@@ -12,6 +12,7 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.label_sets import read_label_set
     from imagenet_transfer.reporting.mosaics import draw_neighbours
+    from imagenet_transfer.reporting.records import check_features, check_records
     from imagenet_transfer.reporting.style import save_figure
     from imagenet_transfer.reporting.tables import subset_sizes
     from imagenet_transfer.stages import prepare
@@ -21,6 +22,8 @@ with job_log(snakemake.log[0], snakemake.input):
     device = prepare(snakemake.threads)
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
     store = Store(Path(files.store).parent)
+    check_records(files.networks, snakemake.params.expected)
+    check_features(files.features, files.networks)
     asked = (layout["queries"], layout["neighbours"], snakemake.params.seed, device)
     networks = zip(layout["subsets"], files.features, files.label_sets, strict=True)
     parts = [

@@ -8,11 +8,12 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.charts import draw_split_accuracy
     from imagenet_transfer.reporting.curves import split_frame
+    from imagenet_transfer.reporting.records import check_records
     from imagenet_transfer.reporting.style import save_figure
-    from imagenet_transfer.store import Store
 
-    layout, output = snakemake.params.layout, snakemake.output
-    images = Store(Path(snakemake.input.store).parent).images
-    frame = split_frame(layout, snakemake.input.metrics, snakemake.input.manifests, images)
+    layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
+    runs = [*files.metrics, *files.networks]
+    check_records(runs, snakemake.params.expected)
+    frame = split_frame(layout, runs, files.manifests)
     write_csv(output.csv, frame)
     save_figure(draw_split_accuracy(frame, layout), Path(output.png), Path(output.svg))

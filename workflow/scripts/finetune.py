@@ -14,7 +14,8 @@ with job_log(snakemake.log[0], snakemake.input):
             kind=snakemake.rule.removeprefix("finetune_"),
             inputs={name: Path(path) for name, path in snakemake.input.items() if path},
             settings=snakemake.params.settings,
-            names={key: snakemake.wildcards[key] for key in ("arch", "subset", "task", "rep")},
+            names={key: snakemake.wildcards[key] for key in ("arch", "subset", "task")}
+            | {"rep": int(snakemake.wildcards.rep), "network": snakemake.params.network},
             folder=folder,
             threads=snakemake.threads,
             minutes=snakemake.resources.get("runtime"),

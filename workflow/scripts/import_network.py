@@ -7,11 +7,12 @@ from imagenet_transfer.jobs import job_log
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.given import import_network
 
-    arch, subset = snakemake.wildcards.arch, snakemake.wildcards.subset
+    arch, subset, replicate = (snakemake.wildcards[key] for key in ("arch", "subset", "rep"))
+    path = snakemake.config["subsets"][subset]["weights"].replace("{arch}", arch).replace("{rep}", replicate)
     import_network(
-        weights=Path(snakemake.config["subsets"][subset]["weights"].replace("{arch}", arch)),
+        weights=Path(path),
         settings=snakemake.params.settings,
         files=snakemake.params.files,
-        names={"arch": arch, "subset": subset},
+        names={"arch": arch, "subset": subset, "rep": int(replicate)},
         folder=Path(snakemake.output.metrics).parent,
     )

@@ -9,12 +9,14 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.embeddings import read_embeddings
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.label_sets import read_label_set
+    from imagenet_transfer.reporting.records import check_features
     from imagenet_transfer.stages import prepare
     from imagenet_transfer.store import Store
 
     device = prepare(snakemake.threads)
     files = {"subset": snakemake.input.features, "baseline": snakemake.input.baseline}
     store = Store(Path(snakemake.input.store).parent)
+    check_features(list(files.values()), snakemake.input.networks)
     networks = {name: read_embeddings(path, store) for name, path in files.items()}
     label_set = read_label_set(snakemake.input.label_set)
     write_csv(snakemake.output.csv, induction(networks, store.images, label_set, device=device))

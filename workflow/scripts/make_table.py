@@ -5,7 +5,9 @@ from pathlib import Path
 from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.reporting.records import check_records
     from imagenet_transfer.reporting.tables import write_table
 
-    layout = snakemake.params.layout
-    write_table(layout, snakemake.input.metrics, map(Path, snakemake.input.manifests), *snakemake.output)
+    files = snakemake.input
+    check_records([*files.metrics, *files.networks], snakemake.params.expected)
+    write_table(snakemake.params.layout, files.metrics, map(Path, files.manifests), *snakemake.output)

@@ -6,7 +6,7 @@ from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.embeddings import classify
-    from imagenet_transfer.files import read_facts, write_csv
+    from imagenet_transfer.files import read_facts, sha256_of, write_csv, write_json
     from imagenet_transfer.stages import prepare
     from imagenet_transfer.store import Store
 
@@ -14,4 +14,6 @@ with job_log(snakemake.log[0], snakemake.input):
     store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)
     architecture = snakemake.params.settings["architecture"]
     classes = read_facts(snakemake.input.summary, "classes")["classes"]
-    write_csv(snakemake.output.csv, classify(store, Path(snakemake.input.weights), architecture, classes, device))
+    weights = Path(snakemake.input.weights)
+    write_csv(snakemake.output.csv, classify(store, weights, architecture, classes, device))
+    write_json(snakemake.output.meta, {"store": store.meta["digest"], "weights": sha256_of(weights)})

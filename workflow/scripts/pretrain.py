@@ -15,7 +15,9 @@ with job_log(snakemake.log[0], snakemake.input):
             manifest=Path(snakemake.input.manifest),
             label_set=Path(snakemake.input.label_set),
             settings=snakemake.params.settings,
-            names={"stage": "pretrain", "arch": snakemake.wildcards.arch, "subset": snakemake.wildcards.subset},
+            names={"stage": "pretrain"}
+            | {key: snakemake.wildcards[key] for key in ("arch", "subset")}
+            | {"rep": int(snakemake.wildcards.rep)},
             folder=folder,
             threads=snakemake.threads,
             minutes=snakemake.resources.get("runtime"),
