@@ -89,11 +89,33 @@ def average_precision(
     return float(envelope[right].sum() / num_positives)
 
 
-def voc_ap(detections: pd.DataFrame, objects: pd.DataFrame, variant: str, iou_threshold: float = 0.5) -> float:
-    """Return the average precision of one class's detections; columns as for `match_detections`."""
-    matches = match_detections(detections, objects, iou_threshold)
-    num_positives = int((~objects["difficult"].to_numpy(bool)).sum())
-    return average_precision(detections["score"].to_numpy(), *matches, num_positives, variant)
+def outcomes(detections: pd.DataFrame, objects: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Return what became of each detection (N int8): 1 true positive, 0 false positive, -1 ignored.
+
+    Columns as for `voc_map`, rules as of `match_detections`.
+    """
+    result = np.zeros(len(detections), dtype=np.int8)
+    for name in classes:
+        own = (detections["class"] == name).to_numpy()
+        right, ignored = match_detections(detections[own], objects[objects["class"] == name])
+        result[own] = np.where(ignored, -1, right)
+    return result
+
+
+def judged_map(
+    judged: pd.DataFrame, objects: pd.DataFrame, classes: Sequence[str], variant: str = "11-point"
+) -> dict[str, float]:
+    """Return `voc_map` of detections whose `outcomes` are known.
+
+    `judged` has the columns class, score and outcome; `objects` has class and difficult, and holds the same images.
+    """
+    counted = objects["class"][objects["difficult"] == 0].value_counts()
+    result = {}
+    for name in classes:
+        own = judged[judged["class"] == name]
+        scores, outcome = own["score"].to_numpy(), own["outcome"].to_numpy()
+        result[name] = average_precision(scores, outcome == 1, outcome == -1, int(counted.get(name, 0)), variant)
+    return result
 
 
 def voc_map(
@@ -105,11 +127,7 @@ def voc_map(
     class without detections has 0. One without objects, or with difficult ones only, has NaN and is to be left out of
     the mean (`mean_ap`), as no detector could score on it.
     """
-
-    def of_class(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-        return frame[frame["class"] == name]
-
-    return {name: voc_ap(of_class(detections, name), of_class(objects, name), variant) for name in classes}
+    return judged_map(detections.assign(outcome=outcomes(detections, objects, classes)), objects, classes, variant)
 
 
 def mean_ap(class_ap: dict[str, float]) -> float:

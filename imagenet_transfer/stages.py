@@ -10,7 +10,7 @@ import torch
 from imagenet_transfer.cards import claim_card
 from imagenet_transfer.checkpoints import StateFile, save_weights
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_facts, sha256_of, write_csv, write_json
+from imagenet_transfer.files import read_facts, read_table, sha256_of, write_csv, write_json
 from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
@@ -33,7 +33,7 @@ def pretrain(
     threads: int,
     minutes: float | None,
 ) -> None:
-    """Train a network on one manifest and write weights.pt, metrics.json and history.csv into `folder`.
+    """Train a network on one manifest; write weights.pt and what every training leaves (see `run`) into `folder`.
 
     `settings` holds architecture, recipe and seed; `names` (stage, arch, subset, rep) is written into metrics.json. The
     validation images are those of the manifest's classes, labelled by `label_set`. `minutes` is the time limit.
@@ -75,7 +75,7 @@ def finetune(
     threads: int,
     minutes: float | None,
 ) -> None:
-    """Fine-tune a network for a kind of task and write metrics.json and history.csv into `folder`.
+    """Fine-tune a network for a kind of task and write what every training leaves (see `run`) into `folder`.
 
     `inputs`: store (its meta.json), weights (absent: a random start), and what the kind reads beside them: proposals
     for action; manifest and label_set for the classification of a subset. `names`: arch, subset, task, rep, and network
@@ -179,7 +179,10 @@ def run(
     minutes: float | None,
     keep_weights: bool,
 ) -> None:
-    """Train a job and write what it leaves; metrics.json comes last and the saved state goes after it."""
+    """Train a job and write history.csv, images.csv.gz (what was found in each test image) and metrics.json.
+
+    metrics.json comes last, and the saved state goes after it.
+    """
     fingerprint = fingerprint_of({"settings": settings, "inputs": inputs})
     state_file = StateFile(folder / "state.pt", fingerprint)
     if job.num_images == 0:
@@ -189,6 +192,7 @@ def run(
         save_weights(folder / "weights.pt", job.model)
         facts = {**facts, "weights": sha256_of(folder / "weights.pt")}
     write_csv(folder / "history.csv", pd.DataFrame(outcome.history))
+    write_csv(folder / "images.csv.gz", job.tested())
     metrics = [
         {"metric": name, "value": value, "unit": UNITS.get(name.split("/")[0], "")}
         for name, value in outcome.metrics.items()
@@ -201,6 +205,11 @@ def run(
     }
     write_json(folder / "metrics.json", record)
     state_file.remove()
+
+
+def read_tested(path: Path | str) -> pd.DataFrame:
+    """Return a run's images.csv.gz: the columns of `tested` of its job."""
+    return read_table(path, ("image",), dtype={"image": str, "class": str}, keep_default_na=False)
 
 
 def metric_of(path: Path | str, name: str) -> float:

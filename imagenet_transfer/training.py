@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -34,6 +35,9 @@ class Job(Protocol):
 
     def evaluate(self) -> dict[str, float]:
         """Return the metrics of the model as it is."""
+
+    def tested(self) -> pd.DataFrame:
+        """Return what the last evaluation found in each test image: enough for the metrics of any part of them."""
 
 
 class Deadline:

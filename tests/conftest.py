@@ -57,6 +57,7 @@ class Pictures:
         colours = draw.integers(40, 200, (num_classes, 1, 1, 3))
         noise = draw.integers(-40, 40, (num_images, size, size, 3))
         self.pixels = (colours[self.labels] + noise).astype(np.uint8)
+        self.images = pd.DataFrame({"image": [f"{i:05}" for i in range(num_images)]})
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         return self.pixels[rows]

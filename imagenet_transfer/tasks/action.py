@@ -144,10 +144,16 @@ class ActionJob:
         """Return, in percent, mAP and AP/{action} of the val images, for every action that someone does there."""
         self.model.eval()
         scores = np.concatenate([self.probabilities(row) for row in self.test_rows])
-        labels = pd.concat([self.tables[self.names[row]] for row in self.test_rows])[list(ACTIONS)].to_numpy()
-        ap = action_ap(scores[:, : len(ACTIONS)], labels, self.ap_variant)
+        people = pd.concat([self.tables[self.names[row]] for row in self.test_rows])
+        scores = scores[:, : len(ACTIONS)]
+        self._tested = people[["image", "object"]].assign(**dict(zip(ACTIONS, scores.T, strict=True)))
+        ap = action_ap(scores, people[list(ACTIONS)].to_numpy(), self.ap_variant)
         metrics = {"mAP": mean_ap(ap)} | {f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)}
         return {name: 100 * value for name, value in metrics.items()}
+
+    def tested(self) -> pd.DataFrame:
+        """Return image, person (the store's `object`, from 1 within its image) and the score of each action."""
+        return self._tested.rename(columns={"object": "person"})
 
 
 def _check(store: Store, proposals: Proposals) -> None:

@@ -20,7 +20,9 @@ EVALUATION_BATCH = 250
 
 
 class ImageSource(Protocol):
-    """The part of `store.Store` that classification reads."""
+    """The part of `store.Store` that classification reads: records with a name each, in the column `image`."""
+
+    images: pd.DataFrame
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         """Return the images of some rows as uint8 N,S,S,3."""
@@ -117,10 +119,16 @@ class ClassificationJob:
         """Return mean class accuracy, top 1 and top 5, in percent, on the centre crops of the test images."""
         labels = self.test_set["label"].to_numpy()
         ranks = self.ranks(self.test_set["row"].to_numpy(), labels)
+        self._tested_ranks = ranks
         accuracy = {"top1": mean_class_accuracy(ranks < 1, labels, self.num_classes)}
         if self.num_classes > 5:
             accuracy["top5"] = mean_class_accuracy(ranks < 5, labels, self.num_classes)
         return {name: 100 * value for name, value in accuracy.items()}
+
+    def tested(self) -> pd.DataFrame:
+        """Return image, label and rank (0: the highest score is the label's) of each test image."""
+        names = self.store.images["image"].to_numpy()[self.test_set["row"]]
+        return pd.DataFrame({"image": names, "label": self.test_set["label"].to_numpy(), "rank": self._tested_ranks})
 
     def ranks(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return the rank (N,), from 0, of each record's label by the scores of its centre crop.

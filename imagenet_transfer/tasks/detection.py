@@ -13,7 +13,7 @@ from torch import Tensor
 
 from imagenet_transfer.checkpoints import copy_weights
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.metrics import CORNERS, mean_ap, voc_map
+from imagenet_transfer.metrics import CORNERS, judged_map, mean_ap, outcomes
 from imagenet_transfer.models import build_model
 from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects
@@ -176,6 +176,12 @@ class DetectionJob:
     def evaluate(self) -> dict[str, float]:
         """Return, in percent, mAP and AP/{class} of the test images, for every class that has objects there."""
         self.model.eval()
-        class_ap = voc_map(self.detections(), self.test_objects, self.classes, self.ap_variant)
+        found = self.detections()
+        self._judged = found.assign(outcome=outcomes(found, self.test_objects, self.classes))
+        class_ap = judged_map(self._judged, self.test_objects, self.classes, self.ap_variant)
         metrics = {"mAP": mean_ap(class_ap)} | {f"AP/{name}": ap for name, ap in class_ap.items() if not math.isnan(ap)}
         return {name: 100 * value for name, value in metrics.items()}
+
+    def tested(self) -> pd.DataFrame:
+        """Return image, class, score and outcome of each detection: 1 true positive, 0 false positive, -1 ignored."""
+        return self._judged[["image", "class", "score", "outcome"]].astype({"score": np.float32})  # as the network's
