@@ -27,7 +27,7 @@ PRETRAINED = {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrai
 def small_study():
     """Return the default study cut down to six classes and a few steps, with every kind of output."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config |= {"study": "small", "classes": "classes.txt"}
+    config |= {"study": "small", "replicates": 2, "classes": "classes.txt"}
     shrink_data(config)
     config["label_sets"] = {
         "imagenet": {"method": "identity"},

@@ -1,43 +1,61 @@
-"""How the outputs of a study answer a claim: values by subset and task; rows with statement, evidence and verdict."""
+"""How the runs of a study answer a claim: samples by subset and task, and the statements that are made of them."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.reporting.evidence import (
-    OPEN,
-    Effect,
-    Value,
-    effect_of,
-    how_sure,
-    proportion,
-    replicated,
-    single,
-    verdict,
-)
+from imagenet_transfer.reporting.statistics import Effect, Prior, Sample, prior_of
 from imagenet_transfer.study import SCRATCH
 
-PROPORTIONS = ("top1", "top5")  # metrics whose error follows from the number of test images
+SIZE_ALONG = {"images_per_class": "n_images", "classes": "n_classes"}  # by a curve's horizontal axis
+PRETRAINING = "as pre-trained"  # in place of a task: the accuracy of networks on their own labels
 
 
 class MissingError(Exception):
     """A study lacks what a claim is about; the text says what."""
 
 
-SIZE_ALONG = {"images_per_class": "n_images", "classes": "n_classes"}  # by a curve's horizontal axis
+@dataclass(frozen=True)
+class Statement:
+    """An inequality between runs: `least <= function(*means of the samples) <= most`.
+
+    `gains` are pairs (with pre-training, random start) that the function divides by, or that the statement is only
+    about if they are above 0. `unit` says what the effect is counted in. A statement that is not about means brings its
+    effect (`measured`) and says where its interval is from (`source`).
+    """
+
+    text: str
+    function: Callable[..., float]
+    samples: Sequence[Sample]
+    least: float = 0.0
+    most: float = math.inf
+    gains: Sequence[tuple[Sample, Sample]] = ()
+    unit: str = "points"
+    note: str = ""
+    measured: Effect | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Results:
-    """A study's outputs, as findings read them."""
+    """A study's runs and outputs, as claims read them.
 
+    `runs` is runs.csv; `tables` the tidy frames of outputs by name, `layouts` their config entries; `tasks` says of each
+    task its kind, metric and the accuracy of guessing (`chance`, in percent); `tolerances` are the config's.
+    """
+
+    runs: pd.DataFrame
     tables: Mapping[str, pd.DataFrame]
     layouts: Mapping[str, Mapping[str, Any]]
-    tests: Mapping[str, int]
-    kinds: Mapping[str, str]
+    tasks: Mapping[str, Mapping[str, Any]]
+    tolerances: Mapping[str, float]
+    extra: dict[str, Prior] = field(default_factory=dict)  # of samples that are not runs, such as Figure 6's gains
+
+    # Outputs
 
     def find(self, what: str, builder: str, **keys: Any) -> tuple[pd.DataFrame, Mapping[str, Any]]:
         """Return frame and layout of the first output of a builder; raise MissingError naming `what`."""
@@ -53,18 +71,6 @@ class Results:
             raise MissingError(f"this study has no {name}")
         return self.tables[name], self.layouts[name]
 
-    def cell(self, subset: str, task: str, name: str = "") -> Value:
-        """Return the value of a subset on a task from whichever output shows it; raise MissingError if none does.
-
-        The value is called `name`, or like the subset.
-        """
-        for frame in self.tables.values():
-            if {"subset", "task", "mean", "std", "n"} <= set(frame.columns):
-                rows = frame[(frame["subset"] == subset) & (frame["task"] == task)]
-                if len(rows):
-                    return self._value(name or subset, task, rows.iloc[0])
-        raise MissingError(f"this study has no run of {subset} on {task}")
-
     def full_set(self) -> str:
         """Return the subset that others are compared with: a curve's largest, or the first that a table names."""
         for name, layout in self.layouts.items():
@@ -76,79 +82,98 @@ class Results:
                 return trained[0]
         raise MissingError("this study has no table or curve")
 
-    def has(self, subset: str, task: str) -> bool:
-        """Tell whether any output shows a subset on a task."""
-        shown = (t for t in self.tables.values() if {"subset", "task", "mean"} <= set(t.columns))
-        return any(((table["subset"] == subset) & (table["task"] == task)).any() for table in shown)
-
     def class_counts(self) -> pd.Series:
         """Return the number of classes of every pre-trained subset that any output shows, ascending."""
-        shown = [t[["subset", "n_classes"]] for t in self.tables.values() if {"subset", "n_classes"} <= set(t.columns)]
-        return sizes(pd.concat([pd.DataFrame(columns=["subset", "n_classes"]), *shown]), "n_classes")
+        return self._sizes("n_classes")
 
-    def _value(self, name: str, task: str, row: pd.Series) -> Value:
-        mean, std = (pd.to_numeric(row[key], errors="coerce") for key in ("mean", "std"))
-        if int(row["n"]) > 1:
-            return replicated(name, mean, std, int(row["n"]))
-        if row["metric"] in PROPORTIONS and task in self.tests:
-            return proportion(name, mean, self.tests[task])
-        return single(name, mean)
+    def image_counts(self) -> pd.Series:
+        """Return the number of images of every pre-trained subset that any output shows, ascending."""
+        return self._sizes("n_images")
+
+    def _sizes(self, column: str) -> pd.Series:
+        shown = [table[["subset", column]] for table in self.tables.values() if {"subset", column} <= set(table)]
+        return sizes(pd.concat([pd.DataFrame(columns=["subset", column]), *shown]), column)
+
+    # Runs
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], tuple[float, ...]]:
+        """Return the values of each subset and task by replicate, in the metric of the task."""
+        runs = self.runs[self.runs["stage"] == "transfer"]
+        metric_of = runs["task"].map({name: entry["metric"] for name, entry in self.tasks.items()})
+        shown = runs[runs["metric"] == metric_of].sort_values("rep")
+        groups = shown.groupby(["subset", "task"], sort=False)["value"]
+        return {(str(subset), str(task)): tuple(values) for (subset, task), values in groups}
+
+    def has(self, subset: str, task: str) -> bool:
+        """Tell whether a subset has runs of a task."""
+        return (subset, task) in self._values
+
+    def sample(self, subset: str, task: str) -> Sample:
+        """Return the values of a subset on a task by replicate; raise MissingError if it has none."""
+        if not self.has(subset, task):
+            raise MissingError(f"this study has no run of {subset} on {task}")
+        return Sample(self._values[subset, task], subset, task)
+
+    @cached_property
+    def _priors(self) -> dict[str, Prior]:
+        tasks = dict.fromkeys(task for _, task in self._values)
+        return {task: prior_of([values for (_, of), values in self._values.items() if of == task]) for task in tasks}
+
+    def prior(self, task: str) -> Prior:
+        """Return the spread that all cells of a task share."""
+        return self.extra[task] if task in self.extra else self._priors[task]
+
+    def tasks_with_scratch(self) -> list[str]:
+        """Return the transfer tasks on which some output shows a random start, in the order of the outputs."""
+        shown = [task for layout in self.layouts.values() for task in layout.get("tasks", [])]
+        found = [task for task in dict.fromkeys(shown) if self.has(SCRATCH, task)]
+        if not found:
+            raise MissingError("this study has no random start to compare pre-trained networks with")
+        return found
 
     def is_detection(self, task: str) -> bool:
-        """Tell whether a task is detection; unknown kinds are taken for it."""
-        return self.kinds.get(task, "detection") == "detection"
+        """Tell whether a task is detection."""
+        return self.tasks[task]["kind"] == "detection"
+
+    def networks(self, subset: str) -> int:
+        """Return how many networks a subset's fine-tuning started from; 0 for a random start."""
+        rows = self.runs[(self.runs["stage"] == "pretrain") & (self.runs["subset"] == subset)]
+        return int(rows["rep"].nunique())
 
 
-def unanswered(statement: str, reason: str) -> dict[str, Any]:
-    """Return a row for a statement that the study says nothing about."""
-    empty = dict.fromkeys(("effect", "low", "high"), math.nan)
-    return {"statement": statement, "evidence": reason, **empty, "verdict": OPEN, "how_sure": "nothing was measured"}
+# Statements that several claims make
 
 
-def row_of(
-    statement: str, effect: Effect, values: Sequence[Value], least: float = 0.0, most: float = math.inf, note: str = ""
-) -> dict[str, Any]:
-    """Return a row that says `least <= effect <= most`, with the values as its evidence."""
-    evidence = "; ".join([*map(str, dict.fromkeys(values)), *filter(None, [note])])
-    numbers = {"effect": effect.estimate, "low": effect.low, "high": effect.high}
-    outcome = {"verdict": verdict(effect, least, most), "how_sure": how_sure(values)}
-    return {"statement": statement, "evidence": evidence, **numbers, **outcome}
+def difference(text: str, better: Sample, worse: Sample, **more: Any) -> Statement:
+    """Return the statement that one is at least as good as the other."""
+    return Statement(text, lambda a, b: a - b, (better, worse), **more)
 
 
-def difference(statement: str, better: Value, worse: Value) -> dict[str, Any]:
-    """Return a row that says better - worse >= 0."""
-    return row_of(statement, effect_of(lambda a, b: a - b, [better, worse]), [better, worse])
-
-
-def kept(results: Results, task: str, subset: str, full: str, share: float, words: str) -> dict[str, Any]:
-    """Return a row that says that `subset` keeps `share` of what pre-training on `full` gains over a random start."""
-    percent = f"{100 * share:.0f} %"
-    statement = f"{task}: {words} keeps at least {percent} of what pre-training on all gains over a random start"
-    try:
-        values = [results.cell(name, task) for name in (subset, full, SCRATCH)]
-    except MissingError as missing:
-        return unanswered(statement, str(missing))
-    gain = effect_of(lambda f, s: f - s, values[1:])
-    effect = effect_of(lambda x, f, s: x - s - share * (f - s), values)
-    part = (values[0].mean - values[2].mean) / (gain.estimate or math.nan)
-    note = f"keeps {100 * part:.0f} %; the effect is in points above {percent} of the gain"
-    row = row_of(statement, effect, values, note=note)
-    if not gain.low > 0:
-        row |= {"verdict": OPEN, "how_sure": f"{row['how_sure']}; the gain itself is uncertain ({gain} points)"}
-    return row
+def kept(results: Results, task: str, subset: str, full: str, share: float, words: str) -> Statement:
+    """Return the statement that `subset` keeps `share` of what pre-training on `full` gains over a random start."""
+    some, whole, start = (results.sample(name, task) for name in (subset, full, SCRATCH))
+    part = (some.mean - start.mean) / (whole.mean - start.mean or math.nan)
+    return Statement(
+        f"{task}: {words} keeps at least {percent(share)} of what pre-training on all gains over a random start",
+        lambda x, f, s: x - s - share * (f - s),
+        (some, whole, start),
+        gains=[(whole, start)],
+        note=f"keeps {100 * part:.0f} %; the effect is in points above {percent(share)} of the gain",
+    )
 
 
 def kept_together(
     results: Results, tasks: Sequence[str], subsets: Sequence[str], full: str, share: float, words: str
-) -> Iterator[dict[str, Any]]:
-    """Yield the row of `kept` for the mean over tasks and subsets of what is kept, if there are several to average."""
+) -> Iterator[Statement]:
+    """Yield `kept` for the mean over tasks and subsets of the share that is kept, if there are several to average."""
     asked = [(task, subset) for task in tasks for subset in subsets if results.has(subset, task)]
     asked = [(task, subset) for task, subset in asked if results.has(full, task) and results.has(SCRATCH, task)]
     if len(asked) < 2:
         return
     tasks = list(dict.fromkeys(task for task, _ in asked))
-    ends = [results.cell(name, task, f"{name} on {task}") for task in tasks for name in (full, SCRATCH)]
-    values = [*ends, *(results.cell(subset, task, f"{subset} on {task}") for task, subset in asked)]
+    ends = [results.sample(name, task) for task in tasks for name in (full, SCRATCH)]
+    samples = [*ends, *(results.sample(subset, task) for task, subset in asked)]
 
     def mean_share(*means: float) -> float:
         span = {task: means[2 * i : 2 * i + 2] for i, task in enumerate(tasks)}
@@ -156,11 +181,24 @@ def kept_together(
         shares = [(mean - span[task][1]) / (span[task][0] - span[task][1]) for (task, _), mean in measured]
         return 100 * (sum(shares) / len(shares) - share)
 
-    effect = effect_of(mean_share, values)
-    percent = f"{100 * share:.0f} %"
-    statement = f"all tasks together: {words} keeps at least {percent} of what pre-training on all gains"
-    note = f"keeps {effect.estimate + 100 * share:.0f} %; the effect is in percent of the gain above {percent}"
-    yield row_of(f"{statement} over a random start", effect, values, note=note)
+    estimate = mean_share(*(sample.mean for sample in samples)) + 100 * share
+    yield Statement(
+        f"all tasks together: {words} keeps at least {percent(share)} of what pre-training on all gains over a random "
+        "start",
+        mean_share,
+        samples,
+        gains=list(zip(ends[::2], ends[1::2], strict=True)),
+        unit="percent of the gain",
+        note=f"keeps {estimate:.0f} %",
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share as text."""
+    return f"{100 * share:g} %"
+
+
+# Subsets by size
 
 
 def sizes(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -169,14 +207,14 @@ def sizes(frame: pd.DataFrame, column: str) -> pd.Series:
     return known.drop_duplicates("subset").set_index("subset")["size"].sort_values(kind="stable")
 
 
-def nearest(known: pd.Series, share: float, least: float, most: float) -> str | None:
+def nearest_size(known: pd.Series, share: float, least: float, most: float) -> str | None:
     """Return the subset whose size is nearest, by ratio, to `share` of the largest, within least..most of it."""
     ratios = {name: size / known.iloc[-1] for name, size in known.items()}
     inside = [name for name, ratio in ratios.items() if least <= ratio <= most]
     return min(inside, key=lambda name: abs(math.log(ratios[name] / share)), default=None)
 
 
-def some(name: str | None, what: str) -> str:
+def required(name: str | None, what: str) -> str:
     """Return the name; raise MissingError if no subset was found."""
     if name is None:
         raise MissingError(f"this study has no subset with {what}")

@@ -1,52 +1,182 @@
-"""The paper's claims as inequalities, each judged from the outputs of a study.
+"""The paper's claims as inequalities, each judged from the runs of a study.
 
 A claim says how far one measured quantity exceeds another, with its tolerance in the statement; `effect` is that
-difference with a 95 % interval, and the verdict follows from where the interval lies. Subsets are found by the builder
-of an output and their order or size there, never by their names, so that every study answers the same questions.
+difference with a 95 % interval (`statistics.py`, docs/statistics.md), and the verdict follows from where the interval
+lies. Subsets are found by the builder of an output and their order or size there, never by their names, so that every
+study answers the same questions; a claim that a study has no runs for is left out.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.reporting.answers import MissingError, Results, unanswered
+from imagenet_transfer.reporting.answers import MissingError, Results, Statement
 from imagenet_transfer.reporting.claims import CLAIMS, Claim
-
-COLUMNS = (
-    *("claim", "section", "statement", "evidence", "effect", "low", "high", "verdict", "how_sure", "comparable"),
+from imagenet_transfer.reporting.own_claims import own_claims
+from imagenet_transfer.reporting.statistics import (
+    OPEN,
+    Effect,
+    contrast,
+    gain_is_clear,
+    holm,
+    p_value,
+    replicates_needed,
+    verdict,
 )
+from imagenet_transfer.study import SCRATCH
+
+LEVEL = 0.05
+COLUMNS = (
+    *("claim", "section", "statement", "evidence", "effect", "low", "high", "unit", "p"),
+    *("verdict", "within_claim", "adjusted", "how_sure", "comparable"),
+)
+POWER_COLUMNS = ("claim", "statement", "effect", "low", "high", "unit", "replicates", "needed", "runs")
 COMPARABLE = {
     True: "with the paper: its data and protocol",
     False: "within this study only: its images, classes or networks are not the paper's",
 }
+Costs = Mapping[str, Mapping[str, float]]  # hours of one run, by device and by task ("pretrain": of one network)
 
 
-def findings(
-    tables: Mapping[str, pd.DataFrame],
-    layouts: Mapping[str, Mapping[str, Any]],
-    tests: Mapping[str, int],
-    compare: bool,
-    kinds: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """Return one row a claim and task, with the columns COLUMNS.
+@dataclass(frozen=True)
+class Judged:
+    """A statement of a claim with what was found."""
 
-    `tables` are the tidy frames of the outputs by name, `layouts` their config entries, `tests` the number of test
-    images of each task (the binomial error of a single run), `kinds` the kind of each task, `compare` whether the
-    study may be compared with the paper. A claim whose output the study lacks has the verdict "cannot tell".
+    claim: Claim
+    statement: Statement
+    effect: Effect
+    clear: bool  # whether every gain that it is about is there
+
+    @property
+    def p(self) -> float:
+        """Return the level at which the statement is just decided; 1 if it can never be."""
+        return p_value(self.effect, self.statement.least, self.statement.most) if self.clear else 1.0
+
+    @property
+    def verdict(self) -> str:
+        """Return the statement's own verdict, from its 95 % interval."""
+        return verdict(self.effect, self.statement.least, self.statement.most) if self.clear else OPEN
+
+    def verdict_at(self, adjusted: float) -> str:
+        """Return the verdict with an adjusted p."""
+        return self.verdict if adjusted <= LEVEL else OPEN
+
+    @property
+    def replicates(self) -> int:
+        """Return how many replicates every sample has."""
+        return min((len(sample.values) for sample in self.statement.samples), default=0)
+
+
+def judge_all(results: Results, own: Mapping[str, Mapping[str, Any]] | None = None) -> list[Judged]:
+    """Return every statement of the paper's claims, and of the study's own, that its runs can speak of."""
+    return [judged for claim in (*CLAIMS, *own_claims(own or {})) for judged in _judged(claim, results)]
+
+
+def _judged(claim: Claim, results: Results) -> Iterator[Judged]:
+    try:
+        for statement in claim.judge(results):
+            yield judge(claim, statement, results)
+    except MissingError:
+        return  # what was judged before a missing run stays
+
+
+def judge(claim: Claim, statement: Statement, results: Results) -> Judged:
+    """Return a statement with its effect and interval."""
+    if statement.measured is not None:
+        return Judged(claim, statement, statement.measured, clear=True)
+    priors = [results.prior(sample.task) for sample in statement.samples]
+    effect = contrast(statement.function, statement.samples, priors)
+    return Judged(claim, statement, effect, all(_is_clear(pair, results) for pair in statement.gains))
+
+
+def _is_clear(pair: Sequence[Any], results: Results) -> bool:
+    return gain_is_clear(contrast(lambda a, b: a - b, pair, [results.prior(sample.task) for sample in pair]))
+
+
+def findings(judged: Sequence[Judged], results: Results, compare: bool) -> pd.DataFrame:
+    """Return one row per statement, with the columns COLUMNS; `compare`: whether the paper's data and protocol are used.
+
+    `verdict` is by the statement's own interval, `within_claim` after Holm's correction over the claim's statements,
+    `adjusted` over all of the study.
     """
-    results = Results(tables, layouts, tests, kinds or {})
-    rows = [row | {"comparable": COMPARABLE[compare]} for claim in CLAIMS for row in judged(claim, results)]
+    over_study = holm([one.p for one in judged])
+    over_claim: dict[int, float] = {}
+    for claim in dict.fromkeys(one.claim.name for one in judged):
+        places = [i for i, one in enumerate(judged) if one.claim.name == claim]
+        over_claim |= dict(zip(places, holm([judged[i].p for i in places]), strict=True))
+    rows = [
+        _row(one, results)
+        | {"within_claim": one.verdict_at(over_claim[i]), "adjusted": one.verdict_at(over_study[i])}
+        | {"comparable": COMPARABLE[compare]}
+        for i, one in enumerate(judged)
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def judged(claim: Claim, results: Results) -> list[dict[str, Any]]:
-    """Return the rows of one claim."""
-    shared = {"claim": claim.name, "section": claim.section}
-    rows, reason = [], "this study has no task for it"
-    try:
-        for row in claim.judge(results):
-            rows.append(row)  # what was judged before a missing run stays
-    except MissingError as missing:
-        reason = str(missing)
-    return [shared | row for row in rows] or [shared | unanswered(claim.about, reason)]
+def _row(one: Judged, results: Results) -> dict[str, Any]:
+    samples = dict.fromkeys(str(sample) for sample in one.statement.samples)
+    evidence = "; ".join([*samples, *filter(None, [one.statement.note])])
+    return {
+        "claim": one.claim.name,
+        "section": one.claim.section,
+        "statement": one.statement.text,
+        "evidence": evidence,
+        "effect": one.effect.estimate,
+        "low": one.effect.low,
+        "high": one.effect.high,
+        "unit": one.statement.unit,
+        "p": one.p,
+        "verdict": one.verdict,
+        "how_sure": how_sure(one, results),
+    }
+
+
+def how_sure(one: Judged, results: Results) -> str:
+    """Return in words what the interval has in it, and what it has not."""
+    if one.statement.measured is not None:
+        return one.statement.source
+    if math.isnan(one.effect.low):
+        return "no interval: single runs have no spread; raise `replicates`"
+    words = f"{one.replicates} replicates, in pairs; t with {one.effect.freedom:.0f} degrees of freedom"
+    once = [name for name in _trained(one.statement) if results.networks(name) == 1]
+    if once:
+        words = f"for these networks: pre-trained once ({', '.join(once)}), fine-tuned in {words}"
+    return words if one.clear else f"{words}; the gain over a random start is itself uncertain"
+
+
+def _trained(statement: Statement) -> list[str]:
+    return list(dict.fromkeys(sample.name for sample in statement.samples if sample.name != SCRATCH))
+
+
+# What it would take to decide the rest
+
+
+def power(judged: Sequence[Judged], results: Results, costs: Costs) -> pd.DataFrame:
+    """Return one row per open statement: the replicates that would decide it, the runs and hours to get there.
+
+    `needed` is the number of replicates with which the statement is decided with a probability of 80 %, if the effect
+    is as measured; empty if none up to 1000 would. Columns: POWER_COLUMNS and the hours on each device of `costs`.
+    """
+    rows = [_power_row(one, results, costs) for one in judged if one.verdict == OPEN]
+    return pd.DataFrame(rows, columns=[*POWER_COLUMNS, *(f"hours on {device}" for device in costs)])
+
+
+def _power_row(one: Judged, results: Results, costs: Costs) -> dict[str, Any]:
+    statement, now = one.statement, one.replicates
+    needed = None
+    if statement.measured is None:
+        needed = replicates_needed(one.effect, now, statement.least, statement.most)
+    cells = dict.fromkeys((sample.name, sample.task) for sample in statement.samples)
+    more = max(0, needed - now) if needed else 0
+    fine_tunings = {task: more * sum(of == task for _, of in cells) for _, task in cells}
+    networks = sum(max(0, needed - results.networks(name)) for name in _trained(statement)) if needed else 0
+    row = {"claim": one.claim.name, "statement": statement.text, "unit": statement.unit, "replicates": now}
+    row |= {"effect": one.effect.estimate, "low": one.effect.low, "high": one.effect.high}
+    row |= {"needed": needed or "", "runs": networks + sum(fine_tunings.values()) if needed else ""}
+    for device, hours in costs.items():
+        total = networks * hours["pretrain"] + sum(number * hours.get(task, 0) for task, number in fine_tunings.items())
+        row[f"hours on {device}"] = total if needed else ""
+    return row

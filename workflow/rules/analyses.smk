@@ -57,7 +57,8 @@ rule induce:
         label_set=label_set_of_subset,
         features="embeddings/{arch}/{subset}/rep{rep}/{layer}.npy",
         baseline=baseline_features,
-        networks=["results/pretrain/{arch}/{subset}/rep{rep}/metrics.json", baseline_metrics],
+        network="results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",
+        baseline_network=baseline_metrics,
     output:
         csv="results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv",
     log:

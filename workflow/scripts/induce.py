@@ -16,7 +16,7 @@ with job_log(snakemake.log[0], snakemake.input):
     device = prepare(snakemake.threads)
     files = {"subset": snakemake.input.features, "baseline": snakemake.input.baseline}
     store = Store(Path(snakemake.input.store).parent)
-    check_features(list(files.values()), snakemake.input.networks)
+    check_features(list(files.values()), [snakemake.input.network, snakemake.input.baseline_network])
     networks = {name: read_embeddings(path, store) for name, path in files.items()}
     label_set = read_label_set(snakemake.input.label_set)
     write_csv(snakemake.output.csv, induction(networks, store.images, label_set, device=device))

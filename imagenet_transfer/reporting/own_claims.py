@@ -1,0 +1,40 @@
+"""Statements of the user's own (`claims` in the config), judged like the paper's."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from imagenet_transfer.reporting.answers import Results, Statement
+from imagenet_transfer.reporting.claims import Claim
+from imagenet_transfer.study import SCRATCH
+
+
+def own_claims(entries: Mapping[str, Mapping[str, Any]]) -> list[Claim]:
+    """Return a claim per entry of the config's `claims`: about, contrast (weights of subsets), tasks, least, most, unit.
+
+    A contrast with the unit `gain` is counted in percent of what pre-training on the study's full set gains over a
+    random start.
+    """
+    return [Claim(name, "this study", entry["about"], partial(statements, entry)) for name, entry in entries.items()]
+
+
+def statements(entry: Mapping[str, Any], results: Results) -> Iterator[Statement]:
+    """Yield the statement of one of the user's claims about each of its tasks."""
+    names, weights = list(entry["contrast"]), list(entry["contrast"].values())
+    low, high = entry.get("least", float("-inf")), entry.get("most", float("inf"))
+    bounds = " and ".join([f"at least {low:g}"] * ("least" in entry) + [f"at most {high:g}"] * ("most" in entry))
+    formula = " ".join(f"{weight:+g} {name}" for name, weight in entry["contrast"].items())
+    for task in entry["tasks"]:
+        samples = [results.sample(name, task) for name in names]
+        text, unit = f"{task}: {entry['about']} ({formula} is {bounds}", "points"
+        gains = []
+        if entry["unit"] == "gain":
+            gains = [(results.sample(results.full_set(), task), results.sample(SCRATCH, task))]
+            unit = "percent of the gain"
+        function = partial(_weighted, tuple(weights), bool(gains))
+        yield Statement(f"{text} {unit})", function, [*samples, *sum(gains, ())], low, high, gains, unit)
+
+
+def _weighted(weights: tuple[float, ...], of_gain: bool, *means: float) -> float:
+    total = sum(weight * mean for weight, mean in zip(weights, means, strict=False))
+    return 100 * total / (means[-2] - means[-1]) if of_gain else total
