@@ -20,7 +20,7 @@ from imagenet_transfer.given import checksums
 from imagenet_transfer.jobs import check_writable, count_gpus, prepare_environment
 from imagenet_transfer.study import SCRATCH, Study
 
-prepare_environment()
+prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
 
 def check_given_files(given):
