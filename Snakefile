@@ -14,6 +14,7 @@ if "study" not in config:  # --configfile merges into it: the default study is r
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/unpack.smk"
 include: "workflow/rules/data.smk"

@@ -1,5 +1,7 @@
 """Files that are either whole or absent."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
@@ -15,11 +17,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from imagenet_transfer.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd  # takes a quarter of a second, which processes that only start a job can do without
 
 
 @contextlib.contextmanager
@@ -196,6 +199,8 @@ def read_table(path: Path | str, columns: Iterable[str] = (), **options: Any) ->
 
     `options` are those of pandas.read_csv.
     """
+    import pandas as pd
+
     try:
         frame = pd.read_csv(check_regular(path), **options)
     except (OSError, EOFError, ValueError, OverflowError, zlib.error) as error:

@@ -13,13 +13,14 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import is_alive
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
+FORKS = "IMAGENET_TRANSFER_FORKS"  # environment variable of jobs that may be forked (forks.py): the workflow's secret
 
 
 def count_gpus() -> int:
@@ -27,8 +28,10 @@ def count_gpus() -> int:
     return len(glob.glob("/dev/nvidia[0-9]*"))  # noqa: PTH207 - one pattern, not a tree
 
 
-def prepare_environment() -> None:
+def prepare_environment(forks: bool = False) -> None:
     """Let the jobs' processes import this package, in whatever environment, and keep the memory that they free.
+
+    `forks`: jobs are started by this very process, so that they may be forks of one process.
 
     By default glibc gives large blocks back to the system at once, and training takes the same ones again at every
     step: keeping them saves about a tenth of a small network's step on a CPU.
@@ -38,6 +41,9 @@ def prepare_environment() -> None:
     here = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     os.environ[WORKFLOW] = str(os.getpid())
+    os.environ.pop(FORKS, None)  # of a workflow that submitted this one
+    if forks:
+        os.environ[FORKS] = os.urandom(16).hex()
 
 
 def check_writable(folder: Path | str) -> None:
@@ -121,7 +127,7 @@ def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
     with a time in the future, as Snakemake would discard the outputs.
     """
     end_with(workflow_process())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
     terminal = sys.stderr
     log = _opened(path, terminal)
     sys.stderr = _Tee(terminal, log)
@@ -142,6 +148,12 @@ def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
         sys.stderr = terminal
         with contextlib.suppress(OSError):  # what a full disk refuses is left out
             log.close()
+
+
+def _interrupt(*_: Any) -> None:
+    """Take SIGTERM for Ctrl-C, once: it may arrive twice, sent to a group of processes and passed on in it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _bring_to_present(paths: Iterable[str]) -> None:

@@ -9,6 +9,15 @@ _STARTED = time.monotonic()
 _LEFT = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")  # SLURM's [[days-]hours:]minutes:seconds
 
 
+def _start() -> None:
+    global _STARTED
+    _STARTED = time.monotonic()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start)  # a job may be a fork of a process that is older
+
+
 def minutes_left(minutes: float | None) -> float | None:
     """Return the minutes that are left to this job; None without a limit.
 

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -208,18 +209,37 @@ def differences(project, other):
 
 
 def job_processes(session):
-    """Return the jobs' processes of a workflow, {process: rule}."""
+    """Return the processes of a workflow that compute its jobs, be they forks or not, {process: rule}."""
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            belongs = int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == session
-            words = (folder / "cmdline").read_bytes().split(b"\0") if belongs else []
+    for process in processes_of(session):
+        folder = Path(f"/proc/{process}")
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            words = (folder / "cmdline").read_bytes().split(b"\0")
             scripts = [word for word in words if b".snakemake/scripts/" in word]
             if scripts:
-                found[int(folder.name)] = rule_of(Path(os.fsdecode(scripts[0])))
-        except OSError:  # it has ended meanwhile
-            continue
+                name = (folder / "comm").read_text()
+                computing = int(name.removeprefix("runs as ")) if name.startswith("runs as ") else process
+                found[computing] = rule_of(Path(os.fsdecode(scripts[0])))
     return found
+
+
+def processes_of(session):
+    """Return all living processes of a session: of a workflow that was started in one of its own, everything."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, belongs = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(belongs) == session and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def ended(session, seconds=10):
+    """Wait until nothing of a session lives; return whether that was so in time."""
+    limit = time.monotonic() + seconds
+    while processes_of(session) and time.monotonic() < limit:
+        time.sleep(0.02)
+    return not processes_of(session)
 
 
 def rule_of(script):

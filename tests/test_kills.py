@@ -9,7 +9,7 @@ import time
 from collections import Counter
 
 import pytest
-from projects import COMPUTED, Project, differences, job_processes
+from projects import COMPUTED, Project, differences, ended, job_processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
@@ -77,10 +77,7 @@ class Killer:
         running.wait()
         self.kills += 1
         self.workflows.update(set(jobs.values()))
-        limit = time.monotonic() + 10
-        while job_processes(running.pid) and time.monotonic() < limit:
-            time.sleep(0.02)
-        assert not job_processes(running.pid), "jobs outlive their workflow"
+        assert ended(running.pid), "jobs outlive their workflow"
 
     def unlock(self):
         """Take away the lock that a killed workflow leaves; the first times, read what Snakemake says."""

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from projects import Project, differences, job_processes, mounted
+from projects import Project, differences, ended, job_processes, mounted
 
 from imagenet_transfer.files import exclusive
 
@@ -67,7 +67,7 @@ class Started:
     def end(self):
         """Return the exit code and what was said; no job may be left."""
         code = self.process.wait(120)
-        assert not job_processes(self.process.pid)
+        assert ended(self.process.pid, 2)
         return code, self.said.read_text()
 
 

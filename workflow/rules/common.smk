@@ -22,7 +22,7 @@ from imagenet_transfer.jobs import check_writable, count_gpus, prepare_environme
 from imagenet_transfer.provenance import digests_of
 from imagenet_transfer.study import SCRATCH, PretrainRun, Study, TransferRun
 
-prepare_environment()
+prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
 
 def check_given_files(given):

@@ -1,6 +1,9 @@
 """Collect the metrics of all runs in one file."""
 
+from imagenet_transfer.forks import run_forked
 from imagenet_transfer.jobs import job_log
+
+run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv

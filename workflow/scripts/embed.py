@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from imagenet_transfer.forks import run_forked
 from imagenet_transfer.jobs import job_log
+
+run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.embeddings import embed

@@ -1,0 +1,36 @@
+"""Benchmarks of jobs that run in forks (imagenet_transfer/forks.py): Snakemake measures only what a job itself starts.
+
+A job's process whose child runs elsewhere is called `runs as PID`, which adds that child to what Snakemake measures.
+"""
+
+import psutil
+from snakemake import benchmark
+
+
+class JobProcess(psutil.Process):
+    """A job's process, whose children include its fork and what that starts."""
+
+    def children(self, recursive=False):
+        own = super().children(recursive)
+        forks = [fork for process in (self, *own) for fork in forks_of(process)]
+        return [*own, *forks, *(child for fork in forks for child in fork.children(recursive))]
+
+
+def forks_of(process):
+    """Return the fork that a job's process waits for, if any, in a list."""
+    try:
+        name = Path(f"/proc/{process.pid}/comm").read_text()
+        return [psutil.Process(int(name.removeprefix("runs as ")))] if name.startswith("runs as ") else []
+    except (OSError, ValueError, psutil.Error):  # it has just ended, or the system has no /proc
+        return []
+
+
+class ForkTimer(benchmark.BenchmarkTimer):
+    """Snakemake's timer, which looks at the forks too."""
+
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        self.main = JobProcess(self.main.pid)
+
+
+benchmark.BenchmarkTimer = ForkTimer
