@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 
 CORNERS = ["xmin", "ymin", "xmax", "ymax"]
+# The recalls 0, 0.1, ..., 1 of VOC2007's measure as py-faster-rcnn's `voc_eval` has them, in floating point: three lie
+# a bit above 0.3, 0.6 and 0.7, so recalls of exactly 3/10, 6/10 and 7/10 miss them.
+RECALLS = np.arange(0, 1.1, 0.1)
 
 
 class Matches(NamedTuple):
@@ -71,7 +74,7 @@ def average_precision(
 ) -> float:
     """Return the average precision, in 0..1, of scored decisions of which `num_positives` could have been found.
 
-    `variant` is "11-point" (VOC2007: mean of the best precision at recall >= 0, 0.1, ..., 1) or "all-point" (VOC2010
+    `variant` is "11-point" (VOC2007: mean of the best precision at recall >= each of RECALLS) or "all-point" (VOC2010
     onwards: area under the precision envelope). Without decisions it is 0; without positives it is undefined: NaN.
     Ignored decisions count neither as right nor as wrong.
     """
@@ -83,9 +86,8 @@ def average_precision(
     precision = found / np.arange(1, len(right) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]  # the best precision at this recall or a higher one
     if variant == "11-point":
-        # In whole numbers: as floats, a recall of 3/10 would miss the devkit's 0.1 * 3.
-        reached = [envelope[10 * found >= tenth * num_positives][:1].sum() for tenth in range(11)]
-        return float(sum(reached) / 11)
+        recall = found / num_positives
+        return float(sum(envelope[recall >= threshold][:1].sum() for threshold in RECALLS) / 11)
     return float(envelope[right].sum() / num_positives)
 
 
