@@ -8,6 +8,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.neighbours import Rows, nearest
 from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.store import tested_split
 
 TOP_KS = (1, 5)
 INDUCTION_COLUMNS = ["network", "k", "value", "n_queries", "n_gallery", "n_classes"]
@@ -41,7 +42,7 @@ def induction(
     unseen = unseen_classes(label_set)
     if not unseen:
         raise UserError("The label set merges no classes, so there is nothing to induce: choose a coarser one.")
-    queries, gallery = (_rows_of(images, split, unseen) for split in ("val", "train"))
+    queries, gallery = (_rows_of(images, split, unseen) for split in (tested_split(images), "train"))
     classes, counts = images["class"].to_numpy(), (len(queries), len(gallery), len(unseen))
     rows = []
     for network, features in networks.items():
@@ -95,7 +96,7 @@ def neighbours_of(
 
 def _query(images: pd.DataFrame, wnid: str, seed: int) -> int:
     """Return the row of the validation image that stands for a class."""
-    rows = _rows_of(images, "val", [wnid])
+    rows = _rows_of(images, tested_split(images), [wnid])
     return min(rows.tolist(), key=lambda row: seed_of(seed, "query", images["image"].iat[row]))
 
 
@@ -125,9 +126,9 @@ def _relation(wnid: str, other: str, label_of: Mapping[str, str]) -> str:
     return "coarse" if wnid in label_of and label_of[wnid] == label_of.get(other) else "neither"
 
 
-def class_means(features: Rows, images: pd.DataFrame, split: str = "val") -> pd.DataFrame:
-    """Return the mean feature vector of each class's images in a split: index wnid (ascending), D columns, float64."""
-    rows = np.flatnonzero(images["split"] == split)
+def class_means(features: Rows, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean feature vector of each class's validation images: index wnid (ascending), D columns, float64."""
+    rows = np.flatnonzero(images["split"] == tested_split(images))
     wnids, labels = np.unique(images["class"].to_numpy()[rows], return_inverse=True)
     sums = np.zeros((len(wnids), features.shape[1]))
     for start in range(0, len(rows), PORTION):

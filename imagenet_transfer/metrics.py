@@ -1,10 +1,13 @@
 """How well a network does: average precision of PASCAL VOC, mean class accuracy, top-k accuracy. NumPy only."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from imagenet_transfer.errors import UserError
 
 CORNERS = ["xmin", "ymin", "xmax", "ymax"]
 # The recalls 0, 0.1, ..., 1 of VOC2007's measure as py-faster-rcnn's `voc_eval` has them, in floating point: three lie
@@ -143,3 +146,13 @@ def class_accuracies(right: np.ndarray, labels: np.ndarray, num_classes: int) ->
 def mean_class_accuracy(right: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
     """Return the mean, in 0..1, of the classes' shares of right samples (N bool); absent classes are left out."""
     return float(np.nanmean(class_accuracies(right, labels, num_classes)))
+
+
+def check_finite(metrics: Mapping[str, float], run: object, then: str) -> None:
+    """Raise UserError if a metric of `run` is infinite or not a number; `then` says what to do once that is mended."""
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"{run}: the metric {name} is {value}. Check that the test images of its data set show every class "
+                f"that it is about and, in the run's log, that the loss stayed finite; then {then}."
+            )

@@ -9,6 +9,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, read_table
 from imagenet_transfer.reporting.tables import COLUMNS, collect_runs, paper_numbers, subset_sizes, table
+from imagenet_transfer.store import tested_split
 
 INDUCTION_COLUMNS = ("subset", "n_classes", "n_unseen", "n_queries", "k", "network", "value")
 SPLIT_COLUMNS = ("split", "half", "n_classes", "network", "value", "n_test")
@@ -82,7 +83,7 @@ def split_frame(
 ) -> pd.DataFrame:
     """Return the bars of Figure 9, columns SPLIT_COLUMNS: each half's own network, and the one trained on everything.
 
-    `images` (split, class) are those of the data set, whose split val both are tested on.
+    `images` (split, class) are those of the data set, on whose validation images both are tested.
     """
     runs, tested = collect_runs(metrics), _tested(manifests, images)
     rows = []
@@ -100,7 +101,7 @@ def split_frame(
 def _tested(manifests: Iterable[Path | str], images: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """Return the numbers of classes and of validation images of each subset."""
     classes = {Path(path).stem: read_facts(path, "classes")["classes"] for path in manifests}
-    held_out = images[images["split"] == "val"]["class"]
+    held_out = images[images["split"] == tested_split(images)]["class"]
     return {subset: (len(names), int(held_out.isin(names).sum())) for subset, names in classes.items()}
 
 
