@@ -8,6 +8,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.neighbours import Rows, nearest
 from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.store import tested_split
 
 TOP_KS = (1, 5)
 INDUCTION_COLUMNS = ["network", "k", "value", "n_queries", "n_gallery", "n_classes"]
@@ -40,7 +41,7 @@ def induction(
     unseen = unseen_classes(label_set)
     if not unseen:
         raise UserError("The label set merges no classes, so there is nothing to induce: choose a coarser one.")
-    queries, gallery = (_rows_of(images, split, unseen) for split in ("val", "train"))
+    queries, gallery = (_rows_of(images, split, unseen) for split in (tested_split(images), "train"))
     classes, counts = images["class"].to_numpy(), (len(queries), len(gallery), len(unseen))
     rows = []
     for network, features in networks.items():
@@ -94,7 +95,7 @@ def neighbours_of(
 
 def _query(images: pd.DataFrame, wnid: str, seed: int) -> int:
     """Return the row of the validation image that stands for a class."""
-    rows = _rows_of(images, "val", [wnid])
+    rows = _rows_of(images, tested_split(images), [wnid])
     return min(rows.tolist(), key=lambda row: seed_of(seed, "query", images["image"].iat[row]))
 
 

@@ -222,7 +222,7 @@ def _kind_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iter
         yield f"{where}: kind {kind} needs the key `average_precision` (11-point is VOC2007's)."
     if not finds and "average_precision" in entry:
         yield f"{where}: kind {kind} has no use for the key `average_precision`; remove it."
-    if finds != (entry["metric"] == "mAP"):
+    if finds != (entry["metric"].partition("/")[0] in ("mAP", "AP")):
         yield f"{where}.metric: {entry['metric']} is no metric of kind {kind}."
     if ("subset" in entry) == ("dataset" in entry) or (finds and "subset" in entry):
         yield f"{where} needs the key `dataset`, or (classification) `subset`, and not both."

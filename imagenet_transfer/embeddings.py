@@ -16,7 +16,7 @@ from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_j
 from imagenet_transfer.models import build_model
 from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.neighbours import MatrixFile, read_ahead
-from imagenet_transfer.store import Store
+from imagenet_transfer.store import Store, tested_split
 from imagenet_transfer.versions import VERSIONS
 
 BATCH = 256
@@ -104,7 +104,7 @@ def classify(
     network = load_network(weights, architecture, device)
     if network.fc8.out_features != len(classes):
         raise UserError(f"{weights} has {network.fc8.out_features} outputs, not {len(classes)}: train it again.")
-    rows = store.split("val")
+    rows = store.split(tested_split(store.images))
     crops = _centre_crops(store, rows, network, batch)
     best = [activations(network, images, "fc8").cpu().numpy().argmax(axis=1) for images in crops]
     images = store.images.iloc[rows][["image", "class"]].rename(columns={"class": "wnid"})

@@ -9,6 +9,7 @@ import jsonschema
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_json, sha256_of, write_json
+from imagenet_transfer.metrics import check_finite
 from imagenet_transfer.provenance import fingerprint_of, provenance
 
 RECORD = "metrics.json"  # beside the weights, if they are of a run of this project
@@ -129,6 +130,8 @@ def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
             f"{path} is not the metrics.json of a pre-training run ({str(reason)[:100]}): take the one that was "
             "written with the weights, or put the weights into a folder without it."
         ) from error
+    measured = {entry["metric"]: entry["value"] for entry in record["metrics"]}
+    check_finite(measured, path, "train the network again, or put the weights into a folder without the record")
     trained_as = record["settings"]["architecture"]
     for key, value in architecture.items():
         if key not in TRAINED_ONLY and trained_as.get(key) != value:

@@ -1,12 +1,18 @@
 """How well a network does: average precision of PASCAL VOC, mean class accuracy, top-k accuracy. NumPy only."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from imagenet_transfer.errors import UserError
+
 CORNERS = ["xmin", "ymin", "xmax", "ymax"]
+# The recalls 0, 0.1, ..., 1 of VOC2007's measure as py-faster-rcnn's `voc_eval` has them, in floating point: three lie
+# a bit above 0.3, 0.6 and 0.7, so recalls of exactly 3/10, 6/10 and 7/10 miss them.
+RECALLS = np.arange(0, 1.1, 0.1)
 
 
 class Matches(NamedTuple):
@@ -71,7 +77,7 @@ def average_precision(
 ) -> float:
     """Return the average precision, in 0..1, of scored decisions of which `num_positives` could have been found.
 
-    `variant` is "11-point" (VOC2007: mean of the best precision at recall >= 0, 0.1, ..., 1) or "all-point" (VOC2010
+    `variant` is "11-point" (VOC2007: mean of the best precision at recall >= each of RECALLS) or "all-point" (VOC2010
     onwards: area under the precision envelope). Without decisions it is 0; without positives it is undefined: NaN.
     Ignored decisions count neither as right nor as wrong.
     """
@@ -83,9 +89,8 @@ def average_precision(
     precision = found / np.arange(1, len(right) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]  # the best precision at this recall or a higher one
     if variant == "11-point":
-        # In whole numbers: as floats, a recall of 3/10 would miss the devkit's 0.1 * 3.
-        reached = [envelope[10 * found >= tenth * num_positives][:1].sum() for tenth in range(11)]
-        return float(sum(reached) / 11)
+        recall = found / num_positives
+        return float(sum(envelope[recall >= threshold][:1].sum() for threshold in RECALLS) / 11)
     return float(envelope[right].sum() / num_positives)
 
 
@@ -159,3 +164,13 @@ def class_accuracies(right: np.ndarray, labels: np.ndarray, num_classes: int) ->
 def mean_class_accuracy(right: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
     """Return the mean, in 0..1, of the classes' shares of right samples (N bool); absent classes are left out."""
     return float(np.nanmean(class_accuracies(right, labels, num_classes)))
+
+
+def check_finite(metrics: Mapping[str, float], run: object, then: str) -> None:
+    """Raise UserError if a metric of `run` is infinite or not a number; `then` says what to do once that is mended."""
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"{run}: the metric {name} is {value}. Check that the test images of its data set show every class "
+                f"that it is about and, in the run's log, that the loss stayed finite; then {then}."
+            )

@@ -14,13 +14,14 @@ from imagenet_transfer.files import read_facts, read_table, sha256_of, write_csv
 from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
+from imagenet_transfer.metrics import check_finite
 from imagenet_transfer.provenance import fingerprint_of, provenance
-from imagenet_transfer.store import Store
+from imagenet_transfer.store import Store, tested_split
 from imagenet_transfer.tasks import classification
 from imagenet_transfer.time_limits import minutes_left
 from imagenet_transfer.training import Deadline, Job, train
 
-UNITS = {"top1": "%", "top5": "%", "mAP": "%"}
+UNITS = {"top1": "%", "top5": "%", "mAP": "%", "AP": "%"}
 
 
 def pretrain(
@@ -57,12 +58,21 @@ def pretrain(
 
 
 def validation_set(store: Store, label_set: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Return the rows and labels of the validation images whose fine class belongs to one of `classes`."""
+    """Return the rows and labels of the validation images whose fine class belongs to one of `classes`.
+
+    Of a data set that has the splits train and test only, the test images are taken. Raises UserError if none is left.
+    """
     label_of = {class_wnid: label for label, class_wnid in enumerate(classes)}
     fine = dict(zip(label_set["wnid"], label_set["class_wnid"].map(label_of), strict=True))
-    rows = store.split("val")
+    split = tested_split(store.images)
+    rows = store.split(split)
     labels = store.images["class"].iloc[rows].map(fine)
     kept = labels.notna().to_numpy()
+    if not kept.any():
+        raise UserError(
+            f"{store.folder}: no image of the split {split} is of a class of the subset, so that nothing can be "
+            "measured; check the data set's splits and the subset's label set."
+        )
     return pd.DataFrame({"row": rows[kept], "label": labels[kept].astype(int).to_numpy()})
 
 
@@ -97,7 +107,7 @@ def classification_job(store: Store, inputs: Mapping[str, Path], settings: Mappi
     if "manifest" in inputs:
         *sets, num_classes = subset_images(store, inputs["manifest"], inputs["label_set"])
     else:
-        sets = [labelled(store, split) for split in ("train", tested_split(store))]
+        sets = [labelled(store, split) for split in ("train", tested_split(store.images))]
         num_classes = len(store.classes)
     return classification.ClassificationJob(
         store,
@@ -138,11 +148,6 @@ def subset_images(store: Store, manifest: Path, label_set: Path) -> tuple[pd.Dat
     sampled = read_manifest(manifest)
     images = sampled.rows.assign(row=store.rows(sampled.rows["image"]))
     return images, validation_set(store, read_label_set(label_set), sampled.classes), len(sampled.classes)
-
-
-def tested_split(store: Store) -> str:
-    """Return the split that fine-tuning on a whole data set is tested on."""
-    return "test" if "test" in store.meta["num_images"] else "val"
 
 
 def labelled(store: Store, split: str) -> pd.DataFrame:
@@ -188,6 +193,7 @@ def run(
     if job.num_images == 0:
         raise UserError(f"{folder}: there are no training images; check the data set's splits and the subset's size.")
     outcome = train(job, settings["recipe"], settings["seed"], state_file, Deadline(minutes_left(minutes)))
+    check_finite(outcome.metrics, folder, "run the same command again")
     if keep_weights:
         save_weights(folder / "weights.pt", job.model)
         facts = {**facts, "weights": sha256_of(folder / "weights.pt")}

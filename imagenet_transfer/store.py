@@ -20,7 +20,12 @@ from imagenet_transfer.versions import VERSIONS
 
 META_KEYS = ("version", "codec", "size", "classes", "num_images", "shard_bytes", "digest")
 
-__all__ = ["Store", "build_store"]
+__all__ = ["Store", "build_store", "tested_split"]
+
+
+def tested_split(images: pd.DataFrame) -> str:
+    """Return the split that networks are tested on: `test` where a data set has one (SUN397), else `val`."""
+    return "test" if (images["split"] == "test").any() else "val"
 
 
 class Store:

@@ -12,7 +12,7 @@ VERSIONS = {
     "manifest": 1,
     "given": 1,
     "classification": 1,
-    "detection": 2,
+    "detection": 3,
     "action": 1,
     "embedding": 1,
     "analysis": 1,

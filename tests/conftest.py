@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,11 @@ PAPER_ALEXNET = {
     "pixel_mean": [104, 117, 123],
     "pixel_std": 1,
 }
+
+
+def heed_ctrl_c() -> None:
+    """Let a child process react to Ctrl-C (as its `preexec_fn`): the background jobs of a shell ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Pictures:

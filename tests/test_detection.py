@@ -88,8 +88,9 @@ class Squares:
         return self.pictures[row]
 
 
-def job(store=None, batch_size=3, seed=1, **config):
-    return DetectionJob(store or Squares(), TINY, None, {"batch_size": batch_size, "detector": SMALL | config}, seed)
+def job(store=None, batch_size=3, seed=1, architecture=TINY, **config):
+    recipe = {"batch_size": batch_size, "detector": SMALL | config}
+    return DetectionJob(store or Squares(), architecture, None, recipe, seed)
 
 
 # Coordinates and anchors
@@ -375,7 +376,8 @@ def fit(training, steps, lr):
 
 
 def test_a_detector_learns_three_images_by_heart():
-    training = job()
+    """Without dropout all of six seeds reach 100 within 100 to 150 steps, with AVX-512, AVX2 and SSE4.1 alike."""
+    training = job(architecture=TINY | {"dropout": 0})
     before = training.evaluate()["mAP"]
     fit(training, 250, 0.01)
     metrics = training.evaluate()

@@ -101,10 +101,35 @@ def test_all_point_takes_the_envelope():
     assert ap == pytest.approx(2 / 3)
 
 
-def test_a_recall_of_three_tenths_reaches_the_fourth_point():
-    # 0.1 * 3 > 3 / 10 in floating point.
-    ap = average_precision(np.arange(3, 0, -1), np.ones(3, bool), np.zeros(3, bool), 10, "11-point")
-    assert ap == pytest.approx(4 / 11)
+def voc_eval(right, num_positives):
+    """The 11-point average precision of decisions in order, as py-faster-rcnn's voc_eval.py writes it."""
+    tp, fp = np.cumsum(right), np.cumsum(~right)
+    rec = tp / float(num_positives)
+    prec = tp / np.maximum(tp + fp, np.finfo(np.float64).eps)
+    ap = 0.0
+    for t in np.arange(0.0, 1.1, 0.1):
+        p = 0 if np.sum(rec >= t) == 0 else np.max(prec[rec >= t])
+        ap = ap + p / 11.0
+    return ap
+
+
+def test_eleven_points_are_those_of_voc_eval():
+    draw, tenths = np.random.default_rng(5), set()
+    for _ in range(400):
+        num_positives = int(draw.choice([3, 7, 10, 20, 30, 50, 100]))
+        right = draw.random(num_positives + 5) < draw.uniform(0.1, 1)
+        right[np.cumsum(right) > num_positives * draw.uniform(0.1, 1)] = False
+        tenths.add(10 * right.sum() / num_positives)
+        scores = np.arange(len(right), 0, -1)
+        found = average_precision(scores, right, np.zeros(len(right), bool), num_positives, "11-point")
+        assert found == pytest.approx(voc_eval(right, num_positives), abs=1e-12)
+    assert {1, 2, 3, 4, 5, 6, 7, 8, 9} <= tenths  # recalls at which rounding decides
+
+
+@pytest.mark.parametrize(("found", "points"), [(1, 2), (2, 3), (3, 3), (4, 5), (5, 6), (6, 6), (7, 7), (8, 9)])
+def test_a_recall_of_three_six_or_seven_tenths_misses_its_point(found, points):
+    ap = average_precision(np.arange(found), np.ones(found, bool), np.zeros(found, bool), 10, "11-point")
+    assert ap == pytest.approx(points / 11)
 
 
 def test_scores_are_sorted_and_ignored_detections_leave_no_trace():

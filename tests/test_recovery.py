@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from conftest import heed_ctrl_c
 from projects import Project, differences, ended, job_processes, mounted
 
 from imagenet_transfer.files import exclusive
@@ -38,10 +39,6 @@ def remove(project, pattern):
     assert paths
     for path in paths:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def heed_ctrl_c():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests that run in the background of a shell ignore it
 
 
 class Started:

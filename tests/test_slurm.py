@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, missing_programs, processes_of_job, site_profile
+from conftest import heed_ctrl_c
 from projects import Project
 
 from imagenet_transfer.files import read_json
@@ -65,6 +66,7 @@ class Submission:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=heed_ctrl_c,
             )
         WORKFLOWS.append(self.process)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import simplejpeg
+from conftest import heed_ctrl_c
 from PIL import Image
 
 from imagenet_transfer import packing
@@ -210,7 +211,8 @@ packing.build_store(test_store.make_source(root, files), root, Path({folder!r}),
 
 def start_slow_build(root: Path, folder: Path) -> subprocess.Popen:
     code = SLOW_BUILD.format(tests=str(Path(__file__).parent), root=str(root), folder=str(folder))
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    options = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heed_ctrl_c}
+    process = subprocess.Popen([sys.executable, "-c", code], **options)
     deadline = time.monotonic() + 20
     while not list(folder.glob("part-*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)

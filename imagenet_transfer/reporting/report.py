@@ -12,6 +12,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, write_text
 from imagenet_transfer.reporting.claims import CLAIMS
+from imagenet_transfer.reporting.tables import cells_of
 
 STYLE = Path(__file__).parents[2] / "resources" / "report.css"
 PAPER = "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
@@ -106,7 +107,7 @@ def markdown_html(text: str, name: str) -> str:
     parts = [f'<h3 id="{escape(name)}">{escape(title)}</h3>']
     for lines in blocks:
         if lines[0].startswith("|"):
-            head, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+            head, rule, *rows = map(cells_of, lines)
             numeric = [i for i, mark in enumerate(rule) if mark.endswith(":")]
             cells = [[escape(cell) for cell in row] for row in rows]
             parts.append(table_html([escape(cell) for cell in head], cells, "", numeric))
