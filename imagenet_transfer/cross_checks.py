@@ -1,6 +1,7 @@
 """What the schema cannot say of a config: names that do not exist, keys that belong together, sizes that must agree."""
 
 import itertools
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
     """Return a sentence for everything that is wrong with a config of the right shape; `wnids` are its classes."""
     checks = (
         *(_dataset_problems, _architecture_problems, _recipe_problems),
-        *(_label_set_problems, _subset_problems, _task_problems, _output_problems),
+        *(_label_set_problems, _subset_problems, _task_problems, _output_problems, _claim_problems),
     )
     problems = [problem for check in checks for problem in check(config)]
     return list(dict.fromkeys([*problems, *_class_problems(config, wnids)]))
@@ -313,10 +314,33 @@ def _accuracy_problems(config: Config, where: str, entry: Mapping[str, Any]) -> 
     task = config["tasks"].get(entry["accuracy"])
     if task and task["kind"] != "classification":
         yield f"{where}.accuracy: {entry['accuracy']} is of kind {task['kind']}; accuracy needs kind classification."
-    if task and task["replicates"] != 1:
-        yield f"{where}.accuracy: {entry['accuracy']} needs replicates: 1, like the networks' own accuracy beside it."
     if entry["accuracy"] in entry["tasks"]:
         yield f"{where}.tasks names {entry['accuracy']}, which is shown as `accuracy` already; remove it."
+
+
+def _claim_problems(config: Config) -> Iterable[str]:
+    """Yield what is wrong with the user's own claims, each about runs that some output shows."""
+    shown = set(_cells_shown(config))
+    for name, entry in config.get("claims", {}).items():
+        where = f"claims.{name}"
+        if "least" not in entry and "most" not in entry:
+            yield f"{where} needs `least`, `most` or both: what the contrast should be."
+        if entry.get("least", -math.inf) > entry.get("most", math.inf):
+            yield f"{where}: least, {entry['least']}, exceeds most, {entry['most']}."
+        if abs(sum(entry["contrast"].values())) > 1e-9:
+            yield f"{where}.contrast: the weights add up to {sum(entry['contrast'].values()):g}; they should cancel."
+        for task in entry["tasks"]:
+            yield from _unknown(config, f"{where}.tasks", task, "tasks")
+            for subset in entry["contrast"]:
+                if task in config["tasks"] and (subset, task) not in shown:
+                    yield f"{where}: no output shows {subset} on {task}; add them to a table, so that they are run."
+
+
+def _cells_shown(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the subsets and tasks that outputs show together."""
+    for entry in config["outputs"].values():
+        tasks = entry.get("tasks", []) + _values(entry, ["accuracy"])
+        yield from itertools.product(_subsets_named(entry), tasks)
 
 
 def _size_problems(config: Config, entry: Mapping[str, Any]) -> Iterable[str]:

@@ -10,7 +10,7 @@ import torch
 from imagenet_transfer.cards import claim_card
 from imagenet_transfer.checkpoints import StateFile, save_weights
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_facts, read_table, sha256_of, write_csv, write_json
+from imagenet_transfer.files import read_facts, sha256_of, write_csv, write_json
 from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
@@ -211,11 +211,6 @@ def run(
     }
     write_json(folder / "metrics.json", record)
     state_file.remove()
-
-
-def read_tested(path: Path | str) -> pd.DataFrame:
-    """Return a run's images.csv.gz: the columns of `tested` of its job."""
-    return read_table(path, ("image",), dtype={"image": str, "class": str}, keep_default_na=False)
 
 
 def metric_of(path: Path | str, name: str) -> float:

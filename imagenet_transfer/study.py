@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,9 @@ class Study:
     architectures: Mapping[str, Any]
     recipes: Mapping[str, Any]
     tasks: Mapping[str, Any]
+    tolerances: Mapping[str, float]
     outputs: Mapping[str, Any]
+    claims: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Mapping[str, Any], schema_path: Path | str) -> "Study":
@@ -276,9 +278,13 @@ class Study:
     def reporting_slice(self) -> dict[str, Any]:
         """Return what comparison, findings and report depend on beside the outputs' numbers."""
         outputs = {name: self.output_slice(name) for name in self.outputs}
-        tasks = {name: {"dataset": self.dataset_of(name), "kind": entry["kind"]} for name, entry in self.tasks.items()}
+        tasks = {
+            name: {"dataset": self.dataset_of(name), "kind": entry["kind"], "metric": entry["metric"]}
+            for name, entry in self.tasks.items()
+        }
         identity = {"name": self.name, "seed": self.seed, "compare": self.compare_with_paper}
-        return _slice("reporting", outputs=outputs, tasks=tasks, study=identity)
+        judged = {"tolerances": self.tolerances, "claims": self.claims}
+        return _slice("reporting", outputs=outputs, tasks=tasks, study=identity, **judged)
 
     def output_slice(self, output: str) -> dict[str, Any]:
         """Return what an output shows and how: its entry, and the metric and replicates of its tasks."""
@@ -295,6 +301,9 @@ class Study:
             "replicates": replicates,
             "paper": self.compare_with_paper,
         }
+        if entry["builder"] == "split-accuracy":
+            layers = {self.recipes[self.tasks[task]["recipe"]].get("layers", "all") for task in self.half_tasks(output)}
+            shown["layers"] = layers.pop() if len(layers) == 1 else "mixed"
         shown["networks"] = {name: self.replicates_of(name) for name in self.subsets_of(output) if name != SCRATCH}
         if entry["builder"] == "curve":
             fine = [name for name in shown["networks"] if self.is_fine(name, entry["accuracy"])]

@@ -11,7 +11,8 @@ from imagenet_transfer import training
 from imagenet_transfer.datasets.voc_action import ACTIONS
 from imagenet_transfer.files import read_json
 from imagenet_transfer.metrics import average_precision, judged_map, match_detections
-from imagenet_transfer.stages import read_tested, run
+from imagenet_transfer.reporting.records import read_tested
+from imagenet_transfer.stages import run
 from imagenet_transfer.tasks.action import ActionJob, action_ap
 from imagenet_transfer.tasks.classification import ClassificationJob
 from imagenet_transfer.tasks.detection import DetectionJob

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,8 +24,9 @@ class Statement:
     """An inequality between runs: `least <= function(*means of the samples) <= most`.
 
     `gains` are pairs (with pre-training, random start) that the function divides by, or that the statement is only
-    about if they are above 0. `unit` says what the effect is counted in. A statement that is not about means brings its
-    effect (`measured`) and says where its interval is from (`source`).
+    about if they are above 0. `unit` says what the effect is counted in. `prior` is what is known of the samples'
+    errors, if they are not runs of the study. A statement that is not about means brings its effect (`measured`) and
+    says where its interval is from (`source`).
     """
 
     text: str
@@ -36,6 +37,7 @@ class Statement:
     gains: Sequence[tuple[Sample, Sample]] = ()
     unit: str = "points"
     note: str = ""
+    prior: Prior | None = None
     measured: Effect | None = None
     source: str = ""
 
@@ -44,8 +46,8 @@ class Statement:
 class Results:
     """A study's runs and outputs, as claims read them.
 
-    `runs` is runs.csv; `tables` the tidy frames of outputs by name, `layouts` their config entries; `tasks` says of each
-    task its kind, metric and the accuracy of guessing (`chance`, in percent); `tolerances` are the config's.
+    `runs` is runs.csv; `tables` the tidy frames of outputs by name, `layouts` their config entries; `tasks` says of
+    each task its kind, metric and the accuracy of guessing (`chance`, in percent); `tolerances` are the config's.
     """
 
     runs: pd.DataFrame
@@ -53,7 +55,6 @@ class Results:
     layouts: Mapping[str, Mapping[str, Any]]
     tasks: Mapping[str, Mapping[str, Any]]
     tolerances: Mapping[str, float]
-    extra: dict[str, Prior] = field(default_factory=dict)  # of samples that are not runs, such as Figure 6's gains
 
     # Outputs
 
@@ -113,16 +114,12 @@ class Results:
         """Return the values of a subset on a task by replicate; raise MissingError if it has none."""
         if not self.has(subset, task):
             raise MissingError(f"this study has no run of {subset} on {task}")
-        return Sample(self._values[subset, task], subset, task)
+        return Sample(subset, task, self._values[subset, task])
 
     @cached_property
-    def _priors(self) -> dict[str, Prior]:
-        tasks = dict.fromkeys(task for _, task in self._values)
-        return {task: prior_of([values for (_, of), values in self._values.items() if of == task]) for task in tasks}
-
-    def prior(self, task: str) -> Prior:
-        """Return the spread that all cells of a task share."""
-        return self.extra[task] if task in self.extra else self._priors[task]
+    def prior(self) -> Prior:
+        """Return what all runs of the study tell about the error of one."""
+        return prior_of([Sample(subset, task, values) for (subset, task), values in self._values.items()])
 
     def tasks_with_scratch(self) -> list[str]:
         """Return the transfer tasks on which some output shows a random start, in the order of the outputs."""

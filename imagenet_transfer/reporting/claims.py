@@ -1,11 +1,12 @@
 """The paper's claims, each as a function from a study's results to the statements that it makes there."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from scipy import stats
 
 from imagenet_transfer.reporting.answers import (
     MissingError,
@@ -19,7 +20,7 @@ from imagenet_transfer.reporting.answers import (
     required,
     sizes,
 )
-from imagenet_transfer.reporting.statistics import Sample, prior_of, rank_correlation
+from imagenet_transfer.reporting.statistics import Effect, Prior, Sample, prior_of
 from imagenet_transfer.study import SCRATCH
 
 # What Figure 6 of the paper shows at its ends.
@@ -184,11 +185,13 @@ def slightly_coarse_is_enough(results: Results) -> Iterator[Statement]:
 def induction(results: Results) -> tuple[pd.DataFrame, str, list[str]]:
     """Return Figure 4's numbers, its baseline, and its networks from coarse to fine."""
     frame, layout = results.find("figure4", "induction")
-    for k in sorted(set(frame["k"])):  # every network and the baseline next to it are cells of one task
-        rows = frame[frame["k"] == k].sort_values("rep")
-        cells = [tuple(values) for _, values in rows.groupby(["subset", "network"])["value"]]
-        results.extra[f"induction, top {k}"] = prior_of(cells)
     return frame, layout["baseline"], list(sizes(frame, "n_classes").drop(layout["baseline"], errors="ignore").index)
+
+
+def induction_prior(frame: pd.DataFrame, baseline: str, k: int) -> Prior:
+    """Return what all networks of Figure 4, and the baseline next to each, tell about the error of one accuracy."""
+    subsets = dict.fromkeys(frame["subset"])
+    return prior_of([sample for subset in subsets for sample in induced(frame, subset, baseline, k)])
 
 
 def induced(frame: pd.DataFrame, subset: str, baseline: str, k: int) -> list[Sample]:
@@ -196,7 +199,7 @@ def induced(frame: pd.DataFrame, subset: str, baseline: str, k: int) -> list[Sam
     rows = frame[(frame["subset"] == subset) & (frame["k"] == k)].sort_values("rep")
     task = f"induction, top {k}"
     names = {subset: subset, baseline: f"{baseline} on the classes unseen by {subset}"}
-    return [Sample(tuple(rows.loc[rows["network"] == name, "value"]), text, task) for name, text in names.items()]
+    return [Sample(text, task, tuple(rows.loc[rows["network"] == name, "value"])) for name, text in names.items()]
 
 
 def fine_from_coarse(results: Results) -> Iterator[Statement]:
@@ -210,12 +213,14 @@ def fine_from_coarse(results: Results) -> Iterator[Statement]:
     subset = min(coarse, key=lambda name: abs(math.log(known[name] / fine * 8)))
     for k in sorted(set(frame["k"])):
         own, best = induced(frame, subset, baseline, k)
+        prior = induction_prior(frame, baseline, k)
         words = f"top {k}: features of {known[subset]:.0f} coarse classes tell apart classes that they never saw"
         yield Statement(
             f"{words} at least {percent(least)} as well as features of all {fine:.0f}",
             lambda a, b: a - least * b,
             (own, best),
             note=f"{100 * own.mean / (best.mean or math.nan):.0f} % as well",
+            prior=prior,
         )
         if best.mean > STATED_DROP:  # it could not fall by more otherwise
             yield Statement(
@@ -223,6 +228,7 @@ def fine_from_coarse(results: Results) -> Iterator[Statement]:
                 lambda a, b: a - b + STATED_DROP,
                 (own, best),
                 note=f"{best.mean - own.mean:.1f} points worse",
+                prior=prior,
             )
 
 
@@ -235,7 +241,11 @@ def worse_when_coarser(results: Results) -> Iterator[Statement]:
         samples = [sample for name in (coarse[-1], coarse[0]) for sample in induced(frame, name, baseline, k)]
         text = f"top {k}: {coarse[-1]} comes closer to the baseline, in percent of it, than {coarse[0]} does"
         yield Statement(
-            text, lambda a, b, c, d: 100 * (a / b - c / d), samples, unit="percent of the baseline"
+            text,
+            lambda a, b, c, d: 100 * (a / b - c / d),
+            samples,
+            unit="percent of the baseline",
+            prior=induction_prior(frame, baseline, k),
         )
 
 
@@ -412,14 +422,27 @@ def alike_gain(results: Results) -> Iterator[Statement]:
 def named_gains(results: Results) -> Iterator[Statement]:
     """Mammal, fruit and bird gain more than the median class, tool and home appliance less."""
     frame, _ = results.find("figure6", "coarse-gain")
+    names = dict(zip(frame["class_wnid"], frame["class_name"], strict=True))
     gains = frame.pivot(index="class_wnid", columns="rep", values="gain")
     above = gains - gains.median()
-    results.extra["gain"] = prior_of([tuple(values) for values in above.to_numpy()])
+    samples = {wnid: Sample(name, "gain above the median", tuple(above.loc[wnid])) for wnid, name in names.items()}
+    prior = prior_of(list(samples.values()))
     for wnid, name in {**GAINING, **NOT_GAINING}.items():
         if wnid in above.index:
             sign, word = (1, "more") if wnid in GAINING else (-1, "less")
-            sample = Sample(tuple(above.loc[wnid]), f"{name}, above the median", "gain")
-            yield Statement(f"{name} gains {word} than the median class", lambda x, sign=sign: sign * x, [sample])
+            text = f"{name} gains {word} than the median class"
+            yield Statement(text, lambda x, sign=sign: sign * x, [samples[wnid]], prior=prior)
+
+
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> Effect:
+    """Return Spearman's rank correlation with Bonett and Wright's (2000) interval; none of constant values."""
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        return Effect(math.nan)
+    rho = float(stats.spearmanr(a, b).statistic)
+    bounded = min(max(rho, -1 + 1e-9), 1 - 1e-9)
+    error = math.sqrt((1 + bounded**2 / 2) / (len(a) - 3))
+    ends = [math.tanh(math.atanh(bounded) + side * 1.96 * error) for side in (-1, 1)]
+    return Effect(rho, *ends, error * (1 - bounded**2), math.inf)
 
 
 CLAIMS = (
@@ -427,7 +450,12 @@ CLAIMS = (
     Claim("1b", "Figure 1", "half of the images per class cost little transfer", half_the_images),
     Claim("1c", "Figure 1", "half of the images cost more ImageNet accuracy than transfer", accuracy_suffers(False)),
     Claim("1d", "Figure 1", "ImageNet accuracy grows faster with images than transfer", accuracy_suffers(True)),
-    Claim("2a", "Figure 2", "an eighth of the classes, merged, costs little", coarse_classes(1 / 8, 1 / 16, 0.25, "eighth")),
+    Claim(
+        "2a",
+        "Figure 2",
+        "an eighth of the classes, merged, costs little",
+        coarse_classes(1 / 8, 1 / 16, 0.25, "eighth"),
+    ),
     Claim("2b", "Figure 2", "half of the classes, merged, cost little", coarse_classes(1 / 2, 0.35, 0.65, "half")),
     Claim("2c", "Figure 2", "labels with a few classes merged are better than all", slightly_coarse_is_better),
     Claim("2d", "Figure 2", "labels with a few classes merged transfer as well as all", slightly_coarse_is_enough),
@@ -437,8 +465,12 @@ CLAIMS = (
     Claim("4b", "Table 2", "more images per class: slightly better for detection, else comparable", over_all_budgets),
     Claim("5a", "Table 3", "the target's own classes are hardly needed", without_target_classes),
     Claim("5b", "Table 3", "Places is worse than ImageNet for detection", scenes_are_worse),
-    Claim("6a", "Figure 9", "a minimal split's half is better on its own than with everything", split_accuracy("minimal")),
-    Claim("6b", "Figure 9", "a random split's half is better with everything than on its own", split_accuracy("random")),
+    Claim(
+        "6a", "Figure 9", "a minimal split's half is better on its own than with everything", split_accuracy("minimal")
+    ),
+    Claim(
+        "6b", "Figure 9", "a random split's half is better with everything than on its own", split_accuracy("random")
+    ),
     Claim("6c", "Section 6", "all layers trained: minimal half A gains from B, B does not from A", all_layers),
     Claim("7a", "Figure 6", "classes whose sub-classes look alike gain most", alike_gain),
     Claim("7b", "Figure 6", "mammal, fruit, bird gain; tool, home appliance do not", named_gains),

@@ -15,12 +15,11 @@ import pandas as pd
 
 from imagenet_transfer.reporting.answers import MissingError, Results, Statement
 from imagenet_transfer.reporting.claims import CLAIMS, Claim
+from imagenet_transfer.reporting.effects import AnswerFiles, Images, effect_of
 from imagenet_transfer.reporting.own_claims import own_claims
 from imagenet_transfer.reporting.statistics import (
     OPEN,
     Effect,
-    contrast,
-    gain_is_clear,
     holm,
     p_value,
     replicates_needed,
@@ -43,22 +42,22 @@ Costs = Mapping[str, Mapping[str, float]]  # hours of one run, by device and by 
 
 @dataclass(frozen=True)
 class Judged:
-    """A statement of a claim with what was found."""
+    """A statement of a claim with what was found; `clear`: whether every gain that it is about is there."""
 
     claim: Claim
     statement: Statement
     effect: Effect
-    clear: bool  # whether every gain that it is about is there
+    clear: bool
 
     @property
     def p(self) -> float:
-        """Return the level at which the statement is just decided; 1 if it can never be."""
-        return p_value(self.effect, self.statement.least, self.statement.most) if self.clear else 1.0
+        """Return the level at which the statement is just decided; NaN without an interval."""
+        return p_value(self.effect, self.statement.least, self.statement.most)
 
     @property
     def verdict(self) -> str:
         """Return the statement's own verdict, from its 95 % interval."""
-        return verdict(self.effect, self.statement.least, self.statement.most) if self.clear else OPEN
+        return verdict(self.effect, self.statement.least, self.statement.most)
 
     def verdict_at(self, adjusted: float) -> str:
         """Return the verdict with an adjusted p."""
@@ -70,34 +69,34 @@ class Judged:
         return min((len(sample.values) for sample in self.statement.samples), default=0)
 
 
-def judge_all(results: Results, own: Mapping[str, Mapping[str, Any]] | None = None) -> list[Judged]:
-    """Return every statement of the paper's claims, and of the study's own, that its runs can speak of."""
-    return [judged for claim in (*CLAIMS, *own_claims(own or {})) for judged in _judged(claim, results)]
+def judge_all(
+    results: Results, files: AnswerFiles | None = None, own: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Judged]:
+    """Return every statement of the paper's claims, and of the study's own, that its runs can speak of.
+
+    `files` are the images.csv.gz of classification tasks that were run once, by subset and task.
+    """
+    images = Images(files or {}, {name: 5 if task["metric"] == "top5" else 1 for name, task in results.tasks.items()})
+    return [judged for claim in (*CLAIMS, *own_claims(own or {})) for judged in _judged(claim, results, images)]
 
 
-def _judged(claim: Claim, results: Results) -> Iterator[Judged]:
+def _judged(claim: Claim, results: Results, images: Images) -> Iterator[Judged]:
     try:
         for statement in claim.judge(results):
-            yield judge(claim, statement, results)
+            yield judge(claim, statement, results, images)
     except MissingError:
         return  # what was judged before a missing run stays
 
 
-def judge(claim: Claim, statement: Statement, results: Results) -> Judged:
+def judge(claim: Claim, statement: Statement, results: Results, images: Images) -> Judged:
     """Return a statement with its effect and interval."""
     if statement.measured is not None:
         return Judged(claim, statement, statement.measured, clear=True)
-    priors = [results.prior(sample.task) for sample in statement.samples]
-    effect = contrast(statement.function, statement.samples, priors)
-    return Judged(claim, statement, effect, all(_is_clear(pair, results) for pair in statement.gains))
-
-
-def _is_clear(pair: Sequence[Any], results: Results) -> bool:
-    return gain_is_clear(contrast(lambda a, b: a - b, pair, [results.prior(sample.task) for sample in pair]))
+    return Judged(claim, statement, *effect_of(statement, results, images))
 
 
 def findings(judged: Sequence[Judged], results: Results, compare: bool) -> pd.DataFrame:
-    """Return one row per statement, with the columns COLUMNS; `compare`: whether the paper's data and protocol are used.
+    """Return one row per statement, with the columns COLUMNS; `compare`: whether this is the paper's study.
 
     `verdict` is by the statement's own interval, `within_claim` after Holm's correction over the claim's statements,
     `adjusted` over all of the study.
@@ -138,13 +137,17 @@ def how_sure(one: Judged, results: Results) -> str:
     """Return in words what the interval has in it, and what it has not."""
     if one.statement.measured is not None:
         return one.statement.source
+    if not one.clear:
+        return "no verdict: the gain over a random start is itself uncertain"
     if math.isnan(one.effect.low):
         return "no interval: single runs have no spread; raise `replicates`"
+    if one.replicates == 1:
+        return "for these networks, each run once: 95 % interval over the test images, in pairs"
     words = f"{one.replicates} replicates, in pairs; t with {one.effect.freedom:.0f} degrees of freedom"
     once = [name for name in _trained(one.statement) if results.networks(name) == 1]
     if once:
         words = f"for these networks: pre-trained once ({', '.join(once)}), fine-tuned in {words}"
-    return words if one.clear else f"{words}; the gain over a random start is itself uncertain"
+    return words
 
 
 def _trained(statement: Statement) -> list[str]:

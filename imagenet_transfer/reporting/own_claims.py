@@ -10,7 +10,7 @@ from imagenet_transfer.study import SCRATCH
 
 
 def own_claims(entries: Mapping[str, Mapping[str, Any]]) -> list[Claim]:
-    """Return a claim per entry of the config's `claims`: about, contrast (weights of subsets), tasks, least, most, unit.
+    """Return a claim per entry of the config's `claims` (about, contrast, tasks, least, most, unit).
 
     A contrast with the unit `gain` is counted in percent of what pre-training on the study's full set gains over a
     random start.

@@ -122,6 +122,22 @@ def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
     return nearest.images_per_s * nearest.gmacs / gmacs
 
 
+def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return, by device, the hours of one run of each task, and of one network ("pretrain": the study's longest)."""
+    architecture = next(iter(study.architectures))
+    works = {
+        name: work(study, architecture, task["recipe"], task_images(study, name)) for name, task in study.tasks.items()
+    }
+    trained = [(name, entry["recipe"]) for name, entry in study.subsets.items() if "recipe" in entry]
+    networks = [work(study, architecture, recipe, subset_images(study, name)) for name, recipe in trained]
+
+    def of_device(device: str) -> dict[str, float]:
+        known = {name: hours([one], rates, device) for name, one in works.items()}
+        return known | {"pretrain": max((hours([one], rates, device) for one in networks), default=0.0)}
+
+    return {str(device): of_device(device) for device in rates["device"].unique()}
+
+
 # What an output needs
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_facts
+from imagenet_transfer.files import read_facts, read_table
 from imagenet_transfer.provenance import digests_of
 
 Expected = Mapping[str, Mapping[str, str]]  # by metrics.json: digests of the parts of a run's settings
@@ -53,6 +55,11 @@ def _check_origin(path: str, record: Mapping[str, Any], weights: Mapping[tuple[s
             f"{path} started from other weights than those that the network {record['subset']} has now. Compute it "
             f"again: snakemake --force {path} (or delete the file)."
         )
+
+
+def read_tested(path: Path | str) -> pd.DataFrame:
+    """Return a run's images.csv.gz: the columns of `tested` of its job."""
+    return read_table(path, ("image",), dtype={"image": str, "class": str}, keep_default_na=False)
 
 
 def check_digest(path: Path | str, made_from: str, network: Path | str) -> None:

@@ -255,7 +255,7 @@ def number_files():
     return [f"results/{name}.csv" for name in study.built_by("transfer", "budgets", *PLOTTED)]
 
 
-SUMMARIES = [f"results/{name}" for name in ("runs.csv", "comparison.csv", "findings.csv", "report.html")]
+SUMMARIES = [f"results/{name}" for name in ("runs.csv", "comparison.csv", "findings.csv", "power.csv", "report.html")]
 
 
 def all_outputs():
@@ -500,6 +500,23 @@ def predictions_of_output(wildcards):
 def stores_of_tasks():
     """Return the stores that any task is tested on."""
     return sorted({f"stores/{study.dataset_of(task)}/meta.json" for task in study.tasks})
+
+
+def answers_of_single_runs():
+    """Return the results per test image of classification tasks that have one run per subset."""
+    single = [
+        name for name, task in study.tasks.items() if task["kind"] == "classification" and task["replicates"] == 1
+    ]
+    return [
+        f"{folder_of(run)}/images.csv.gz" for run in all_runs() if isinstance(run, TransferRun) and run.task in single
+    ]
+
+
+def hours_of_runs(wildcards):
+    """Return what one run of each task costs on the devices whose rates are known."""
+    from imagenet_transfer.reporting.plan import read_rates, run_hours  # loads pandas, which a dry run can do without
+
+    return run_hours(study, read_rates("rates.csv"))
 
 
 def repair_command():

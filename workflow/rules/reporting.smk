@@ -63,10 +63,13 @@ rule compare_with_paper:
 
 rule judge_findings:
     input:
+        runs="results/runs.csv",
         tables=number_files(),
         stores=stores_of_tasks(),
+        answers=answers_of_single_runs(),
     output:
         csv="results/findings.csv",
+        power="results/power.csv",
     log:
         "logs/judge_findings.log",
     benchmark:
@@ -75,6 +78,7 @@ rule judge_findings:
         "../../envs/workflow.yaml"
     params:
         settings=study.reporting_slice(),
+        hours=hours_of_runs,
     script:
         "../scripts/judge_findings.py"
 

@@ -1,4 +1,4 @@
-"""Judge the paper's claims by the study's numbers."""
+"""Judge the paper's claims, and the study's own, by its runs; say what it would take to decide the open ones."""
 
 from pathlib import Path
 
@@ -9,14 +9,15 @@ run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import read_facts, read_table, write_csv
-    from imagenet_transfer.reporting.findings import findings
+    from imagenet_transfer.reporting.answers import Results
+    from imagenet_transfer.reporting.findings import findings, judge_all, power
 
-    settings = snakemake.params.settings
-    tasks, compare = settings["tasks"], settings["study"]["compare"]
-    tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    images = {Path(path).parent.name: read_facts(path, "num_images")["num_images"] for path in snakemake.input.stores}
-    tests = {
-        task: images[entry["dataset"]].get("test", images[entry["dataset"]].get("val")) for task, entry in tasks.items()
-    }
-    kinds = {task: entry["kind"] for task, entry in tasks.items()}
-    write_csv(snakemake.output.csv, findings(tables, settings["outputs"], tests, compare, kinds))
+    files, settings = snakemake.input, snakemake.params.settings
+    classes = {Path(path).parent.name: len(read_facts(path, "classes")["classes"]) for path in files.stores}
+    tasks = {name: task | {"chance": 100 / classes[task["dataset"]]} for name, task in settings["tasks"].items()}
+    tables = {Path(path).stem: read_table(path) for path in files.tables}
+    results = Results(read_table(files.runs), tables, settings["outputs"], tasks, settings["tolerances"])
+    answers = {tuple(Path(path).parts[i] for i in (-3, -5)): Path(path) for path in files.answers}
+    judged = judge_all(results, answers, settings["claims"])
+    write_csv(snakemake.output.csv, findings(judged, results, settings["study"]["compare"]))
+    write_csv(snakemake.output.power, power(judged, results, snakemake.params.hours))

@@ -1,0 +1,80 @@
+"""From a statement to its effect: by replicates, by test images where there is one run of each, or by both."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from imagenet_transfer.reporting.answers import Results, Statement
+from imagenet_transfer.reporting.records import read_tested
+from imagenet_transfer.reporting.statistics import Answers, Effect, Sample, contrast, guarded, image_contrast, interval
+
+AnswerFiles = Mapping[tuple[str, str], Path]  # by subset and task: images.csv.gz of classification tasks with one run
+
+
+class Images:
+    """The answers of networks that were run once, read when they are asked for; `top` counts a task's guesses."""
+
+    def __init__(self, files: AnswerFiles, top: Mapping[str, int]):
+        self.files, self.top = files, top
+
+    def of(self, sample: Sample) -> Answers | None:
+        """Return which test images a network got right; None if that was not kept (given networks, other metrics)."""
+        path = self.files.get((sample.name, sample.task))
+        if path is None:
+            return None
+        tested = read_tested(path)
+        right = tested["rank"].to_numpy() < self.top[sample.task]
+        return Answers(sample.name, sample.task, right, tested["label"].to_numpy())
+
+
+def effect_of(statement: Statement, results: Results, images: Images) -> tuple[Effect, bool]:
+    """Return a statement's effect, and whether the gains that it is about are clearly there: no interval otherwise."""
+    prior = statement.prior or results.prior
+
+    def measured(function: Callable[..., float], samples: Sequence[Sample]) -> Effect:
+        return _measured(function, samples, lambda f, chosen: contrast(f, chosen, prior), images)
+
+    gains = [measured(lambda whole, start: whole - start, pair) for pair in statement.gains]
+    effect = measured(statement.function, statement.samples)
+    known = guarded(effect, gains)
+    return known, math.isnan(effect.low) or not math.isnan(known.low)
+
+
+def _measured(
+    function: Callable[..., float],
+    samples: Sequence[Sample],
+    by_replicates: Callable[[Callable[..., float], Sequence[Sample]], Effect],
+    images: Images,
+) -> Effect:
+    """Return the effect of samples with replicates, single runs, or some of each."""
+    single = [i for i, sample in enumerate(samples) if len(sample.values) == 1]
+    if not single:
+        return by_replicates(function, samples)
+    answers = [images.of(samples[i]) for i in single]
+    several = [i for i in range(len(samples)) if i not in single]
+    if None in answers:
+        return Effect(function(*(sample.mean for sample in samples)))
+    over_images = image_contrast(_with_fixed(function, samples, single), answers)
+    if not several:
+        return over_images
+    return _sum(by_replicates(_with_fixed(function, samples, several), [samples[i] for i in several]), over_images)
+
+
+def _with_fixed(function: Callable[..., float], samples: Sequence[Sample], free: Sequence[int]) -> Callable[..., float]:
+    """Return `function` of the samples at `free` only, all others at their means."""
+    means = [sample.mean for sample in samples]
+
+    def partly(*values: float) -> float:
+        changed = dict(zip(free, values, strict=True))
+        return function(*(changed.get(i, mean) for i, mean in enumerate(means)))
+
+    return partly
+
+
+def _sum(one: Effect, other: Effect) -> Effect:
+    """Return the effect whose error is that of two independent parts (Satterthwaite's degrees of freedom)."""
+    variance = one.error**2 + other.error**2
+    if not variance > 0:
+        return Effect(one.estimate)
+    freedom = variance**2 / (one.error**4 / one.freedom + other.error**4 / other.freedom)
+    return interval(one.estimate, math.sqrt(variance), freedom)
