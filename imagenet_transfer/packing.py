@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from imagenet_transfer.codecs import REENCODE_QUALITY, RESIZE, REVISION, Encoder, Unreadable, encoder
 from imagenet_transfer.datasets import Listing
+from imagenet_transfer.datasets.listing import shown
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, csv_bytes, write_csv, write_json
 from imagenet_transfer.versions import VERSIONS
@@ -80,7 +81,8 @@ def build_store(
 
     `spec`: codec (jpeg, raw: warped to size×size, aspect not kept, as Caffe did; original: file kept), size, quality
     (default 90), max_unreadable (default 0). EXIF orientation is ignored as Caffe and VOC's boxes do. Raises UserError
-    if more images than that are unreadable (all are named in unreadable.csv) or the folder cannot be written.
+    if more images than that are unreadable (all are named in unreadable.csv), if pictures that keep their size (codec
+    original) have another one than their annotations state, or if the folder cannot be written.
     """
     folder = Path(folder)
     with _named_write_errors(folder):
@@ -299,6 +301,8 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
     _check_unreadable(plan.folder, unreadable, spec.get("max_unreadable", 0))
     index = np.concatenate([np.empty(0, INDEX_DTYPE), *(part["records"] for part in parts)])
     images = listing.images.iloc[np.concatenate([np.empty(0, np.int64), *(part["kept"] for part in parts)])]
+    if spec["codec"] == "original":
+        _check_sizes(plan, listing, images, index)
     images = images[["image", "split", "class"]]
     objects = listing.objects[listing.objects.image.isin(images.image)]
     with atomic_write(plan.folder / "index.npy") as temporary, temporary.open("wb") as file:
@@ -333,3 +337,27 @@ def _check_unreadable(folder: Path, unreadable: pd.DataFrame, allowed: int) -> N
             f"{len(unreadable):,} images cannot be read and `max_unreadable` is {allowed:,} ({first}). All are listed "
             f"in {folder / 'unreadable.csv'}: fetch them again, or raise `max_unreadable` to leave them out."
         )
+
+
+def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.ndarray) -> None:
+    """Raise UserError if pictures have another size than their annotations state, which would move all boxes.
+
+    `index` holds the packed pictures' sizes, row by row of `images`. The shards with such pictures are packed again
+    next time, as they may be mended.
+    """
+    sizes = zip(index["width"].tolist(), index["height"].tolist(), strict=True)
+    found = dict(zip(images["image"], sizes, strict=True))
+    wrong = [image for image, size in found.items() if listing.sizes.get(image, size) != size]
+    if not wrong:
+        return
+    for number in set(index["shard"][images["image"].isin(wrong).to_numpy()].tolist()):
+        plan.part(number).unlink(missing_ok=True)
+    first = "; ".join(
+        "{}: {}×{} pixels, <size> says {:g}×{:g}".format(shown(image), *found[image], *listing.sizes[image])
+        for image in wrong[:3]
+    )
+    raise UserError(
+        f"{plan.root}: {len(wrong):,} of {len(found):,} pictures have another width or height than their annotation "
+        f"says ({first}{'; ...' if len(wrong) > 3 else ''}), so that its boxes would not lie on the objects. Put the "
+        "pictures there that the annotations were made for, or correct the annotations: <size> and all boxes."
+    )

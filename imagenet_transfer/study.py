@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from imagenet_transfer.config_file import canonical, check_schema
 from imagenet_transfer.cross_checks import CLASSIFIED, RENDERED_FROM, problems_of
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import sha256_of
 from imagenet_transfer.seeds import seed_of
-from imagenet_transfer.taxonomy import read_classes
+from imagenet_transfer.taxonomy import RESOURCES, read_classes
 from imagenet_transfer.versions import VERSIONS
 
 SCRATCH = "scratch"  # the reserved name of a random start
@@ -217,10 +219,18 @@ class Study:
         return _slice("proposals", spec=spec)
 
     def label_set_slice(self, label_set: str, replicate: int = 1) -> dict[str, Any]:
-        """Return what a label set depends on; a random one is drawn anew for each replicate."""
+        """Return what a label set depends on, with checksums of the hierarchy and of PASCAL's objects in it.
+
+        A random one is drawn anew for each replicate.
+        """
         spec = self.label_sets[label_set]
-        seed = seed_of(self.seed, "label set", replicate) if self.is_random(label_set) else None
-        return _slice("label_set", spec=spec, classes=self.classes, class_list=self.class_list(), seed=seed)
+        content = {"spec": spec, "classes": self.classes, "class_list": self.class_list()}
+        content["seed"] = seed_of(self.seed, "label set", replicate) if self.is_random(label_set) else None
+        if spec["method"] != "categories":
+            content["taxonomy"] = _checksum(RESOURCES / "taxonomy.csv")
+        if spec["method"] == "exclusion" and spec["roots"] == "pascal":
+            content["pascal_roots"] = _checksum(RESOURCES / "pascal_roots.csv")
+        return _slice("label_set", **content)
 
     def manifest_slice(self, subset: str, replicate: int = 1) -> dict[str, Any]:
         """Return what a manifest depends on; training parameters stay out, so that they never cause a new draw."""
@@ -311,6 +321,11 @@ class Study:
         if entry["builder"] == "split-accuracy":
             shown["halves"] = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}
         return canonical({**entry, **shown})
+
+
+@cache
+def _checksum(path: Path) -> str:
+    return sha256_of(path)[:16]
 
 
 def _slice(stage: str, **content: Any) -> dict[str, Any]:

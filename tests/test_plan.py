@@ -11,7 +11,16 @@ from imagenet_transfer.config_file import read_config
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
 from imagenet_transfer.reporting.costs import image_gmacs, parameters, pool5_size, region_gmacs, work_gmacs, work_of
-from imagenet_transfer.reporting.plan import TOTAL, hours_on, plan, plan_text, rate, read_rates
+from imagenet_transfer.reporting.plan import (
+    TOTAL,
+    hours_on,
+    plan,
+    plan_text,
+    rate,
+    read_rates,
+    subset_classes,
+    subset_images,
+)
 from imagenet_transfer.study import Embedding, PretrainRun, Study, TransferRun
 
 RATES = pd.DataFrame(
@@ -122,6 +131,36 @@ def test_the_disk_by_hand():
     assert frame.loc["table1", "disk_gb"] == pytest.approx(first / 1e9)
     assert frame.loc["figure4", "disk_gb"] == pytest.approx((weights + 70_400 * 4096 * 2) / 1e9)
     assert frame.loc[TOTAL, "disk_gb"] == pytest.approx(frame["disk_gb"].iloc[:2].sum())
+
+
+def test_drawn_classes_count_by_their_images():
+    given = study()
+    given.subsets["few"] = {"dataset": "imagenet", "recipe": "pretrain", "classes": 16}
+    given.subsets["few-small"] = given.subsets["few"] | {"images_per_class": 100}
+    given.subsets["scenes"] = {"dataset": "sun", "recipe": "pretrain", "images_per_class": 10}
+    given.datasets["sun"]["num_classes"] = 20
+    counts = {name: subset_images(given, name) for name in given.subsets}
+    assert counts == {"whole": 64_000, "half": 32_000, "few": 16_000, "few-small": 1600, "scenes": 200}
+    assert [subset_classes(given, name) for name in ("whole", "few-small", "scenes")] == [64, 16, 20]
+
+
+TINY_IMAGENET = ROOT / "configs/tiny-imagenet.yaml"
+
+
+@pytest.mark.parametrize("path", [ROOT / "config.yaml", ROOT / "configs/paper.yaml", TINY_IMAGENET])
+def test_the_budgets_of_shipped_studies_are_equal(path):
+    given = Study.of(read_config(path), ROOT / "workflow/schemas/config.schema.yaml")
+    if path == TINY_IMAGENET:
+        given.datasets["imagenet"]["images"] = {"train": 200 * 500}
+    rows = [row["subsets"] for row in given.outputs["table2"]["rows"]]
+    for more_classes, more_images in zip(*rows, strict=True):
+        assert subset_images(given, more_classes) == subset_images(given, more_images)
+
+
+def test_tiny_imagenet_does_not_hang_on_how_many_images_there_are():
+    config = read_config(TINY_IMAGENET)
+    assert all(entry["images_per_class"] <= 150 for entry in config["subsets"].values())
+    assert all("subset" in task for task in config["tasks"].values())
 
 
 def test_what_is_not_declared_is_not_guessed():

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections import OrderedDict
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.faster_rcnn import DetectorConfig
 from imagenet_transfer.models.rstarcnn import RStarConfig
 from imagenet_transfer.study import PretrainRun, Study, TransferRun
-from imagenet_transfer.taxonomy import read_classes
+from imagenet_transfer.taxonomy import read_classes, taxonomy_for
 from imagenet_transfer.versions import VERSIONS
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -233,6 +234,33 @@ def test_a_user_s_list_of_classes_counts_by_what_it_holds(config, tmp_path):
         study = Study.of(change(config, "classes", str(path)), SCHEMA)
         slices.append((study.store_slice("imagenet"), study.label_set_slice("imagenet"), study.render_slice("ilsvrc")))
     assert all(one != other for one, other in zip(*slices, strict=True))
+
+
+def test_label_sets_depend_on_the_hierarchy_and_some_on_pascals_objects(config, tmp_path, monkeypatch):
+    names = ("imagenet", "bottom-up-12", "random-a", "places", "pascal-removed")
+
+    def slices():
+        return {name: Study.of(config, SCHEMA).label_set_slice(name) for name in names}
+
+    def changed_by(file):
+        folder = tmp_path / file
+        shutil.copytree(ROOT / "resources", folder)
+        with (folder / file).open("a") as opened:
+            opened.write("\n")
+        monkeypatch.setattr("imagenet_transfer.study.RESOURCES", folder)
+        return {name for name, content in slices().items() if content != before[name]}
+
+    before = slices()
+    assert changed_by("taxonomy.csv") == {"imagenet", "bottom-up-12", "random-a", "pascal-removed"}
+    assert changed_by("pascal_roots.csv") == {"pascal-removed"}
+    other = change(config, "label_sets.pascal-removed.roots", ["n02084071"])
+    assert "pascal_roots" not in Study.of(other, SCHEMA).label_set_slice("pascal-removed")
+
+
+def test_figure_5_of_the_paper_asks_for_a_macaque_and_a_giant_schnauzer():
+    queries = read_config(ROOT / "configs/paper.yaml")["outputs"]["figure5"]["queries"]
+    names = taxonomy_for(queries).names
+    assert [names[wnid] for wnid in queries] == ["macaque.n.01", "giant_schnauzer.n.01"]
 
 
 def test_what_changes_no_byte_repacks_nothing(config):

@@ -5,7 +5,8 @@ import pytest
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_json
-from imagenet_transfer.reporting.tables import PAPER_NUMBERS, cell, collect_runs, write_table
+from imagenet_transfer.reporting.report import markdown_html
+from imagenet_transfer.reporting.tables import PAPER_NUMBERS, cell, cells_of, collect_runs, write_table
 
 LAYOUT = {
     "name": "table2",
@@ -93,3 +94,91 @@ def test_tables_1_and_3_have_a_row_a_subset(tmp_path, inputs):
     assert lines[0] == "# Table 3"
     assert lines[2] == "| Pre-trained on | pascal-det (mAP) |"
     assert [line.split(" |")[0] for line in lines[4:6]] == ["| imagenet", "| images-500"]
+
+
+def transfer(*subsets):
+    layout = {key: value for key, value in LAYOUT.items() if key not in ("rows", "columns", "references")}
+    return layout | {"name": "table3", "builder": "transfer", "subsets": list(subsets)}
+
+
+def test_titles_move_no_cells(tmp_path, inputs):
+    title = r"more | classes \ \| of" + "\n| all\n\nkinds"
+    _, text = make(
+        tmp_path, inputs, LAYOUT | {"columns": ["1|2"], "rows": [{"title": title, "subsets": ["images-500"]}]}
+    )
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert [len(cells_of(line)) for line in lines] == [2] * 7
+    assert cells_of(lines[0]) == ["At the same number of images", "pascal-det (mAP), 1|2"]
+    assert cells_of(lines[2]) == [" ".join(title.split()), "57.2 ± 1.3 [57.0]"]
+    html = markdown_html(text, "table2")
+    assert f'<th scope="row">{" ".join(title.split())}</th><td class="number">57.2 ± 1.3 [57.0]</td></tr>' in html
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_metric_that_is_no_number_is_named(tmp_path, inputs, value):
+    path = inputs[0][0]
+    path.write_text(path.read_text().replace("56.0", value))
+    with pytest.raises(
+        UserError, match=r"images-500-1\.json: the metric mAP is (nan|inf)\. Check .*; then delete the file"
+    ):
+        make(tmp_path, inputs)
+
+
+def test_tables_show_the_metric_that_is_asked_for(tmp_path, inputs):
+    table, text = make(tmp_path, inputs, LAYOUT | {"metrics": {"pascal-det": "AP/cat"}})
+    assert table["mean"].tolist() == [1.0] * 3
+    assert table["paper"].isna().all()  # the paper's numbers are those of another metric
+    assert "pascal-det (AP/cat)" in text
+    with pytest.raises(
+        UserError, match="images-500, pascal-det have no metric 'AP/dog', but AP/cat, mAP: change `metric`"
+    ):
+        make(tmp_path, inputs, LAYOUT | {"metrics": {"pascal-det": "AP/dog"}})
+
+
+def two_rows(tmp_path, inputs, images):
+    metrics, manifests = inputs
+    metrics += [record(tmp_path, "classes-500", rep, 50.0 + rep) for rep in (1, 2, 3)]
+    short = [{"class": "n1", "wanted": 1000, "available": 990}, {"class": "n2", "wanted": 1000, "available": 732}]
+    write_json(tmp_path / "classes-500.json", {"n_classes": 500, "n_images": images, "short": short})
+    rows = [*LAYOUT["rows"], {"title": "more images", "subsets": ["classes-500"]}]
+    return (metrics, [*manifests, tmp_path / "classes-500.json"]), LAYOUT | {"rows": rows}
+
+
+def test_budgets_of_unequal_size_are_refused(tmp_path, inputs):
+    inputs, layout = two_rows(tmp_path, inputs, 640_000)
+    with pytest.raises(UserError) as caught:
+        make(tmp_path, inputs, layout)
+    said = str(caught.value)
+    assert "outputs.table2: the subsets of the column '1/2' have different numbers of images" in said
+    assert "(images-500: 500,000; classes-500: 640,000)" in said and "`unequal: true`" in said
+    assert not (tmp_path / "table2.md").exists()
+
+
+def test_budgets_that_are_meant_to_be_unequal_show_their_numbers(tmp_path, inputs):
+    inputs, layout = two_rows(tmp_path, inputs, 640_000)
+    _, text = make(tmp_path, inputs, layout | {"unequal": True})
+    assert "same number" not in text
+    assert "| more classes (500,000) | 57.2" in text
+    assert "| more images (640,000) | 52.0" in text
+
+
+def test_budgets_may_differ_by_a_hundredth_and_say_which_classes_fall_short(tmp_path, inputs):
+    given, layout = two_rows(tmp_path, inputs, 499_722)
+    _, text = make(tmp_path, given, layout)
+    assert "| At the same number of images |" in text
+    assert "(classes-500: 2 of them with fewer than 1,000, 278 images short in all)" in text
+    assert "differ in size" not in text
+
+
+def test_sets_of_different_size_are_said_to_be(tmp_path, inputs):
+    _, text = make(tmp_path, inputs, transfer("imagenet", "images-500", "scratch"))
+    assert "imagenet: 1000 classes, 1,281,167 images; images-500: 1000 classes, 500,000 images." in text
+    assert "The sets differ in size: 500,000 to 1,281,167 images." in text
+    _, text = make(tmp_path, inputs, transfer("imagenet", "scratch"))
+    assert "differ in size" not in text
+
+
+def test_a_random_start_has_no_pretraining_set(tmp_path, inputs):
+    _, text = make(tmp_path, inputs, transfer("scratch"))
+    assert "Pre-training sets" not in text
+    assert "| scratch | 11.0 ± 1.0 |" in text

@@ -3,8 +3,8 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -36,11 +36,13 @@ class Listing:
     `objects`: boxes as the annotation has them (1-based, inclusive pixels); `object` counts from 1 within its image.
         The action set has one more column an action (1, 0: unclear, -1).
     `classes`: names in label order.
+    `sizes`: width and height in pixels of images whose annotations state them, which packing checks.
     """
 
     images: pd.DataFrame
     objects: pd.DataFrame
     classes: tuple[str, ...]
+    sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def make_listing(
@@ -48,10 +50,11 @@ def make_listing(
     classes: Sequence[str],
     objects: Iterable[tuple] = (),
     more_columns: Sequence[str] = (),
+    sizes: Mapping[str, tuple[float, float]] | None = None,
 ) -> Listing:
     """Return the listing of (split, image, class, path) rows; NamesError if two have the same image id.
 
-    `objects` are rows of OBJECT_COLUMNS followed by `more_columns`.
+    `objects` are rows of OBJECT_COLUMNS followed by `more_columns`, `sizes` the stated width and height by image.
     """
     ordered = sorted(rows)
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
@@ -68,7 +71,8 @@ def make_listing(
             "an image is known by its name without suffix: remove or rename the copies."
         )
     _check_encoding(images.path)
-    return Listing(images, pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns]), tuple(classes))
+    boxes = pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns])
+    return Listing(images, boxes, tuple(classes), sizes or {})
 
 
 def _check_encoding(paths: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException, ElementTree
@@ -31,6 +32,14 @@ MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
 TOLERANCE = 1  # pixels that a box may reach beyond its image, as boxes counted from 0 or to the width do
 
 
+class Annotation(NamedTuple):
+    """What an annotation says of an image: width and height in pixels, and its objects as rows of OBJECT_COLUMNS."""
+
+    image: str
+    size: tuple[float, float]
+    objects: list[tuple]
+
+
 def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Listing:
     """Return the images of `root/VOC<year>` with the objects of `classes`, alphabetical.
 
@@ -44,7 +53,9 @@ def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Lis
         names = read_image_list(data / "ImageSets" / "Main" / f"{split}.txt")
         rows += image_rows(data / "JPEGImages", files, names, split)
     images = sorted(image for _, image, _, _ in rows)
-    return make_listing(rows, sorted(classes), _objects(data / "Annotations", images, frozenset(classes)))
+    annotations = read_annotations(data / "Annotations", images)
+    objects = _objects(data / "Annotations", annotations, frozenset(classes))
+    return make_listing(rows, sorted(classes), objects, sizes=sizes_of(annotations))
 
 
 def read_image_list(path: Path) -> list[str]:
@@ -64,18 +75,23 @@ def image_rows(folder: Path, files: Mapping[str, str], names: Sequence[str], spl
     return [(split, name, "", f"{prefix}/{files[name]}") for name in names]
 
 
-def read_annotations(folder: Path, images: Sequence[str]) -> list[tuple]:
-    """Return one row of OBJECT_COLUMNS for every object of the images, in their order.
+def read_annotations(folder: Path, images: Sequence[str]) -> list[Annotation]:
+    """Return what is said of the images, in their order.
 
     Raises UserError if a file is missing in the folder `Annotations` or is no annotation.
     """
     files = {path.stem: path for path in sorted(check_folder(folder).iterdir()) if path.suffix.lower() == ".xml"}
     check_present([image for image in images if image not in files], len(images), folder, "annotations")
-    return [row for image in images for row in _read_annotation(files[image])]
+    return [_read_annotation(files[image]) for image in images]
 
 
-def _objects(folder: Path, images: Sequence[str], classes: frozenset[str]) -> list[tuple]:
-    rows = read_annotations(folder, images)
+def sizes_of(annotations: Sequence[Annotation]) -> dict[str, tuple[float, float]]:
+    """Return the width and height that annotations state, by image."""
+    return {annotation.image: annotation.size for annotation in annotations}
+
+
+def _objects(folder: Path, annotations: Sequence[Annotation], classes: frozenset[str]) -> list[tuple]:
+    rows = [row for annotation in annotations for row in annotation.objects]
     for image, number, name, *_ in rows:
         if name not in classes and name not in VOC_CLASSES:
             raise UserError(
@@ -89,15 +105,16 @@ class _Flaw(Exception):
     """What is wrong with an annotation; the file is named where it is known."""
 
 
-def _read_annotation(path: Path) -> list[tuple]:
-    """Return one row of OBJECT_COLUMNS for each object, numbered from 1 as in VOC's action lists."""
+def _read_annotation(path: Path) -> Annotation:
+    """Return what a file says; its objects are numbered from 1 as in VOC's action lists."""
     try:
         root = _parse(path)
         size = _image_size(root)
-        return [
+        objects = [
             (path.stem, number, *_read_object(element, f"object {number}", size))
             for number, element in enumerate(root.findall("object"), start=1)
         ]
+        return Annotation(path.stem, size, objects)
     except _Flaw as flaw:
         raise UserError(f"{path} is not a VOC annotation: {flaw}. Correct it, or unpack all again.") from flaw
 

@@ -15,7 +15,7 @@ from imagenet_transfer.datasets.listing import (
     make_listing,
     read_columns,
 )
-from imagenet_transfer.datasets.voc import image_rows, read_annotations
+from imagenet_transfer.datasets.voc import Annotation, image_rows, read_annotations, sizes_of
 from imagenet_transfer.errors import UserError
 
 # fmt: off
@@ -48,7 +48,9 @@ def read_voc_action(root: Path) -> Listing:
         _check_apart(labels, images, lists)
         rows += image_rows(data / "JPEGImages", files, images, split)
         labels |= people
-    return make_listing(rows, (*ACTIONS, OTHER), _people(data / "Annotations", labels), ACTIONS)
+    annotations = read_annotations(data / "Annotations", sorted({image for image, _ in labels}))
+    people = _people(data / "Annotations", annotations, labels)
+    return make_listing(rows, (*ACTIONS, OTHER), people, ACTIONS, sizes_of(annotations))
 
 
 def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
@@ -112,9 +114,9 @@ def _check_apart(known: Mapping[Person, tuple], images: Sequence[str], lists: Pa
         )
 
 
-def _people(annotations: Path, labels: Mapping[Person, tuple[int, ...]]) -> list[tuple]:
+def _people(folder: Path, annotations: Sequence[Annotation], labels: Mapping[Person, tuple[int, ...]]) -> list[tuple]:
     """Return the rows of the listed people, by image and object; UserError if one is not annotated as a person."""
-    objects = {row[:2]: row for row in read_annotations(annotations, sorted({image for image, _ in labels}))}
+    objects = {row[:2]: row for annotation in annotations for row in annotation.objects}
     wrong = [
         f"object {number} of {image}.xml"
         for image, number in sorted(labels)
@@ -122,7 +124,7 @@ def _people(annotations: Path, labels: Mapping[Person, tuple[int, ...]]) -> list
     ]
     if wrong:
         raise UserError(
-            f"{annotations}: {len(wrong):,} people of the lists in ImageSets/Action are not annotated as such "
+            f"{folder}: {len(wrong):,} people of the lists in ImageSets/Action are not annotated as such "
             f"(first: {first_names(wrong)}): unpack annotations and lists of the same release."
         )
     return [(*objects[person], *labels[person]) for person in sorted(labels)]

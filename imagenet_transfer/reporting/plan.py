@@ -218,15 +218,21 @@ def task_images(study: Any, task: str) -> float:
 def subset_images(study: Any, subset: str) -> float:
     """Return at most how many images a subset has: label sets that leave classes out are taken as whole."""
     entry = study.subsets[subset]
-    images, classes = training_images(study, entry["dataset"]), len(read_classes(study.classes))
+    images, classes = training_images(study, entry["dataset"]), subset_classes(study, subset)
     if "classes" in entry:
-        images *= entry["classes"] / classes
+        images *= classes / dataset_classes(study, entry["dataset"])
     return min(images, entry["images_per_class"] * classes) if "images_per_class" in entry else images
 
 
 def subset_classes(study: Any, subset: str) -> int:
     """Return at most how many classes a subset has."""
-    return study.subsets[subset].get("classes", len(read_classes(study.classes)))
+    entry = study.subsets[subset]
+    return entry.get("classes", dataset_classes(study, entry["dataset"]))
+
+
+def dataset_classes(study: Any, dataset: str) -> int:
+    """Return how many classes a data set has: the declared number, such as that of Places, or that of the study."""
+    return study.datasets[dataset].get("num_classes", len(read_classes(study.classes)))
 
 
 def store_bytes(study: Any, dataset: str) -> float:
