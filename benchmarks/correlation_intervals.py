@@ -6,7 +6,7 @@ Invented studies have 8, 12 or 20 sets with three replicates. The sets' accuraci
 normally, evenly or skewed (exponentially); their transfer follows with a correlation of 0.7 or
 0.95, and replicates add noise of 0.3 standard deviations of the sets to both. Compared are Fisher's
 z, the percentile bootstrap over sets, and that over sets and replicates (Owen, 2007), with 800
-resamples each. Prints coverage and mean length of each, in percent. Two minutes on one core.
+resamples each. Prints coverage and mean length of each, in percent. One minute on one core.
 """
 
 import argparse

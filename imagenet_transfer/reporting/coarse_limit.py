@@ -203,7 +203,8 @@ def statement_of(sizes: Sequence[float], means: Sequence[float], found: Limit, k
         return f"better than a random start {about}{turns(means)}"
     if means[-1] > 0:
         sure = certainty(sizes[0], found.high, known)
-        return f"even {sizes[0]:,.0f} classes are better than a random start ({sure})"
+        few = "a single class is" if sizes[0] == 1 else f"{sizes[0]:,.0f} classes are"
+        return f"even {few} better than a random start ({sure})"
     better = [f"{size:,.0f}" for size, mean in zip(sizes, means, strict=True) if mean > 0]
     if better:
         return f"no limit: {', '.join(better)} classes are better than a random start, {last} not"

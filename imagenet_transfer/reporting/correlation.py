@@ -8,9 +8,11 @@ proportion, but runs from 0 to 1, and all tasks must be on one scale to be avera
 
 The intervals are Fisher's (z, over sets, of means over replicates): the noise that replicates leave
 in the means is part of the scatter about the line, so it is in the interval without being added.
-`benchmarks/correlation_intervals.py` measured how often they cover the true r, next to bootstraps:
-SIMULATED. No interval knows that nested sets share images: sets count as independent, so that the
-true intervals are wider.
+`benchmarks/correlation_intervals.py` measured how often they hold the true r in invented studies of
+8 to 20 sets: 94 to 97 % if accuracies are spread normally or evenly, 85 to 93 % if they are skewed.
+Resampling sets, it is 89 to 93 % in all of them; resampling sets and replicates 90 to 99 %, with
+intervals up to half as long again. No interval knows that nested sets share images: sets count as
+independent, so that the true intervals are wider.
 """
 
 import math
@@ -173,7 +175,7 @@ def all_tasks_row(pairs: Mapping[str, Pair]) -> dict[str, Any]:
     x = log_odds(accuracy.mean(axis=1))
     r = pearson(x, transfer)
     low, high = fisher_interval(r, len(transfer))
-    note = reason(accuracy.mean(axis=1), transfer, 2)
+    note = "" if math.isfinite(low) else "see the notes of the tasks"
     return {
         **{"task": ALL_TASKS, "metric": "mean log odds", "n_sets": len(transfer)},
         **{"n_replicates": min(row["n_replicates"] for row in rows)},
@@ -194,6 +196,8 @@ def reason(x: pd.Series, y: pd.Series, replicates: int) -> str:
         notes.append(f"no interval: it takes at least {FEWEST_FOR_INTERVAL} sets")
     elif abs(pearson(x, y)) == 1:
         notes.append("no interval: all points lie on a line")
+    if not bool(np.isfinite([log_odds(x), log_odds(y)]).all()):
+        notes.append("no logit: 0 and 100 % have none")
     if replicates < 2:
         notes.append("one replicate: its noise is unknown")
     return "; ".join(notes)

@@ -216,8 +216,8 @@ def label_places(
     """Return the centres (n, 2) of labels of these widths next to their points, all in inches.
 
     `anchors` and `reach` (n, 2) are the points and how far their bars go to each side; `size` is
-    that of the axes. Labels cover neither marks nor each other while there is any such place; they keep
-    off bars where that costs little. The most crowded points choose first.
+    that of the axes. Labels cover neither marks nor each other while there is any such place; they
+    keep off bars where that costs little. The most crowded points choose first.
     """
     near = np.hypot(*(anchors[:, None] - anchors[None]).transpose(2, 0, 1)) < 2 * RINGS[0]
     centres = np.full_like(anchors, np.nan, dtype=float)
@@ -328,7 +328,7 @@ def draw_coarse_limit(frame: pd.DataFrame) -> Figure:
 
 
 def limit_text(rows: pd.DataFrame) -> str:
-    """Return what was found for one task in a few words: "better from 8.2 classes on [5.1, 21]".
+    """Return what was found for one task in a few words: "limit 8.2 classes [5.1, 21]".
 
     Limits and ends of the range outside the measured numbers read "< 3" or "> 64".
     """
@@ -336,7 +336,7 @@ def limit_text(rows: pd.DataFrame) -> str:
     sizes, gains = ordered["n_classes"], ordered.groupby("n_classes")["gain"].mean()
     first, last = f"< {classes(sizes.iloc[0])}", f"> {classes(sizes.iloc[-1])}"
     beyond = first if gains.iloc[-1] > 0 else last
-    text = f"better from {beyond if pd.isna(row['limit']) else classes(row['limit'])} classes on"
+    text = f"limit {beyond if pd.isna(row['limit']) else classes(row['limit'])} classes"
     if ordered["low"].isna().all():
         return text
     if row["limit_high"] == sizes.iloc[0]:
@@ -409,10 +409,10 @@ def limit_handles(frame: pd.DataFrame) -> list[Line2D | Patch]:
     known = frame["low"].notna()
     unsure = known & (frame["low"] <= 0) & (frame["high"] >= 0)
     mark = {"color": BLUE, "marker": "o", "linestyle": "none", "markersize": 4}
-    label = "gain, 95 % interval without 0" if known.any() else "gain (one replicate)"
+    label = "gain, 95 % interval" if known.any() else "gain (one replicate)"
     handles: list[Line2D | Patch] = [Line2D([], [], label=label, **mark)]
     if unsure.any():
-        label = "interval with 0"
+        label = "zero is in the interval"
         handles.append(Line2D([], [], label=label, markerfacecolor="white", **mark))
     if frame["limit"].notna().any():
         handles.append(Line2D([], [], label="limit", **_LIMIT))
