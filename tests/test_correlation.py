@@ -211,7 +211,7 @@ def test_all_tasks_are_averaged_as_log_odds():
         "pascal-det": 100 / (1 + np.exp(-odds - noise)),
         "sun-cls": 100 / (1 + np.exp(1 - odds + noise)),
     }
-    cells = {task: dict(zip("abcd", values[:, None], strict=True)) for task, values in percent.items()}
+    cells = {task: dict(zip("abcd", ps[:, None], strict=True)) for task, ps in percent.items()}
     frame = correlation_frame(runs_of(cells), "imagenet-cls", METRICS).set_index("task")
     assert list(frame.index) == ["pascal-det", "sun-cls", "all tasks"]
     assert frame.loc["pascal-det", "r_logit"] < 0.99
@@ -345,11 +345,33 @@ def test_labels_touch_neither_each_other_nor_marks_and_stay_on_the_page(name):
     assert not any(a.overlaps(b) for a, b in itertools.combinations(texts, 2))
 
 
+def test_long_names_keep_the_end_that_tells_them_apart():
+    figure = draw_correlation(*AWKWARD["long names in one column"]())
+    entries = [text.get_text() for text in figure.texts if "…" in text.get_text()]
+    assert len({entry.split("…")[1] for entry in entries}) == 15
+    assert all(entry.split("  ")[1].startswith("a-pre-training-set") for entry in entries)
+
+
 def test_labels_of_equal_points_stand_apart():
     anchors = np.array([[1.0, 1.0]] * 6)
     centres = label_places(anchors, np.zeros((6, 2)), [0.08] * 6, (2, 2))
     gaps = [np.abs(a - b) for a, b in itertools.combinations(centres, 2)]
     assert all(gap[0] >= 0.08 or gap[1] >= 6 / 72 for gap in gaps)
+
+
+def test_labels_cover_no_mark_of_a_dense_crowd():
+    grid = np.array([[1 + 0.11 * i, 1 + 0.09 * j] for i in range(4) for j in range(4)])
+    centres = label_places(grid, np.zeros((16, 2)), [0.09] * 16, (3, 3))
+    covered = np.abs(centres[:, None] - grid[None]) < [0.045, 3 / 72]
+    assert not covered.all(axis=2).any()
+
+
+def test_labels_keep_off_bars():
+    def offset(reach):
+        return label_places(np.array([[1.0, 1.0]]), np.array([reach]), [0.05], (2, 2))[0] - 1
+
+    assert abs(offset([0, 0.5])[0]) > 0.03
+    assert abs(offset([0.5, 0])[1]) > 0.03
 
 
 @pytest.mark.parametrize("name", ["two tasks", "one replicate", "one task"])

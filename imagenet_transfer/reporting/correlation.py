@@ -3,8 +3,9 @@
 Kornblith, Shlens & Le (2019, "Do better ImageNet models transfer better?") found r = 0.99 for fixed
 features and 0.96 for fine-tuning over 16 architectures, with transfer accuracies averaged over 12
 tasks after a logit. Here the points are pre-training sets of one architecture; the row ALL_TASKS is
-their measure. As they did with VOC2007, mAP is put through the logit as well: it is not a
-proportion, but runs from 0 to 1, and all tasks must be on one scale to be averaged.
+their measure, with the logit of ImageNet accuracy as well. As they did with VOC2007, mAP is put
+through the logit, too: it is not a proportion, but runs from 0 to 1, and all tasks must be on one
+scale to be averaged.
 
 The intervals are Fisher's (z, over sets, of means over replicates): the noise that replicates leave
 in the means is part of the scatter about the line, so it is in the interval without being added.

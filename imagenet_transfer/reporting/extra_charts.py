@@ -274,11 +274,21 @@ def key_columns(names: Mapping[str, int], page: float) -> list[list[str]]:
     digits = len(str(len(names)))
     numbers = [f"{number:>{digits}}".replace(" ", FIGURE_SPACE) for number in names.values()]
     entries = [f"{number}  {name}" for number, name in zip(numbers, names, strict=True)]
-    entries = [shortened(entry, page - 0.3, SMALL) for entry in entries]
+    entries = [without_middle(entry, page - 0.3, SMALL) for entry in entries]
     widest = max((text_width(entry, SMALL) for entry in entries), default=1) + 0.16
     columns = max(1, min(int((page - 0.2) / widest), len(entries)))
     lines = math.ceil(len(entries) / columns)
     return [entries[start : start + lines] for start in range(0, len(entries), lines)] or [[]]
+
+
+def without_middle(text: str, width: float, size: float) -> str:
+    """Return the text, its middle cut to fit `width` inches: long names often differ at the end."""
+    for kept in range(len(text), 1, -1):
+        end = kept // 2
+        cut = text if kept == len(text) else text[: kept - end] + "…" + text[len(text) - end :]
+        if text_width(cut, size) <= width:
+            return cut
+    return ""
 
 
 def _print_key(figure: Figure, columns: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
