@@ -32,7 +32,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from imagenet_transfer.jobs import FORKS, WORKFLOW, end_with, sentence_of
+from imagenet_transfer.jobs import FORKS, WORKFLOW, end_with, sentence_of, workflow_process
 
 IMPORTED = (  # what jobs import, by which they import torch, pandas and matplotlib
     "imagenet_transfer.analyses",
@@ -54,8 +54,10 @@ def run_forked() -> None:
 
     Returns where the script is to run here: in the fork itself, and in a job that cannot be forked.
     """
-    if _job or FORKS not in os.environ:
+    workflow = int(os.environ.get(WORKFLOW, 0))
+    if _job or FORKS not in os.environ or workflow_process() != workflow:
         return
+    end_with(workflow)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -133,8 +135,11 @@ def serve(listener: int) -> None:
     workflow = os.pidfd_open(int(os.environ[WORKFLOW]))
     codes: list[int] = []
     atexit.register(_leave, codes)  # registered first, it is called last
+    environment = dict(os.environ)
     for name in IMPORTED:
         importlib.import_module(name)
+    os.environ.clear()  # of what OpenCV sets
+    os.environ.update(environment)
     gc.freeze()  # collections in the children would copy these pages
     script = _Server(socket.socket(fileno=listener), workflow).script()
     sys.argv = [script]

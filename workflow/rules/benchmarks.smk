@@ -3,6 +3,8 @@
 A job's process whose child runs elsewhere is called `runs as PID`, which adds that child to what Snakemake measures.
 """
 
+from pathlib import Path
+
 import psutil
 from snakemake import benchmark
 
