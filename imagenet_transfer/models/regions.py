@@ -103,6 +103,14 @@ def draw(candidates: Tensor, count: int, generator: torch.Generator | None = Non
     return positions[torch.randperm(len(positions), device=positions.device, generator=generator)[:count]]
 
 
+def draw_each(candidates: Tensor, count: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """Return rows and columns of at most `count` places a row, drawn at random, at which `candidates` (R,N) is true."""
+    keys = torch.rand(candidates.shape, device=candidates.device, generator=generator).masked_fill_(~candidates, -1)
+    best, columns = keys.topk(min(count, keys.shape[1]))
+    drawn = best >= 0
+    return drawn.nonzero()[:, 0], columns[drawn]
+
+
 def draw_balanced(labels: Tensor, count: int, positive_fraction: float) -> tuple[Tensor, Tensor]:
     """Return positions of positives (label > 0), at most that fraction of `count`, and of negatives (0) to fill up."""
     positives = draw(labels > 0, round(count * positive_fraction))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.models.operators import box_iou
 from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, new_layer
-from imagenet_transfer.models.regions import draw, mirrored
+from imagenet_transfer.models.regions import draw, draw_each, mirrored
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,9 @@ def training_regions(
     overlaps, nearest = box_iou(candidates, people).max(1)
     chosen = draw(overlaps >= config.primary_iou, config.primaries, generator)
     primary = candidates[chosen]
-    drawn = [draw(usable, config.secondaries, generator) for usable in around(primary, candidates, config)]
-    owners = torch.repeat_interleave(torch.arange(len(drawn)), torch.tensor([len(places) for places in drawn]))
-    paired = owners == torch.arange(len(drawn))[:, None]
-    return Regions(primary, candidates[torch.cat(drawn)], paired), labels[nearest[chosen]]
+    owners, drawn = draw_each(around(primary, candidates, config), config.secondaries, generator)
+    paired = owners == torch.arange(len(primary))[:, None]
+    return Regions(primary, candidates[drawn], paired), labels[nearest[chosen]]
 
 
 def testing_regions(people: Tensor, proposals: Tensor, config: RStarConfig) -> Regions:
@@ -114,20 +113,15 @@ class RStarCNN(RegionNetwork):
     def forward(self, images: Tensor, regions: Sequence[Regions]) -> Tensor:
         """Return the scores (sum of P,num_classes) of each image's primary regions; images uint8 RGB N,H,W,3."""
         view = self.view(images)
-        own = self._scores(self.primary, view.features, [image.primary * view.factor for image in regions])
         if self.secondary is None:
-            return own
-        beside = self._scores(self.secondary, view.features, [image.secondary * view.factor for image in regions])
-        parts = zip(
-            own.split([len(image.primary) for image in regions]),
-            beside.split([len(image.secondary) for image in regions]),
-            [image.paired for image in regions],
-            strict=True,
-        )
-        return torch.cat([with_context(*part) for part in parts])
-
-    def _scores(self, layer: nn.Module, features: Tensor, rois: Sequence[Tensor]) -> Tensor:
-        return layer(self.region_features(features, rois)).float()
+            rois = [image.primary * view.factor for image in regions]
+            return self.primary(self.region_features(view.features, rois)).float()
+        rois = [torch.cat([image.primary, image.secondary]) * view.factor for image in regions]
+        numbers = [len(part) for image in regions for part in (image.primary, image.secondary)]
+        parts = self.region_features(view.features, rois).split(numbers)
+        own, beside = self.primary(torch.cat(parts[::2])).float(), self.secondary(torch.cat(parts[1::2])).float()
+        scores = zip(own.split(numbers[::2]), beside.split(numbers[1::2]), regions, strict=True)
+        return torch.cat([with_context(mine, others, image.paired) for mine, others, image in scores])
 
     def loss(self, images: Tensor, regions: Sequence[Regions], labels: Tensor) -> Tensor:
         """Return the softmax cross-entropy summed over the primary regions, labels (sum of P,)."""

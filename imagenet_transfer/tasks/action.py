@@ -25,7 +25,7 @@ NUM_CLASSES = len(ACTIONS) + 1  # the last one is `other`
 
 
 class People(NamedTuple):
-    """The people of one image: half-open boxes (N,4) in pixels and class numbers (N,)."""
+    """People: half-open boxes (N,4) in pixels and class numbers (N,)."""
 
     boxes: Tensor
     labels: Tensor
@@ -46,7 +46,7 @@ def training_labels(table: pd.DataFrame) -> np.ndarray:
 
 
 def people_of(table: pd.DataFrame) -> People:
-    """Return the people of one image, given its rows of a store's table."""
+    """Return the people of some rows of a store's table."""
     boxes = from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32)))
     return People(boxes, torch.from_numpy(training_labels(table)))
 
@@ -94,7 +94,8 @@ class ActionJob:
         self.model.to(device, memory_format=torch.channels_last)
         self.blank = architecture["pixel_mean"][::-1]  # of BGR: in RGB
         self.names = store.images["image"].to_numpy()
-        self.tables = dict(list(store.objects.groupby("image")))
+        self.places = store.objects.groupby("image").indices  # of each image's people in the store's table
+        self.people = people_of(store.objects)
         self.train_rows, self.test_rows = store.split("train"), store.split("val")
         self.num_images = len(self.train_rows)
         self.order = DataOrder(self.num_images, recipe["batch_size"], seed)
@@ -108,12 +109,15 @@ class ActionJob:
 
     def example(self, row: int, flip: bool, generator: torch.Generator) -> Example:
         """Return a record's image with regions drawn by the generator, mirrored if `flip`."""
-        people = people_of(self.tables[self.names[row]])
+        people = self._people_of(row)
         image = self._image(row, people)
         regions, labels = training_regions(*people, self._proposals_of(row), self.config, generator)
         if not flip:
             return Example(image, regions, labels)
         return Example(image.flip(1), regions.mirrored(image.shape[1]), labels)
+
+    def _people_of(self, row: int) -> People:
+        return People(*(part[self.places[self.names[row]]] for part in self.people))
 
     def _image(self, row: int, people: People) -> Tensor:
         image = torch.from_numpy(self.store.image(row))
@@ -135,7 +139,7 @@ class ActionJob:
     @torch.inference_mode()
     def probabilities(self, row: int) -> np.ndarray:
         """Return the softmax probabilities (people,NUM_CLASSES) of a record's people, given their boxes [rstar]."""
-        people = people_of(self.tables[self.names[row]])
+        people = self._people_of(row)
         image = self._image(row, people).to(self.device)
         regions = testing_regions(people.boxes, self._proposals_of(row), self.config).to(self.device)
         return self.model(image[None], [regions]).double().softmax(1).cpu().numpy()
@@ -144,7 +148,8 @@ class ActionJob:
         """Return, in percent, mAP and AP/{action} of the val images, for every action that someone does there."""
         self.model.eval()
         scores = np.concatenate([self.probabilities(row) for row in self.test_rows])
-        people = pd.concat([self.tables[self.names[row]] for row in self.test_rows])
+        places = np.concatenate([self.places[self.names[row]] for row in self.test_rows])
+        people = self.store.objects.iloc[places]
         scores = scores[:, : len(ACTIONS)]
         self._tested = people[["image", "object"]].assign(**dict(zip(ACTIONS, scores.T, strict=True)))
         ap = action_ap(scores, people[list(ACTIONS)].to_numpy(), self.ap_variant)
