@@ -187,9 +187,7 @@ def run(seed):
         (3, 5, 10), (6, 13, 20), SPREADS, BLOCKS, gains
     ):
         found = list(measure(rng, (n, cells, spread, block, correlation, gain)))
-        widths = {
-            name: reach.mean() for name, method, *_, reach, _ in found if method == METHODS[-1]
-        }
+        widths = {name: reach.mean() for name, method, *_, reach, _ in found if method == METHODS[-1]}
         for name, method, below, above, reach, ratio in found:
             if name in RATIOS and method == METHODS[-1] and gain in (3.0, 5.0, 10.0):
                 guard[gain, n].append((~(below | above), ratio))
@@ -237,9 +235,7 @@ def guard_table(guard):
     lines = ["| gain | n | " + " | ".join(f"k = {k}" for k in limits) + " |", "| --- " * 8 + "|"]
     for (gain, n), found in guard.items():
         held, ratio = (np.concatenate(part) for part in zip(*found, strict=True))
-        cells = [
-            f"{100 * held[ratio >= k].mean():.1f} ({100 * np.mean(ratio >= k):.0f})" for k in limits
-        ]
+        cells = [f"{100 * held[ratio >= k].mean():.1f} ({100 * np.mean(ratio >= k):.0f})" for k in limits]
         lines.append(f"| {gain:.0f} sd | {n} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -128,32 +128,39 @@ def _pretrained(runs: pd.DataFrame | None, subset: str, metric: str) -> Measured
     if runs is None:
         return None
     found = runs[(runs["stage"] == "pretrain") & (runs["subset"] == subset) & (runs["metric"] == metric)]
-    return Measured(float(found["value"].iloc[0]), EMPTY, 1) if len(found) else None
+    return measured(found["value"]) if len(found) else None
+
+
+def measured(values: pd.Series) -> Measured:
+    """Return our number from its replicates."""
+    return Measured(float(values.mean()), float(values.std()), len(values))
 
 
 def _induction(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured | None:
-    """Return a network's induction accuracy less the baseline's, in points."""
+    """Return a network's induction accuracy less the baseline's, in points, replicate by replicate."""
     if frame is None:
         return None
     k = int(statement["metric"].removeprefix("top"))
-    rows = frame[(frame["subset"] == statement["subset"]) & (frame["k"] == k)].set_index("network")["value"]
-    if not {statement["subset"], statement["reference"]} <= set(rows.index):
+    rows = frame[(frame["subset"] == statement["subset"]) & (frame["k"] == k)]
+    if not {statement["subset"], statement["reference"]} <= set(rows["network"]):
         return None
-    return Measured(float(rows[statement["subset"]] - rows[statement["reference"]]), EMPTY, 1)
+    values = rows.pivot(index="rep", columns="network", values="value")
+    return measured(values[statement["subset"]] - values[statement["reference"]])
 
 
 def _gain(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured | None:
-    """Return a class's gain in Figure 6 less the median gain."""
-    rows = None if frame is None else frame[frame["class_wnid"] == statement["reference"]]
-    if rows is None or rows.empty:
+    """Return a class's gain in Figure 6 less the median gain, replicate by replicate."""
+    if frame is None or statement["reference"] not in set(frame["class_wnid"]):
         return None
-    return Measured(float(rows["gain"].iloc[0] - frame["gain"].median()), EMPTY, 1)
+    gains = frame.pivot(index="rep", columns="class_wnid", values="gain")
+    return measured(gains[statement["reference"]] - gains.median(axis=1))
 
 
 def _split(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured | None:
     """Return the accuracy of a half's own network less that of the one trained on everything."""
     split, _, half = statement["subset"].partition("-")
-    rows = None if frame is None else frame[(frame["split"] == split) & (frame["half"] == half)].set_index("network")
+    rows = None if frame is None else frame[(frame["split"] == split) & (frame["half"] == half)]
     if rows is None or rows.empty:
         return None
-    return Measured(float(rows.loc["half", "value"] - rows.loc["everything", "value"]), EMPTY, 1)
+    bars = {row.network: Measured(row.mean, row.std, int(row.n)) for row in rows.itertuples(index=False)}
+    return less(bars["half"], bars["everything"])
