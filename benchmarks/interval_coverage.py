@@ -211,7 +211,7 @@ def main_table(rows, replicates):
     """Return the Markdown table of claims and variances, over all settings with so many replicates."""
     lines = ["| claim | cells' sd | " + " | ".join(METHODS) + " |", "| --- " * 6 + "|"]
     for name, spread in itertools.product(CLAIMS, SPREADS):
-        found = [sum((rows[name, spread, n, m] for n in replicates), []) for m in METHODS]
+        found = [[f for n in replicates for f in rows[name, spread, n, m]] for m in METHODS]
         lines.append(f"| {name} | {spread} | " + " | ".join(map(cell, found)) + " |")
     return "\n".join(lines)
 
