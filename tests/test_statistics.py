@@ -25,7 +25,6 @@ from imagenet_transfer.reporting.statistics import (
     verdict,
 )
 
-
 NAMES = ("scratch", "full", "a", "b", "c", "d", "e", "f")
 
 
@@ -391,7 +390,7 @@ def test_holm_leaves_out_what_has_no_p_value():
 
 
 def test_replicates_needed_is_the_t_tests_sample_size():
-    """Effect of half a standard deviation, two-sided 5 %, power 80 %: 34 (Cohen 1988, table 2.4)."""
+    """Half a standard deviation, two-sided 5 %, power 80 %: 34 (G*Power, one-sample t)."""
     assert replicates_needed(interval(0.5, 1 / math.sqrt(3), 2), 3) == 34
 
 
