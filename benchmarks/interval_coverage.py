@@ -120,7 +120,7 @@ def study_prior(values):
 
 
 def errors_of(values, slopes, prior):
-    """Return, by method, the variance per replicate and degrees of freedom of a claim, each (A,)."""
+    """Return, by method, variance per replicate and degrees of freedom of a claim, each (A,)."""
     n, cells = values.shape[3], values.shape[2]
     own, free = sums(slopes, values).var(1, ddof=1), n - 1
     parts = slopes**2 * values.var(3, ddof=1)
@@ -206,10 +206,10 @@ def cell(figures):
 
 
 def main_table(rows, replicates):
-    """Return the Markdown table of claims and variances, over all settings with so many replicates."""
+    """Return the Markdown table of claims and variances, over all settings with these n."""
     lines = ["| claim | cells' sd | " + " | ".join(METHODS) + " |", "| --- " * 6 + "|"]
     for name, spread in itertools.product(CLAIMS, SPREADS):
-        found = [sum((rows[name, spread, n, m] for n in replicates), []) for m in METHODS]
+        found = [[f for n in replicates for f in rows[name, spread, n, m]] for m in METHODS]
         lines.append(f"| {name} | {spread} | " + " | ".join(map(cell, found)) + " |")
     return "\n".join(lines)
 
@@ -230,7 +230,7 @@ def summary_table(rows):
 
 
 def guard_table(guard):
-    """Return coverage of shares where every gain is at least k errors, and how many studies that is."""
+    """Return coverage of shares whose gains are at least k errors, and the percentage kept."""
     limits = (0, 3, 4, 5, 6, 8)
     lines = ["| gain | n | " + " | ".join(f"k = {k}" for k in limits) + " |", "| --- " * 8 + "|"]
     for (gain, n), found in guard.items():

@@ -132,7 +132,7 @@ def prior_freedom(variances: np.ndarray, freedom: np.ndarray | float) -> np.ndar
 def inverse_trigamma(values: np.ndarray) -> np.ndarray:
     """Return x > 0 with trigamma(x) = `values` > 0: Newton's steps on 1 / trigamma (Smyth 2004)."""
     x = 0.5 + 1 / np.asarray(values, dtype=float)
-    for _ in range(50):
+    for _ in range(20):
         now = special.polygamma(1, x)
         x = x + now * (1 - now / values) / special.polygamma(2, x)
     return x
