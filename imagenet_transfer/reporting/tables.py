@@ -12,6 +12,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, read_table, write_csv, write_text
 from imagenet_transfer.metrics import check_finite
+from imagenet_transfer.reporting.noise import noise_notes
 
 COLUMNS = ("subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper")
 RUN_COLUMNS = (
@@ -131,14 +132,16 @@ def table_markdown(
     layout: Mapping[str, Any],
     given: Mapping[str, str] | None = None,
     short: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    noise: Sequence[str] = (),
 ) -> str:
     """Return a table as the paper prints it; `layout` is the config's entry with the metrics of its tasks.
 
-    `given` holds the checksums of the networks that were not trained here, `short` the result of `short_classes`.
+    `given` holds the checksums of the networks that were not trained here, `short` the result of `short_classes`,
+    `noise` that of `noise_notes`.
     """
     body = _budgets(frame, layout) if layout["builder"] == "budgets" else _by_subset(frame, layout, layout["subsets"])
     title = layout["name"].replace("table", "Table ").replace(" -", ": ")
-    notes = [*_notes(frame, layout), *_size_notes(frame, layout, short or {}), *_given_note(given or {})]
+    notes = [*_notes(frame, layout), *noise, *_size_notes(frame, layout, short or {}), *_given_note(given or {})]
     return "\n".join([f"# {title}", "", *body, "", *notes]) + "\n"
 
 
@@ -195,7 +198,7 @@ def cell_text(row: Any) -> str:
 def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     counts = frame.drop_duplicates("task").set_index("task")["n"]
     runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
-    notes = [f"In percent; mean ± sample standard deviation (n − 1) over fine-tuning runs ({runs})."]
+    notes = [f"In percent; mean ± sample standard deviation (n − 1) over replicates ({runs})."]
     if (frame["paper"] != "").any():
         notes.append("In square brackets: what the paper states; it states no number for the other cells.")
     return notes
@@ -279,4 +282,5 @@ def write_table(
         check_budgets(layout, sizes)
     frame = table(subsets, metric_of_task, layout["replicates"], runs, sizes, paper)
     write_csv(csv, frame)
-    write_text(markdown, table_markdown(frame, layout, given_networks(manifests), short_classes(manifests)))
+    facts = (given_networks(manifests), short_classes(manifests), noise_notes(runs, subsets, metric_of_task))
+    write_text(markdown, table_markdown(frame, layout, *facts))
