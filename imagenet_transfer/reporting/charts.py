@@ -348,7 +348,7 @@ def _draw_halves(axes: Axes, rows: pd.DataFrame, characters: int) -> None:
         for x, value, end in zip(places, chosen["mean"], tops, strict=True):
             axes.annotate(f"{value:.1f}", (x, end), (0, 2), textcoords="offset points", ha="center", fontsize=6)
     own = rows[rows["network"] == "own"]
-    axes.plot([halves.index(half) - width / 2 for half in own["half"]], own["mean"], "x", color=GREY, markersize=4)
+    axes.plot([halves.index(half) - 0.84 * width for half in own["half"]], own["mean"], "x", color=GREY, markersize=4)
     counts = rows.drop_duplicates("half").set_index("half")["n_classes"]
     names = [half.removeprefix(f"{rows['split'].iloc[0]}-") for half in halves]
     names = [_short(name, characters // len(halves)) for name in names]
