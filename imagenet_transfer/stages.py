@@ -15,6 +15,7 @@ from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
 from imagenet_transfer.metrics import check_finite
+from imagenet_transfer.memory import keep_freed_memory
 from imagenet_transfer.provenance import fingerprint_of, provenance
 from imagenet_transfer.store import Store, tested_split
 from imagenet_transfer.tasks import classification
@@ -160,6 +161,7 @@ def labelled(store: Store, split: str) -> pd.DataFrame:
 def prepare(threads: int) -> str:
     """Set the number of threads and return the device to compute on: a card that no other job has, or the CPU."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     claim_card(count_gpus())
     return "cuda" if torch.cuda.is_available() else "cpu"
 
