@@ -214,11 +214,11 @@ def dag(size: Rehearsal) -> None:
 
 
 def pretrain(size: Rehearsal) -> None:
-    snakemake(size, "pretrain", "results/pretrain/alexnet/imagenet/metrics.json", again=["pretrain"])
+    snakemake(size, "pretrain", "results/pretrain/alexnet/imagenet/rep1/metrics.json", again=["pretrain"])
 
 
 def embed(size: Rehearsal) -> None:
-    snakemake(size, "embed", "embeddings/alexnet/imagenet/fc7.npy", again=["embed"])
+    snakemake(size, "embed", "embeddings/alexnet/imagenet/rep1/fc7.npy", again=["embed"])
 
 
 def tables(size: Rehearsal) -> None:

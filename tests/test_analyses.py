@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagenet_transfer.analyses import class_means, coarse_gain, induction, neighbours_of, unseen_classes
+from imagenet_transfer.analyses import coarse_gain, induction, neighbours_of, unseen_classes
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.neighbours import ArrayRows
 
@@ -172,12 +172,3 @@ def test_similarity_is_the_mean_cosine_of_different_sub_classes():
     found = coarse_gain(PREDICTIONS, three, 1, means).set_index("class_wnid")["similarity"]
     assert found["dog"] == pytest.approx((np.cos(np.pi / 3) + np.cos(np.pi / 2) + np.cos(np.pi / 6)) / 3, abs=1e-6)
     assert found[["cat", "train"]].isna().all()  # nothing to compare a single class with
-
-
-def test_class_means(monkeypatch):
-    monkeypatch.setattr("imagenet_transfer.analyses.PORTION", 2)
-    features = ArrayRows(np.array([[1, 0], [2, 4], [4, 0], [5, 5]], dtype=np.float16))
-    images = table(("val", "b"), ("val", "a"), ("val", "b"), ("train", "a"))
-    found = class_means(features, images)
-    assert found.index.tolist() == ["a", "b"]
-    assert found.to_numpy().tolist() == [[2, 4], [2.5, 0]]

@@ -183,8 +183,8 @@ def test_missing_keys(path):
 def test_every_missing_key_is_named_once():
     said = complaint_about({"study": "a"})
     assert re.findall(r"lacks the key '(\w+)'", said) == [
-        *("seed", "compare_with_paper", "classes", "datasets", "label_sets", "subsets"),
-        *("architectures", "recipes", "tasks", "outputs"),
+        *("seed", "replicates", "compare_with_paper", "classes", "datasets", "label_sets", "subsets"),
+        *("architectures", "recipes", "tasks", "tolerances", "outputs"),
     ]
 
 

@@ -72,7 +72,7 @@ def test_tables_between_stages(tmp_path, content):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
     refused(lambda: read_table(path, ("subset", "value")), path, "delete it and run the same command again")
-    layout = {"subsets": ["a"], "baseline": "b"}
+    layout = {"subsets": ["a"], "baseline": "b", "networks": {"a": 1}}
     refused(lambda: induction_frame(layout, [path], []), path)
 
 

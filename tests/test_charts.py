@@ -17,7 +17,7 @@ from imagenet_transfer.reporting.charts import (
     draw_induction,
     draw_split_accuracy,
     equal_spans,
-    interval_lengths,
+    mean_gains,
     stagger,
 )
 from imagenet_transfer.reporting.style import SERIES, save_figure, styled
@@ -50,13 +50,15 @@ def curve_frame(tasks=tuple(MEANS), sizes=SIZES):
     return pd.DataFrame(rows)
 
 
-def induction_frame(sizes=(9, 79, 486), queries=400):
+def induction_frame(sizes=(9, 79, 486), queries=400, replicates=1):
     rows = []
     for place, size in enumerate(sizes):
         facts = {"subset": f"coarse-{size}", "n_classes": size, "n_unseen": 1000 - size, "n_queries": queries}
         for k in (1, 5):
-            rows.append(facts | {"k": k, "network": f"coarse-{size}", "value": 10.0 * k + place})
-            rows.append(facts | {"k": k, "network": "imagenet", "value": 15.0 * k + place})
+            for rep in range(1, replicates + 1):
+                value = place + 2 * rep - replicates - 1  # in the mean: place
+                rows.append(facts | {"k": k, "network": f"coarse-{size}", "rep": rep, "value": 10.0 * k + value})
+                rows.append(facts | {"k": k, "network": "imagenet", "rep": rep, "value": 15.0 * k + value})
     return pd.DataFrame(rows)
 
 
@@ -70,13 +72,26 @@ def gain_frame(count, **changes):
     return pd.DataFrame(facts | numbers | changes)
 
 
-def split_frame(values=(62.1, 63.8, 61.5, 63.0, 61.0, 58.9, 68.2, 66.4), n_test=310):
-    keys = [(s, h, n) for s in ("random", "minimal") for h in "ab" for n in ("half", "everything")]
-    rows = [
-        {"split": s, "half": h, "n_classes": {"a": 522, "b": 478}[h], "network": n, "value": v, "n_test": n_test}
-        for (s, h, n), v in zip(keys, values, strict=False)
-    ]
+def split_frame(values=(62.1, 63.8, 61.5, 63.0, 61.0, 58.9, 68.2, 66.4), std=0.4, n=3):
+    keys = [(s, h, w) for s in ("random", "minimal") for h in "ab" for w in ("half", "everything")]
+    rows = []
+    for (split, half, network), mean in zip(keys, values, strict=False):
+        facts = {"split": split, "half": half, "n_classes": {"a": 522, "b": 478}[half], "std": std, "n": n}
+        rows.append(facts | {"network": network, "mean": mean})
+        if network == "half":
+            rows.append(facts | {"network": "own", "mean": max(mean - 1, 0)})
     return pd.DataFrame(rows)
+
+
+def with_own_accuracy():
+    own = [curve_row("imagenet-cls:own", x, 30.0 + place, 0.5, 3) for place, x in enumerate(SIZES)]
+    return pd.concat([curve_frame(), pd.DataFrame(own)], ignore_index=True)
+
+
+def replicated_gains(count, **changes):
+    """Three replicates, in the mean those of `gain_frame`, with a standard deviation of 2 points."""
+    frames = [gain_frame(count, **changes).assign(rep=rep) for rep in (1, 2, 3)]
+    return pd.concat([frame.assign(gain=frame["gain"] + 2 * (frame["rep"] - 2)) for frame in frames])
 
 
 LONG = "a-task-whose-name-does-not-want-to-come-to-an-end"
@@ -101,7 +116,11 @@ AWKWARD = {
         gain_frame(1, gain=0.0, class_name="natural_elevation_of_the_longest_name_there_is.n.01"), {"shown": 6}
     ),
     "gain below zero": lambda: draw_coarse_gain(gain_frame(3, gain=[5.0, -1.0, -20.0]), {"shown": 6}),
+    "curve with the networks' own accuracy": lambda: draw_curve(with_own_accuracy(), CURVE),
+    "induction of replicates": lambda: draw_induction(induction_frame(replicates=3), {}),
+    "gain of replicates": lambda: draw_coarse_gain(replicated_gains(26, similarity=0.5), {"shown": 6}),
     "splits": lambda: draw_split_accuracy(split_frame(), {}),
+    "splits of one run": lambda: draw_split_accuracy(split_frame(std="", n=1), {}),
     "splits at the ends": lambda: draw_split_accuracy(split_frame((0, 100, 0, 0, 100, 100, 0, 3)), {}),
     "splits with long names": lambda: draw_split_accuracy(
         split_frame().replace({"random": LONG, "a": LONG}).assign(n_classes=522), {}
@@ -164,6 +183,17 @@ def test_a_curve_of_accuracy_alone_has_one_axis():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ImageNet-CLS"]
 
 
+def test_a_curve_shows_the_networks_own_accuracy_as_a_line_of_its_own():
+    figure = draw_curve(with_own_accuracy(), CURVE)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "as pre-trained (left)" in labels
+    points = lines_of(figure.axes[0])
+    assert [[x, 30.0 + place] for place, x in enumerate(SIZES)] in points
+    assert [[x, y] for x, y in zip(SIZES, MEANS["imagenet-cls"], strict=True)] in points
+    without = [text.get_text() for text in draw_curve(curve_frame(), CURVE).legends[0].get_texts()]
+    assert not any("as pre-trained" in label for label in without)
+
+
 def test_points_of_a_curve_come_in_the_order_of_x():
     frame = curve_frame(["imagenet-cls"]).sample(frac=1, random_state=3)
     assert lines_of(draw_curve(frame, CURVE).axes[0])[0] == [
@@ -224,6 +254,33 @@ def test_induction_shows_each_network_and_its_baseline():
     assert label_texts(above) == ["991", "921", "514"]
 
 
+def whiskers(axes):
+    """The ends of the error bars that are drawn, one list of [x, y] pairs each; without those of length NaN."""
+    bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
+    segments = [segment.tolist() for bar in bars for group in bar.lines[2] for segment in group.get_segments()]
+    return [segment for segment in segments if np.isfinite(segment).all()]
+
+
+def test_induction_shows_means_and_spread_of_replicates():
+    one, three = (draw_induction(induction_frame(replicates=n), {}) for n in (1, 3))
+    assert lines_of(one.axes[0]) == lines_of(three.axes[0])
+    assert not whiskers(one.axes[0])
+    assert [[9, 48], [9, 52]] in whiskers(three.axes[0])  # 48, 50 and 52
+    labels = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in (one, three)]
+    assert ["± std of 3 runs" in texts for texts in labels] == [False, True]
+
+
+def test_gains_are_means_over_replicates():
+    frame = replicated_gains(4, similarity=0.5)
+    means = mean_gains(frame)
+    assert means["gain"].tolist() == pytest.approx(gain_frame(4)["gain"].tolist())
+    assert means["std"].tolist() == pytest.approx([2.0] * 4)
+    left = draw_coarse_gain(frame, {"shown": 2}).axes[0]
+    assert [bar.get_width() for bar in left.patches] == pytest.approx(list(np.linspace(30, 1, 4)))
+    assert np.array(whiskers(left)[0])[:, 0] == pytest.approx([28, 32])
+    assert not whiskers(draw_coarse_gain(gain_frame(4), {"shown": 2}).axes[0])
+
+
 def test_gains_of_the_first_and_last_classes():
     frame = gain_frame(9).sample(frac=1, random_state=1)
     left, right = draw_coarse_gain(frame, {"shown": 2}).axes
@@ -262,16 +319,14 @@ def test_halves_against_everything():
     assert [text.get_text() for text in minimal.texts] == ["61.0", "68.2", "58.9", "66.4"]
     assert label_texts(random) == ["a\n(522)", "b\n(478)"]
     assert random.get_ylim()[0] == 0
+    crosses = [line.get_xydata()[:, 1].tolist() for line in random.lines if line.get_marker() == "x"]
+    assert crosses == [pytest.approx([61.1, 60.5])]
+    assert np.array(whiskers(random))[:, :, 1].tolist()[0] == pytest.approx([61.7, 62.5])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[2:] == ["half, as pre-trained", "± std of 3 runs"]
 
 
 # Hand-worked helpers
-
-
-def test_the_interval_is_wilsons():
-    # With z = 1.96, 50 of 100: 0.5 · sqrt(z² / (100 + z²)) = 0.0962 both ways; 0 of 10: up to z² / (10 + z²) = 0.2775
-    low, high = interval_lengths(pd.Series([50.0, 0.0]), pd.Series([100, 10]))
-    assert low == pytest.approx([9.617, 0], abs=1e-3)
-    assert high == pytest.approx([9.617, 27.754], abs=2e-3)
 
 
 def test_equal_spans_cover_their_data_on_multiples_of_one_step():

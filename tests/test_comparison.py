@@ -23,13 +23,22 @@ def tables():
         {"subset": s, "task": t, "metric": metric[t], "mean": m, "std": sd, "n": n}
         for (s, t), (m, sd, n) in MEANS.items()
     ]
-    runs = {"stage": "pretrain", "subset": "imagenet", "metric": "top5", "value": 80.0}
-    induction = [("top-down-127", 30.0), ("imagenet", 42.0)]
-    figure4 = [{"subset": "top-down-127", "k": 5, "network": name, "value": value} for name, value in induction]
-    figure6 = {"class_wnid": ["n01861778", "n04451818", "n1"], "gain": [20.0, 3.0, 5.0]}
-    halves = [("half", 60.0), ("everything", 58.5)]
-    figure9 = [{"split": "minimal", "half": "a", "network": name, "value": value} for name, value in halves]
-    frames = {"figure4": figure4, "figure6": figure6, "figure9": figure9, "runs": [runs], "table1": rows}
+    top5 = {"stage": "pretrain", "subset": "imagenet", "metric": "top5"}
+    runs = [top5 | {"rep": rep, "value": value} for rep, value in ((1, 79.0), (2, 81.0))]
+    induction = [("top-down-127", 1, 30.0), ("imagenet", 1, 42.0), ("top-down-127", 2, 32.0), ("imagenet", 2, 46.0)]
+    shared = {"subset": "top-down-127", "k": 5}
+    figure4 = [shared | {"network": name, "rep": rep, "value": value} for name, rep, value in induction]
+    gains = {1: [20.0, 3.0, 5.0], 2: [22.0, 3.0, 9.0]}  # above the median: 15 and 13 points
+    wnids = ("n01861778", "n04451818", "n1")
+    figure6 = [
+        {"class_wnid": wnid, "rep": rep, "gain": gain}
+        for rep, of_rep in gains.items()
+        for wnid, gain in zip(wnids, of_rep, strict=True)
+    ]
+    halves = [("own", 57.0, 0.2), ("half", 60.0, 0.3), ("everything", 58.5, 0.4)]
+    half = {"split": "minimal", "half": "a", "n": 2}
+    figure9 = [half | {"network": name, "mean": mean, "std": std} for name, mean, std in halves]
+    frames = {"figure4": figure4, "figure6": figure6, "figure9": figure9, "runs": runs, "table1": rows}
     return {name: pd.DataFrame(content) for name, content in frames.items()}
 
 
@@ -74,7 +83,8 @@ def test_cells_and_differences_by_hand():
     assert half["ours"] == pytest.approx(-1.0)
     assert half["ours_std"] == pytest.approx(0.5)  # of 0.3 and 0.4
     assert half["difference"] == pytest.approx(0.5)
-    assert row(frame, subset="imagenet", metric="top5")["ours"] == 80.0  # from its pre-training run
+    top5 = row(frame, subset="imagenet", metric="top5")  # from its pre-training runs: 79 and 81
+    assert top5[["ours", "ours_std", "n"]].tolist() == [80.0, pytest.approx(math.sqrt(2)), 2]
 
 
 def test_signs_agree_or_do_not():
@@ -85,16 +95,18 @@ def test_signs_agree_or_do_not():
     assert better["note"].startswith("the same sign")
     assert "one run: without its spread" in better["note"]
     assert "was never published" in better["note"]
-    assert row(frame, reference="n01861778")["ours"] == pytest.approx(15.0)  # above the median of 20, 3 and 5
-    tool = row(frame, reference="n04451818")
-    assert tool["ours"] == pytest.approx(-2.0)
+    mammal, tool = row(frame, reference="n01861778"), row(frame, reference="n04451818")
+    assert mammal[["ours", "ours_std", "n"]].tolist() == [pytest.approx(14.0), pytest.approx(math.sqrt(2)), 2]
+    assert tool["ours"] == pytest.approx(-4.0)  # below the medians of 5 and 9
     assert tool["note"].startswith("the same sign")
-    assert row(frame, subset="minimal-a")["ours"] == pytest.approx(1.5)
+    minimal = row(frame, subset="minimal-a")
+    assert minimal[["ours", "ours_std", "n"]].tolist() == [pytest.approx(1.5), pytest.approx(0.5), 2]
 
 
 def test_induction_is_in_points_below_the_baseline():
     found = row(compared(), subset="top-down-127", metric="top5")
-    assert (found["ours"], found["difference"]) == (pytest.approx(-12.0), pytest.approx(3.0))
+    assert (found["ours"], found["difference"]) == (pytest.approx(-13.0), pytest.approx(2.0))
+    assert (found["ours_std"], found["n"]) == (pytest.approx(math.sqrt(2)), 2)  # of 12 and 14 points
     assert row(compared(), subset="top-down-127", metric="top1")["note"] == NO_RUN
 
 

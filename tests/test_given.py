@@ -163,13 +163,17 @@ def test_dropout_and_first_values_may_differ(network):
 def test_a_curve_says_what_it_misses_of_a_given_network(network):
     folder, _ = imported(network)
     layout = {"name": "figure1", "along": "classes", "subsets": ["mine"], "tasks": [], "paper": False}
-    layout |= {"accuracy": "imagenet-cls", "replicates": {}, "metrics": {"imagenet-cls": "top1"}}
+    layout |= {"accuracy": "imagenet-cls", "replicates": {"imagenet-cls": 1}, "metrics": {"imagenet-cls": "top1"}}
+    layout |= {"own": {}, "along": "images_per_class"}
     with pytest.raises(UserError, match=r"figure1: the network 'mine' was given without its metrics\.json"):
         curve_frame(layout, [folder / "metrics.json"], [folder / "metrics.json"])
     write_json(network.with_name("metrics.json"), RECORD)
     folder, _ = imported(network)
-    frame = curve_frame(layout | {"along": "images_per_class"}, [folder / "metrics.json"], [folder / "metrics.json"])
-    assert frame[["x", "mean"]].values.tolist() == [[100, 40.0]]
+    fitted = {"stage": "transfer", "subset": "mine", "task": "imagenet-cls"}  # its last layer, re-trained here
+    record = RECORD | fitted | {"arch": "alexnet", "rep": 1, "metrics": [RECORD["metrics"][0] | {"value": 45.0}]}
+    write_json(folder / "fitted.json", record)
+    frame = curve_frame(layout, [folder / "metrics.json", folder / "fitted.json"], [folder / "metrics.json"])
+    assert frame[["x", "task", "mean"]].values.tolist() == [[100, "imagenet-cls", 45.0]]
 
 
 @pytest.fixture
@@ -195,5 +199,5 @@ def test_a_given_network_costs_no_training(config):
     config["subsets"]["images-24"] = config["subsets"]["images-24"] | {"weights": "given/weights.pt"}
     del config["subsets"]["images-24"]["recipe"]
     given = plan(Study.of(config, schema), read_rates()).set_index("output")
-    assert given.loc["all outputs", "networks"] == trained.loc["all outputs", "networks"] - 1
+    assert given.loc["all outputs", "networks"] == trained.loc["all outputs", "networks"] - 3
     assert given.loc["all outputs", "fine_tunings"] == trained.loc["all outputs", "fine_tunings"]

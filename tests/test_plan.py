@@ -76,11 +76,11 @@ def test_rates_are_scaled_from_the_nearest_of_the_kind():
 def study():
     """Two outputs over one data set that share a network and a fine-tuning run."""
     runs = {
-        "table1": ([PretrainRun("net", "whole")], [TransferRun("scenes", "net", "whole", 1)], []),
+        "table1": ([PretrainRun("net", "whole", 1)], [TransferRun("scenes", "net", "whole", 1)], []),
         "figure4": (
-            [PretrainRun("net", "whole"), PretrainRun("net", "half")],
+            [PretrainRun("net", "whole", 1), PretrainRun("net", "half", 1)],
             [TransferRun("scenes", "net", "whole", 1), TransferRun("scenes", "net", "half", 1)],
-            [Embedding("net", "half", "fc7")],
+            [Embedding("net", "half", 1, "fc7")],
         ),
     }
     return SimpleNamespace(

@@ -65,7 +65,7 @@ def test_both_profiles_rerun_for_the_same_reasons(slurm):
 @pytest.mark.slow
 @pytest.mark.parametrize("option", ["--workflow-profile", "--profile"])
 def test_snakemake_takes_it(tmp_path, option):
-    target = "results/pretrain/alexnet/imagenet/metrics.json"
+    target = "results/pretrain/alexnet/imagenet/rep1/metrics.json"
     words = [target, "-n", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, "--slurm-no-account"]
     words += ["--configfile", ROOT / "configs/paper.yaml", option, ROOT / "profiles/slurm"]
     done = subprocess.run([sys.executable, "-m", "snakemake", *map(str, words)], capture_output=True, text=True)

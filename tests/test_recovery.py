@@ -16,7 +16,7 @@ from imagenet_transfer.files import exclusive
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 TARGETS = ("results/table1.csv", "results/table3.csv", "results/figure4.png")
-WEIGHTS = "results/pretrain/alexnet/imagenet/weights.pt"
+WEIGHTS = "results/pretrain/alexnet/imagenet/rep1/weights.pt"
 TUNED = "results/transfer/pascal-act/alexnet/imagenet/rep1/metrics.json"
 DAY = 86_400
 
@@ -94,7 +94,7 @@ def sentences(said):
             40,
             "stores/voc2012-action cannot grow",
         ),
-        ("results/pretrain/alexnet/imagenet", WEIGHTS, "pretrain", 200, f"The disk is full writing {WEIGHTS}"),
+        ("results/pretrain/alexnet/imagenet/rep1", WEIGHTS, "pretrain", 200, f"The disk is full writing {WEIGHTS}"),
         ("results/transfer/pascal-act", TUNED, "finetune_action", 4, "The disk is full writing results/transfer/"),
         ("results/table1.csv", "results/table1.csv", "make_table", 0, "The disk is full writing results/table1."),
         ("results/figure4.*", "results/figure4.png", "draw_induction", 16, "The disk is full writing results/figure4."),

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slurm
 
 TARGET = "results/table2.csv"
 WORKFLOWS = []  # every process that submitted
-RESULTS = (TARGET, "results/pretrain/*/*/weights.pt", "results/**/history.csv", "results/manifests/*")
+RESULTS = (TARGET, "results/pretrain/*/*/*/weights.pt", "results/**/history.csv", "results/manifests/*")
 
 
 @pytest.fixture(scope="module")

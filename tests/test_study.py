@@ -106,7 +106,8 @@ def test_the_paper_declares_all_21_clusterings():
         ("subsets.images-3.recipe", "detection", "detection is for fine-tuning"),
         ("subsets.places.label_set", "imagenet", "places has no WordNet classes"),
         ("subsets.imagenet.label_set", "places", "holds the categories of another data set than imagenet"),
-        ("tasks.imagenet-cls.replicates", 3, "imagenet-cls needs replicates: 1"),
+        ("replicates", 0, "replicates is 0"),
+        ("replicates", ..., "lacks the key 'replicates'"),
         ("outputs.figure2.tasks", ["imagenet-cls"], "is shown as `accuracy` already"),
         ("outputs.figure5.subsets", ["imagenet", "places"], "features of several data sets (imagenet, places)"),
         ("outputs.figure6.subset", "bottom-up-12", "'bottom-up-12' was not trained on fine classes"),
@@ -182,47 +183,131 @@ def test_schema_and_networks_know_the_same_switches(section, settings):
 def test_seeds_come_from_names(config):
     """Another subset, task or replicate changes no other run's settings."""
     before = Study.of(config, SCHEMA)
-    more = change(config, "subsets.aa-first", dict(config["subsets"]["images-24"]))
+    more = change(config, "subsets.aa-first", dict(config["subsets"]["images-24"])) | {"replicates": 4}
     more["tasks"]["pascal-det"]["replicates"] = 4
     after = Study.of(more, SCHEMA)
-    for subset in config["subsets"]:
-        assert before.pretrain_slice("alexnet", subset) == after.pretrain_slice("alexnet", subset)
-        assert before.manifest_slice(subset) == after.manifest_slice(subset)
-        for replicate in (1, 2, 3):
-            run = ("pascal-det", "alexnet", subset, replicate)
-            assert before.transfer_slice(*run) == after.transfer_slice(*run)
-    seeds = {after.transfer_slice("pascal-det", "alexnet", "images-24", r)["seed"] for r in (1, 2, 3, 4)}
-    assert len(seeds) == 4
+    for replicate in (1, 2, 3):
+        for subset in config["subsets"]:
+            assert before.pretrain_slice("alexnet", subset, replicate) == after.pretrain_slice(
+                "alexnet", subset, replicate
+            )
+            assert before.manifest_slice(subset, replicate) == after.manifest_slice(subset, replicate)
+        run = ("pascal-det", "alexnet", replicate)
+        assert before.transfer_slice(*run) == after.transfer_slice(*run)
+
+
+def seeds_of(study, replicate):
+    """The seeds that a replicate's stages have, by what they are for; of subsets the set over all of them."""
+    subsets = study.subsets
+    return {
+        "pre-training": {study.pretrain_slice("alexnet", subset, replicate)["seed"] for subset in subsets},
+        "draw": {study.manifest_slice(name, replicate)["seed"] for name in subsets if name != "places"},
+        "labels": {study.label_set_slice(name, replicate)["seed"] for name in ("random-a", "random-b")},
+        "detection": {study.transfer_slice("pascal-det", "alexnet", replicate)["seed"]},
+        "scenes": {study.transfer_slice("sun-cls", "alexnet", replicate)["seed"]},
+    }
+
+
+def test_seeds_are_shared_by_subsets_and_differ_between_replicates_and_stages(config):
+    study = Study.of(config, SCHEMA)
+    found = [seeds_of(study, replicate) for replicate in (1, 2, 3)]
+    assert {len(seeds) for of_replicate in found for seeds in of_replicate.values()} == {1}
+    assert len(set().union(*(seeds for of_replicate in found for seeds in of_replicate.values()))) == 3 * 5
+    other = seeds_of(Study.of(config | {"seed": 2017}, SCHEMA), 1)
+    assert all(other[what].isdisjoint(found[0][what]) for what in other)
+
+
+def test_only_what_is_drawn_is_drawn_anew_for_each_replicate(config):
+    study = Study.of(config, SCHEMA)
+    drawn = {name for name in study.subsets if study.is_drawn(name)}
+    assert drawn == {name for name in study.subsets if name.startswith(("images-", "classes-", "random-"))}
+    assert {name for name in study.label_sets if study.is_random(name)} == {"random-a", "random-b"}
+    for name in study.label_sets:
+        same = study.label_set_slice(name, 1) == study.label_set_slice(name, 2)
+        assert same != study.is_random(name)
+
+
+def test_fine_tuning_starts_from_the_network_of_its_replicate_cycled(config):
+    config["tasks"]["pascal-det"]["replicates"] = 7
+    study = Study.of(config, SCHEMA)
+    runs = [run for run in study.transfer_runs("table1") if (run.task, run.subset) == ("pascal-det", "imagenet")]
+    assert [run.replicate for run in runs] == [1, 2, 3, 4, 5, 6, 7]
+    assert [study.origin(run).replicate for run in runs] == [1, 2, 3, 1, 2, 3, 1]
+    assert study.origin(TransferRun("pascal-det", "alexnet", "scratch", 2)) is None
+    one = Study.of(config | {"replicates": 1}, SCHEMA)
+    assert {one.origin(run).replicate for run in runs} == {1}
+
+
+def test_a_half_is_learnt_as_it_was_drawn_for_its_own_network(config):
+    config["tasks"]["half-random-a"]["replicates"] = 5
+    study = Study.of(config, SCHEMA)
+    runs = [run for run in study.transfer_runs("figure9") if run.task == "half-random-a"]
+    assert {run.subset for run in runs} == {"random-a", "imagenet"}
+    draws = {run.replicate: study.draw_of_task("half-random-a", run.replicate) for run in runs}
+    assert draws == {1: 1, 2: 2, 3: 3, 4: 1, 5: 2}
+    assert all(study.origin(run).replicate == draws[run.replicate] for run in runs)
+
+
+@pytest.mark.parametrize(
+    "weights, networks, files",
+    [
+        ("given/{arch}.pt", 1, ["given/alexnet.pt"] * 3),
+        ("given/{arch}-{rep}.pt", 3, [f"given/alexnet-{rep}.pt" for rep in (1, 2, 3)]),
+    ],
+)
+def test_a_given_file_serves_all_replicates_unless_its_path_names_each(config, weights, networks, files):
+    given = {"dataset": "imagenet", "label_set": "imagenet", "weights": weights}
+    study = Study.of(change(config, "subsets.imagenet", given), SCHEMA)
+    assert study.replicates_of("imagenet") == networks
+    runs = [run for run in study.transfer_runs("table1") if (run.task, run.subset) == ("sun-cls", "imagenet")]
+    origins = [study.origin(run) for run in runs]
+    assert [str(study.given_path("alexnet", "imagenet", origin.replicate)) for origin in origins] == files
+    assert len([run for run in study.pretrain_runs("table1") if run.subset == "imagenet"]) == networks
+    assert study.output_slice("table1")["networks"]["imagenet"] == networks
+
+
+def test_every_network_of_a_curve_gets_a_new_last_layer(config):
+    study = Study.of(config, SCHEMA)
+    for name in ("figure1", "figure2"):
+        fitted = [run for run in study.transfer_runs(name) if run.task == "imagenet-cls"]
+        trained = [subset for subset in study.subsets_of(name) if subset != "scratch"]
+        assert fitted == [TransferRun("imagenet-cls", "alexnet", s, rep) for s in trained for rep in (1, 2, 3)]
 
 
 def test_accuracy_is_a_networks_own_only_if_it_was_trained_on_all_classes(config):
     study = Study.of(config, SCHEMA)
-    one, two = (
-        {run for run in study.transfer_runs(name) if run.task == "imagenet-cls"} for name in ("figure1", "figure2")
-    )
-    assert not one
-    coarse = [name for name in config["subsets"] if name.startswith("bottom-up")]
-    assert two == {TransferRun("imagenet-cls", "alexnet", name, 1) for name in coarse}
+    assert study.output_slice("figure2")["own"] == {"imagenet": 3}
+    fine = ["images-3", "images-6", "images-12", "images-24", "imagenet"]
+    assert study.output_slice("figure1")["own"] == dict.fromkeys(sorted(fine), 3)
+    given = {"dataset": "imagenet", "label_set": "imagenet", "weights": "given.pt"}
+    of_given = Study.of(change(config, "subsets.images-3", given), SCHEMA)
+    assert "images-3" not in of_given.output_slice("figure1")["own"]  # nobody knows how it was tested
 
 
-def test_the_split_experiment_rests_on_the_halves_and_on_the_whole(config):
-    study = Study.of(config, SCHEMA)
+def test_the_split_experiments_rest_on_the_halves_and_on_the_whole(config):
+    study, replicates = Study.of(config, SCHEMA), (1, 2, 3)
     halves = ["random-a", "random-b", "minimal-a", "minimal-b"]
-    assert study.pretrain_runs("figure9") == [PretrainRun("alexnet", name) for name in [*halves, "imagenet"]]
-    assert study.transfer_runs("figure9") == [TransferRun(f"half-{name}", "alexnet", "imagenet", 1) for name in halves]
+    for output, task, shown in (("figure9", "half", halves), ("figure-all-layers", "whole", halves[2:])):
+        networks = {PretrainRun("alexnet", name, rep) for name in [*shown, "imagenet"] for rep in replicates}
+        assert set(study.pretrain_runs(output)) == networks
+        cells = [(f"{task}-{half}", name) for half in shown for name in (half, "imagenet")]
+        runs = [TransferRun(of, "alexnet", name, rep) for of, name in cells for rep in replicates]
+        assert study.transfer_runs(output) == runs
+    assert study.output_slice("figure9")["layers"] == "last"
+    assert study.output_slice("figure-all-layers")["layers"] == "all"
 
 
 def test_training_parameters_stay_out_of_manifests(config):
     faster = Study.of(change(config, "recipes.pretrain.lr", 0.5), SCHEMA)
     study = Study.of(config, SCHEMA)
     assert faster.manifest_slice("images-24") == study.manifest_slice("images-24")
-    assert faster.pretrain_slice("alexnet", "images-24") != study.pretrain_slice("alexnet", "images-24")
+    assert faster.pretrain_slice("alexnet", "images-24", 1) != study.pretrain_slice("alexnet", "images-24", 1)
 
 
 def test_the_order_of_keys_does_not_matter(config):
     backwards = change(config, "recipes.pretrain", dict(reversed(config["recipes"]["pretrain"].items())))
     one, other = Study.of(config, SCHEMA), Study.of(backwards, SCHEMA)
-    assert str(one.pretrain_slice("alexnet", "imagenet")) == str(other.pretrain_slice("alexnet", "imagenet"))
+    assert str(one.pretrain_slice("alexnet", "imagenet", 1)) == str(other.pretrain_slice("alexnet", "imagenet", 1))
 
 
 def test_a_user_s_list_of_classes_counts_by_what_it_holds(config, tmp_path):
@@ -272,7 +357,7 @@ def test_what_changes_no_byte_repacks_nothing(config):
 def test_a_subset_that_a_table_shows_twice_is_run_once(config):
     twice = change(config, "outputs.table2.references", ["imagenet", "images-24", "scratch"])
     runs = Study.of(twice, SCHEMA).transfer_runs("table2")
-    assert len(runs) == len(set(runs)) == 32
+    assert len(runs) == len(set(runs)) == 48
 
 
 def test_moved_data_change_no_settings(config):
@@ -288,9 +373,9 @@ def test_every_slice_carries_its_stages_version(config):
         "label_set": study.label_set_slice("imagenet"),
         "manifest": study.manifest_slice("imagenet"),
         "given": study.given_slice("alexnet"),
-        "classification": study.pretrain_slice("alexnet", "imagenet"),
-        "detection": study.transfer_slice("pascal-det", "alexnet", "imagenet", 1),
-        "action": study.transfer_slice("pascal-act", "alexnet", "imagenet", 1),
+        "classification": study.pretrain_slice("alexnet", "imagenet", 1),
+        "detection": study.transfer_slice("pascal-det", "alexnet", 1),
+        "action": study.transfer_slice("pascal-act", "alexnet", 1),
         "proposals": study.proposals_slice("voc2012-action"),
         "embedding": study.embedding_slice("alexnet"),
         "analysis": study.analysis_slice(),

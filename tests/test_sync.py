@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 TABLE = "results/table1.csv"
 RUN = "results/transfer/sun-cls/alexnet/imagenet/rep1/metrics.json"
-NETWORK = "results/pretrain/alexnet/imagenet"
+NETWORK = "results/pretrain/alexnet/imagenet/rep1"
 TRAVELS = ("results", "stores", ".snakemake/metadata")
 
 
@@ -121,7 +121,7 @@ def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypat
             store_folder=cluster.folder / "stores/imagenet",
             manifest=results / "manifests/imagenet.csv.gz",
             label_set=results / "label_sets/imagenet.csv",
-            settings=study.pretrain_slice("alexnet", "imagenet"),
+            settings=study.pretrain_slice("alexnet", "imagenet", 1),
             names={},
             folder=folder,
             threads=1,
@@ -130,7 +130,7 @@ def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypat
     shutil.copytree(cluster.folder / "stores", laptop.folder / "stores")
     sync(cluster, laptop, "results/manifests", "results/label_sets", ".snakemake/metadata")
     laptop.run(f"{NETWORK}/weights.pt")
-    assert "Continues from step 1" in (laptop.folder / "logs/pretrain/alexnet/imagenet.log").read_text()
+    assert "Continues from step 1" in (laptop.folder / "logs/pretrain/alexnet/imagenet/rep1.log").read_text()
     assert (folder / "weights.pt").read_bytes() == (cluster.folder / NETWORK / "weights.pt").read_bytes()
 
 

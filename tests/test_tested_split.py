@@ -11,7 +11,7 @@ from conftest import RECIPE, TINY
 from PIL import Image
 from test_analyses import FEATURES, IMAGES, LABEL_SET
 
-from imagenet_transfer.analyses import class_means, induction, neighbours_of
+from imagenet_transfer.analyses import induction, neighbours_of
 from imagenet_transfer.checkpoints import save_weights
 from imagenet_transfer.datasets.listing import make_listing
 from imagenet_transfer.embeddings import classify
@@ -20,7 +20,6 @@ from imagenet_transfer.files import write_csv
 from imagenet_transfer.label_sets import categories
 from imagenet_transfer.manifests import draw_manifest, write_manifest
 from imagenet_transfer.models import build_model
-from imagenet_transfer.reporting.curves import split_frame
 from imagenet_transfer.stages import finetune, pretrain, validation_set
 from imagenet_transfer.store import Store, build_store
 
@@ -53,7 +52,7 @@ def metrics(folder: Path) -> dict:
 
 
 def trained(study, **changes):
-    names = {"stage": "pretrain", "arch": "alexnet", "subset": "scenes"}
+    names = {"stage": "pretrain", "arch": "alexnet", "subset": "scenes", "rep": 1}
     inputs = (study / "store", study / "scenes.csv.gz", study / "labels.csv")
     pretrain(*inputs, SETTINGS | changes, names, study / "run", threads=1, minutes=None)
 
@@ -65,7 +64,7 @@ def test_pretraining_is_measured_on_test_images(study):
 
 
 def test_a_task_on_a_subset_is_measured_on_test_images(study):
-    names = {"arch": "alexnet", "subset": "scratch", "task": "scenes", "rep": 1}
+    names = {"arch": "alexnet", "subset": "scratch", "task": "scenes", "rep": 1, "network": ""}
     inputs = {
         "store": study / "store/meta.json",
         "manifest": study / "scenes.csv.gz",
@@ -98,24 +97,9 @@ def test_predictions_are_of_test_images(study):
 
 
 def test_features_are_compared_on_test_images():
-    pd.testing.assert_frame_equal(class_means(FEATURES, OTHERS), class_means(FEATURES, IMAGES))
     networks = {"coarse": FEATURES}
     pd.testing.assert_frame_equal(induction(networks, OTHERS, LABEL_SET), induction(networks, IMAGES, LABEL_SET))
     ask = (LABEL_SET, ["boxer"], 4, 0)
     pd.testing.assert_frame_equal(
         neighbours_of("a", FEATURES, OTHERS, *ask), neighbours_of("a", FEATURES, IMAGES, *ask)
     )
-
-
-def test_figure_9_counts_test_images(tmp_path):
-    layout = {"splits": {"random": ["half"]}, "halves": {"half": "a"}, "metrics": {"half": "top1"}, "baseline": "all"}
-    shared = {"arch": "alexnet", "seed": 1, "fingerprint": "f", "wall_s": 1, "provenance": {"commit": "c"}}
-    shared |= {"metrics": [{"metric": "top1", "value": 50.0}]}
-    records = [{"stage": "pretrain", "subset": "a"}, {"stage": "transfer", "subset": "all", "task": "half", "rep": 1}]
-    for number, record in enumerate(records):
-        (tmp_path / f"{number}.json").write_text(json.dumps(shared | record))
-    (tmp_path / "a.json").write_text(json.dumps({"classes": ["boxer", "siamese"]}))
-    runs = [tmp_path / "0.json", tmp_path / "1.json"]
-    layout["splits"] = {"random": ["half", "half"]}
-    frame = split_frame(layout, runs, [tmp_path / "a.json"], OTHERS)
-    assert set(frame["n_test"]) == {2}

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pandas as pd
 import pytest
 from conftest import ROOT
 from projects import Project
 
-from imagenet_transfer.files import read_json
+from imagenet_transfer.files import read_json, sha256_of
+from imagenet_transfer.manifests import read_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -68,29 +70,28 @@ def test_a_second_run_has_nothing_to_do(project):
 
 
 REPORTING = {"collect_runs", "compare_with_paper", "judge_findings", "write_report", "all"}
-DOWNSTREAM = {"finetune_classification": 7, "finetune_detection": 4, "finetune_action": 2} | {
-    "embed": 2,
-    "predict": 1,
-    "induce": 1,
-}
+NETWORKS = {"coarse": 2, "imagenet": 2, "images-4": 2, "minimal-a": 2, "minimal-b": 2, "places": 1}  # as outputs need
+ANALYSES = {"embed": 4, "predict": 2, "induce": 2}
+DOWNSTREAM = {"finetune_classification": 15, "finetune_detection": 4, "finetune_action": 2} | ANALYSES
 
 
 def test_every_output_is_there(finished):
     names = {path.name for path in (finished.folder / "results").iterdir() if path.is_file()}
     figures = {f"figure{n}.{suffix}" for n in range(1, 10) for suffix in ("png", "svg")}
     figures |= {f"figure{n}.csv" for n in (1, 2, 4, 5, 6, 9)}
+    figures |= {f"figure-all-layers.{suffix}" for suffix in ("png", "svg", "csv")}
     tables = {
         f"{name}.{suffix}" for name in ("table1", "table2", "table3", "table-context") for suffix in ("csv", "md")
     }
-    others = {"runs.csv", "comparison.csv", "findings.csv", "report.html", "miniature.png", "config.yaml"}
+    others = {"runs.csv", "comparison.csv", "findings.csv", "power.csv", "report.html", "miniature.png", "config.yaml"}
     assert names == figures | tables | others
 
 
 def test_networks_that_outputs_share_are_trained_once(finished):
-    trained = [path.parent.name for path in finished.folder.glob("results/pretrain/alexnet/*/weights.pt")]
-    assert sorted(trained) == ["coarse", "imagenet", "images-4", "minimal-a", "minimal-b", "places"]
+    trained = Counter(path.parts[-3] for path in finished.folder.glob("results/pretrain/alexnet/*/rep*/weights.pt"))
+    assert trained == NETWORKS
     runs = pd.read_csv(finished.folder / "results/runs.csv").drop_duplicates(["subset", "task", "rep", "stage"])
-    assert runs["stage"].value_counts().to_dict() == {"transfer": 17, "pretrain": 6}
+    assert runs["stage"].value_counts().to_dict() == {"transfer": 25, "pretrain": 11}
 
 
 def test_claims_and_the_papers_numbers_are_said_not_to_compare(finished):
@@ -112,7 +113,7 @@ def test_a_fine_tuning_recipe_reruns_its_task_alone(project):
 
 def test_a_pre_training_recipe_reruns_networks_but_no_manifest(project):
     project.edit(lambda config: config["recipes"]["pretrain"].update(momentum=0.8))
-    assert project.stages() == {"pretrain": 6} | DOWNSTREAM
+    assert project.stages() == {"pretrain": 11} | DOWNSTREAM
 
 
 def test_a_subset_added_to_figure_1_adds_its_own_jobs(project):
@@ -121,14 +122,109 @@ def test_a_subset_added_to_figure_1_adds_its_own_jobs(project):
         config["outputs"]["figure1"]["subsets"].append("images-2")
 
     project.edit(add)
-    own = {"draw_manifest": 1, "pretrain": 1, "finetune_classification": 1, "finetune_detection": 2}
+    own = {"draw_manifest": 2, "pretrain": 2, "finetune_classification": 2, "finetune_detection": 2}
     assert project.stages() == own
     assert set(project.plan()) == set(own) | REPORTING | {"draw_curve"}
 
 
-def test_an_added_replicate_adds_its_runs(project):
+def test_an_added_replicate_of_a_task_adds_its_runs(project):
     project.edit(lambda config: config["tasks"]["pascal-det"].update(replicates=3))
     assert project.stages() == {"finetune_detection": 3}
+
+
+def test_an_added_replicate_of_the_study_adds_its_networks_and_draws(project):
+    project.edit(lambda config: config.update(replicates=3))
+    assert project.stages() == {"draw_manifest": 1, "pretrain": 5, "embed": 2, "predict": 1, "induce": 1}
+
+
+def test_with_fewer_networks_fine_tuning_starts_from_those_that_are_left(project):
+    project.edit(lambda config: config.update(replicates=1))
+    assert project.stages() == {"finetune_detection": 2}  # replicate 2 of both subsets, from network 1
+
+
+def test_one_network_can_be_trained_again_with_what_depends_on_it(project):
+    target = "results/pretrain/alexnet/imagenet/rep2/metrics.json"
+    assert project.plan("--force", target) == {"pretrain": 1}
+    after = {"finetune_detection": 1, "embed": 1, "predict": 1, "induce": 1}
+    assert project.stages("all", "--forcerun", target) == {"pretrain": 1} | after
+
+
+def record(project, folder):
+    return read_json(project.folder / "results" / folder / "metrics.json")
+
+
+def test_fine_tuning_started_from_the_network_of_its_replicate(finished):
+    for subset in ("imagenet", "images-4"):
+        networks = [record(finished, f"pretrain/alexnet/{subset}/rep{rep}") for rep in (1, 2)]
+        runs = [record(finished, f"transfer/pascal-det/alexnet/{subset}/rep{rep}") for rep in (1, 2)]
+        assert [run["inputs"]["weights"] for run in runs] == [network["weights"] for network in networks]
+        assert [run["network"] for run in runs] == [1, 2]
+        files = [finished.folder / f"results/pretrain/alexnet/{subset}/rep{rep}/weights.pt" for rep in (1, 2)]
+        assert [sha256_of(path) for path in files] == [network["weights"] for network in networks]
+        assert networks[0]["weights"] != networks[1]["weights"]
+    scratch = record(finished, "transfer/pascal-det/alexnet/scratch/rep2")
+    assert (scratch["inputs"]["weights"], scratch["network"]) == (None, "")
+
+
+def test_replicates_learn_draws_of_their_own_where_something_is_drawn(finished):
+    manifests = finished.folder / "results/manifests"
+    assert sorted(path.name for path in (manifests / "rep2").iterdir()) == ["images-4.csv.gz", "images-4.json"]
+    draws = [set(read_manifest(manifests / part / "images-4.csv.gz").rows["image"]) for part in ("", "rep2")]
+    assert len(draws[0]) == len(draws[1]) == 24
+    assert draws[0] != draws[1]
+    networks = [record(finished, f"pretrain/alexnet/images-4/rep{rep}") for rep in (1, 2)]
+    digests = [read_json(manifests / part / "images-4.json")["digest"] for part in ("", "rep2")]
+    assert [network["inputs"]["manifest"] for network in networks] == digests
+    whole = [record(finished, f"pretrain/alexnet/imagenet/rep{rep}") for rep in (1, 2)]
+    assert whole[0]["inputs"] == whole[1]["inputs"]
+    assert whole[0]["seed"] != whole[1]["seed"]
+    assert [network["seed"] for network in whole] == [network["seed"] for network in networks]  # in pairs
+
+
+def test_figures_have_a_row_for_each_replicate(finished):
+    frames = {n: pd.read_csv(finished.folder / f"results/figure{n}.csv") for n in (4, 6)}
+    assert all(sorted(set(frame["rep"])) == [1, 2] for frame in frames.values())
+    assert (frames[6].groupby("class_wnid")["similarity"].nunique() <= 1).all()  # by pixels: the same in all replicates
+    bars = pd.read_csv(finished.folder / "results/figure9.csv")
+    assert bars.groupby("network")["n"].unique().map(list).to_dict() == {"everything": [1], "half": [1], "own": [2]}
+
+
+def forget(project):
+    """Delete what Snakemake remembers, as if results had been copied here without it, and what is to be made again."""
+    shutil.rmtree(project.folder / ".snakemake")
+    (project.folder / "results/table2.csv").unlink()
+
+
+def test_runs_of_other_settings_are_refused_where_snakemake_does_not_know(project):
+    forget(project)
+    project.edit(lambda config: config["recipes"]["sun"].update(lr=0.002))
+    said = project.run("results/table2.csv", expect=1)
+    assert re.search(r"transfer/sun-cls/alexnet/\S+/rep1/metrics.json was computed with another recipe", said)
+    assert not (project.folder / "results/table2.csv").exists()
+
+
+def test_runs_from_other_weights_are_refused_where_snakemake_does_not_know(project):
+    forget(project)
+    network = project.folder / "results/pretrain/alexnet/images-4/rep2/metrics.json"
+    changed, before = json.loads(network.read_text()), network.stat()
+    network.write_text(json.dumps(changed | {"weights": "0" * 64}))  # it was trained again elsewhere
+    os.utime(network, (before.st_atime, before.st_mtime))
+    said = project.run("results/table2.csv", expect=1)
+    assert "transfer/pascal-det/alexnet/images-4/rep2/metrics.json started from other weights" in said
+
+
+@pytest.mark.parametrize("target, part", [("figure6", "predictions"), ("figure4", "embeddings")])
+def test_analyses_of_other_weights_are_refused_where_snakemake_does_not_know(project, target, part):
+    forget(project)
+    for suffix in ("csv", "png", "svg"):
+        (project.folder / f"results/{target}.{suffix}").unlink()
+    shutil.rmtree(project.folder / "results/induction")
+    network = project.folder / "results/pretrain/alexnet/imagenet/rep2/metrics.json"
+    changed, before = json.loads(network.read_text()), network.stat()
+    network.write_text(json.dumps(changed | {"weights": "0" * 64}))
+    os.utime(network, (before.st_atime, before.st_mtime))
+    said = project.run(f"results/{target}.csv", expect=1)
+    assert re.search(rf"{part}/alexnet/imagenet/rep2\S* was computed from other weights", said)
 
 
 def test_one_replicate_can_be_rerun_and_changes_what_depends_on_it(project):
@@ -165,10 +261,10 @@ def test_reordered_keys_and_moved_data_rerun_nothing(project):
     [
         ("detection", {"finetune_detection": 6}),
         ("action", {"finetune_action": 3}),
-        ("embedding", {"embed": 2, "predict": 1, "induce": 1}),
+        ("embedding", ANALYSES),
         ("proposals", {"propose_regions": 1, "finetune_action": 3}),
-        ("classification", {"pretrain": 6} | DOWNSTREAM | {"finetune_classification": 8}),
-        ("manifest", {"draw_manifest": 6, "pretrain": 6} | DOWNSTREAM),
+        ("classification", {"pretrain": 11} | DOWNSTREAM | {"finetune_classification": 16}),
+        ("manifest", {"draw_manifest": 7, "pretrain": 11} | DOWNSTREAM),
     ],
 )
 def test_a_raised_version_reruns_its_stage(project, stage, jobs):
@@ -188,7 +284,7 @@ def test_a_killed_workflow_continues_to_the_same_table(project):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    weights = project.folder / "results/pretrain/alexnet/imagenet/weights.pt"
+    weights = project.folder / "results/pretrain/alexnet/imagenet/rep1/weights.pt"
     limit = time.monotonic() + 120
     while not weights.exists() and time.monotonic() < limit:
         time.sleep(0.1)
@@ -250,7 +346,8 @@ def test_the_papers_dry_run_needs_no_data(tmp_path):
     ]
     done = subprocess.run([*command, "--configfile", ROOT / "configs/paper.yaml"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    for rule, count in {"pretrain": 20, "finetune_detection": 51, "finetune_action": 36, "embed": 7}.items():
+    tuned = {"finetune_classification": 37, "finetune_detection": 51, "finetune_action": 36}
+    for rule, count in {"pretrain": 20, "embed": 7, **tuned}.items():
         assert re.search(rf"^{rule} +{count}$", done.stdout, re.M)
 
 
@@ -269,5 +366,5 @@ def test_the_plan_is_printed_without_data(tmp_path):
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     total = next(line.split() for line in done.stdout.splitlines() if line.startswith("all outputs"))
-    assert total[2:5] == ["20", "111", "7"]
+    assert total[2:5] == ["20", "124", "7"]
     assert not (tmp_path / "results/plan.csv").exists()
