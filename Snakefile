@@ -49,6 +49,8 @@ localrules:
     draw_splits,
     draw_collages,
     draw_split_accuracy,
+    draw_correlation,
+    draw_coarse_limit,
     collect_runs,
     compare_with_paper,
     judge_findings,

@@ -20,6 +20,8 @@ KEYS_OF_METHOD = {
     "minimal-split": ("depth", "half"),
     "random-split": ("size", "half"),
 }
+WITH_SCRATCH = ("transfer", "budgets", "curve", "coarse-limit")  # builders that show a random start
+NAMED_AFTER_BUILDER = ("correlation", "coarse-limit")  # outputs
 CLASSIFIED = ("ilsvrc", "tiny-imagenet")  # layouts whose classes are wnids
 LAYOUT_OF_KIND = {"detection": "voc", "action": "voc-action"}
 SUBSET_KEYS = ("subset", "baseline")  # of an output, beside the list `subsets`
@@ -243,12 +245,14 @@ def _output_problems(config: Config) -> Iterable[str]:
         where = f"outputs.{name}"
         if name.startswith("table") != (entry["builder"] in ("transfer", "budgets")):
             yield f"{where}: builder {entry['builder']} makes no {name.partition('-')[0].rstrip('0123456789')}."
+        if name in NAMED_AFTER_BUILDER and entry["builder"] != name:
+            yield f"{where}: builder {entry['builder']} makes another figure; call it figure-anything, or take {name}."
         if "architecture" in entry:
             yield from _unknown(config, f"{where}.architecture", entry["architecture"], "architectures")
         for task in [*entry.get("tasks", []), *([entry["accuracy"]] if "accuracy" in entry else [])]:
             yield from _unknown(config, f"{where}.tasks", task, "tasks")
         for subset in _subsets_named(entry):
-            reserved = ("scratch",) if entry["builder"] in ("transfer", "budgets", "curve") else ()
+            reserved = ("scratch",) if entry["builder"] in WITH_SCRATCH else ()
             yield from _unknown(config, where, subset, "subsets", *reserved)
         yield from _builder_problems(config, where, entry)
         yield from _size_problems(config, entry)
@@ -282,6 +286,10 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
     yield from _wordnet_problems(config, where, entry)
     if "accuracy" in entry:
         yield from _accuracy_problems(config, where, entry)
+    if entry["builder"] == "coarse-limit":
+        yield from _limit_problems(where, entry["subsets"])
+    if entry["builder"] == "correlation" and f"{where}-points".removeprefix("outputs.") in config["outputs"]:
+        yield f"{where}-points: the numbers of {where} are written under this name; rename it."
     if entry["builder"] == "coarse-gain" and entry["subset"] in config["subsets"]:
         label_set = config["label_sets"].get(config["subsets"][entry["subset"]]["label_set"], {"method": "identity"})
         if label_set["method"] != "identity":
@@ -292,6 +300,13 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
             method = config["label_sets"].get(label_set, {}).get("method", "bottom-up")
             if method not in ("bottom-up", "top-down"):
                 yield f"{where}: the labels of '{subset}' merge no classes, so none is left to induce; remove it."
+
+
+def _limit_problems(where: str, subsets: Sequence[str]) -> Iterable[str]:
+    if "scratch" not in subsets:
+        yield f"{where}.subsets lacks scratch, the random start that gains are counted from; add it."
+    if set(subsets) <= {"scratch"}:
+        yield f"{where}.subsets names no network that is compared with the random start; add one."
 
 
 def _wordnet_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterable[str]:

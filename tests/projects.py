@@ -88,6 +88,8 @@ def set_outputs(outputs):
     outputs["figure7"]["splits"] = outputs["figure8"]["splits"] = splits
     outputs["figure8"]["images"] = 6
     outputs["figure9"]["splits"] = {"minimal": ["half-minimal-a", "half-minimal-b"]}
+    outputs["correlation"] |= {"tasks": ["sun-cls"], "subsets": ["images-4", "coarse", "imagenet"]}
+    outputs["coarse-limit"] |= {"tasks": ["sun-cls"], "subsets": ["scratch", "coarse", "imagenet"]}
 
 
 @contextlib.contextmanager

@@ -14,10 +14,10 @@ from imagenet_transfer.reporting.coarse_limit import (
     COLUMNS,
     coarse_limit_frame,
     find_limit,
-    gains_at,
-    paired_t,
+    weights_at,
 )
 from imagenet_transfer.reporting.extra_charts import draw_coarse_limit, limit_text
+from imagenet_transfer.reporting.statistics import Effect, Sample, contrast, prior_of
 from imagenet_transfer.reporting.style import save_figure, styled
 
 START = 10.0  # a random start's value
@@ -38,46 +38,38 @@ def runs_of(gains, start=(START, START, START), task="pascal-det", metric="mAP")
     return pd.DataFrame(rows, columns=columns)
 
 
-def curve(gains):
-    """A curve of one gain per number of classes, the same in two replicates."""
-    return pd.DataFrame({rep: pd.Series(gains, dtype=float) for rep in (1, 2)})
+def found_for(gains, reach=1.0, n=2):
+    """The limit of gains by number of classes, whose intervals reach so many points to each side."""
+
+    def gain_at(size):
+        gain = float(np.interp(math.log(size), np.log(list(gains)), list(gains.values())))
+        return Effect(gain, gain - reach, gain + reach)
+
+    return find_limit(list(gains), gain_at, n)
 
 
-def one_around(task, differences):
-    """An interval whose ends are a point from the mean."""
-    return np.mean(differences) - 1, np.mean(differences) + 1
-
-
-def no_interval(task, differences):
-    return math.nan, math.nan
-
-
-# Intervals and crossings by hand
-
-
-def test_paired_t_by_hand():
-    # Mean 2, standard deviation 1, t with two degrees of freedom: 4.302653 / sqrt(3) = 2.484138
-    assert paired_t("", [1, 2, 3]) == pytest.approx((2 - 2.484138, 2 + 2.484138), abs=1e-6)
-    assert np.isnan(paired_t("", [5.0])).all()
+# Weights and crossings by hand
 
 
 def test_gains_between_label_sets_are_linear_in_the_logarithm():
-    table = pd.DataFrame({1: [0.0, 4.0], 2: [2.0, 10.0]}, index=[4, 64])
-    assert gains_at(table, 4).tolist() == [0, 2]
-    assert gains_at(table, 16).tolist() == [2, 6]  # 16 is half-way by ratio
-    assert gains_at(table, 8).tolist() == [1, 4]
-    assert gains_at(table, 64).tolist() == [4, 10]
+    sets = {"all": 64, "few": 4}
+    assert weights_at(4, sets) == {"few": 1, "scratch": -1}
+    assert weights_at(16, sets) == {"all": 0.5, "few": 0.5, "scratch": -1}  # half-way by ratio
+    assert weights_at(8, sets) == pytest.approx({"all": 0.25, "few": 0.75, "scratch": -1})
+    assert weights_at(64, sets) == {"all": 1, "scratch": -1}
+    twice = weights_at(16, {"all": 64, "few": 4, "other": 4, "one": 1})
+    assert twice == pytest.approx({"all": 0.5, "few": 0.25, "other": 0.25, "scratch": -1})
 
 
 def test_the_crossing_is_interpolated_in_the_logarithm():
-    assert find_limit("", curve({3: -1, 12: 1}), one_around).limit == pytest.approx(6)
-    assert find_limit("", curve({2: -1, 16: 2}), one_around).limit == pytest.approx(4)
-    assert find_limit("", curve({2: -3, 8: 0, 32: 2}), one_around).limit == pytest.approx(8)
+    assert found_for({3: -1, 12: 1}).limit == pytest.approx(6)
+    assert found_for({2: -1, 16: 2}).limit == pytest.approx(4)
+    assert found_for({2: -3, 8: 0, 32: 2}).limit == pytest.approx(8)
 
 
 def test_the_range_is_where_the_interpolated_interval_holds_zero():
     # The gain is 2 log10(n) - 2: -1 at 10^0.5, 0 at 10, 1 at 10^1.5
-    found = find_limit("", curve({1: -2, 100: 2}), one_around)
+    found = found_for({1: -2, 100: 2})
     assert found.limit == pytest.approx(10)
     assert found.low == pytest.approx(10**0.5, rel=1e-6)
     assert found.high == pytest.approx(10**1.5, rel=1e-6)
@@ -86,20 +78,20 @@ def test_the_range_is_where_the_interpolated_interval_holds_zero():
 
 def test_the_range_is_pooled_over_every_number_above():
     # At 50 the gain dips to half a point: only above it are all surely better
-    found = find_limit("", curve({5: -4, 20: 4, 50: 0.5, 80: 5}), one_around)
+    found = found_for({5: -4, 20: 4, 50: 0.5, 80: 5})
     assert found.limit == pytest.approx(10)
     assert 50 < found.high < 80
     assert found.low < 10
 
 
 def test_a_range_may_be_open_at_either_end():
-    below = find_limit("", curve({10: -0.5, 1000: 5}), one_around)
+    below = found_for({10: -0.5, 1000: 5})
     assert math.isnan(below.low)
     assert below.statement.endswith(f"(95 %: at most {below.high:.0f})")
-    above = find_limit("", curve({10: -5, 1000: 0.5}), one_around)
+    above = found_for({10: -5, 1000: 0.5})
     assert math.isnan(above.high)
     assert above.statement.endswith(f"(95 %: more than {above.low:.0f})")
-    both = find_limit("", curve({10: -0.5, 1000: 0.5}), one_around)
+    both = found_for({10: -0.5, 1000: 0.5})
     assert both.statement.endswith("from about 100 classes on (95 %: any number)")
 
 
@@ -107,47 +99,47 @@ def test_a_range_may_be_open_at_either_end():
 
 
 def test_even_the_fewest_classes_may_be_better():
-    found = find_limit("", curve({3: 2, 64: 5}), one_around)
+    found = found_for({3: 2, 64: 5})
     assert (math.isnan(found.limit), math.isnan(found.low), found.high) == (True, True, 3)
     assert found.statement == "even 3 classes are better than a random start (surely)"
     # 0.5 + log10(n) is 1 at 10^0.5
-    found = find_limit("", curve({1: 0.5, 100: 2.5}), one_around)
+    found = found_for({1: 0.5, 100: 2.5})
     assert found.high == pytest.approx(10**0.5, rel=1e-6)
     sure = "even a single class is better than a random start (surely from 3.2 on)"
     assert found.statement == sure
-    found = find_limit("", curve({3: 0.1, 64: 0.2}), one_around)
+    found = found_for({3: 0.1, 64: 0.2})
     assert math.isnan(found.high)
     assert found.statement == "even 3 classes are better than a random start (no number surely)"
 
 
 def test_no_measured_number_may_be_better():
-    found = find_limit("", curve({3: -4, 64: -2}), one_around)
+    found = found_for({3: -4, 64: -2})
     assert (math.isnan(found.limit), found.low, math.isnan(found.high)) == (True, 64, True)
     none = "no measured number of classes, up to 64, is better than a random start"
     assert found.statement == none
-    found = find_limit("", curve({3: -4, 12: 2, 64: -2}), one_around)
+    found = found_for({3: -4, 12: 2, 64: -2})
     assert math.isnan(found.limit)
     assert found.statement == "no limit: 12 classes are better than a random start, 64 not"
 
 
 def test_the_last_of_several_crossings_counts_and_is_said_to_be_so():
-    found = find_limit("", curve({3: 1, 6: -1, 24: 1}), one_around)
+    found = found_for({3: 1, 6: -1, 24: 1})
     assert found.limit == pytest.approx(12)
     assert found.statement.endswith("; the gain changes its sign 2 times, this is the last")
 
 
 def test_one_replicate_has_a_limit_without_a_range():
-    found = find_limit("", curve({3: -1, 12: 1}), no_interval)
+    found = found_for({3: -1, 12: 1}, reach=math.nan, n=1)
     assert found.limit == pytest.approx(6)
     assert np.isnan([found.low, found.high]).all()
     assert "about 6 classes on (one replicate: its range is unknown)" in found.statement
-    found = find_limit("", curve({3: 1, 12: 1}), no_interval)
+    found = found_for({3: 1, 12: 1}, reach=math.nan, n=1)
     assert found.statement.endswith("(one replicate: how surely is unknown)")
 
 
 def test_a_single_label_set_has_an_answer():
-    assert find_limit("", curve({64: 3}), one_around).high == 64
-    assert find_limit("", curve({64: -3}), one_around).low == 64
+    assert found_for({64: 3}).high == 64
+    assert found_for({64: -3}).low == 64
 
 
 # The frame
@@ -180,21 +172,39 @@ def test_gains_are_paired_by_replicate():
     frame = coarse_limit_frame(uneven, DET, CLASSES)
     pd.testing.assert_frame_equal(frame, coarse_limit_frame(runs_of(GAINS), DET, CLASSES))
     without = uneven[~((uneven["subset"] == "coarse-3") & (uneven["rep"] == 2))]
-    row = coarse_limit_frame(without, DET, CLASSES).iloc[0]
-    assert (row["n"], row["gain"]) == (2, pytest.approx(-1))
+    shared = coarse_limit_frame(without, DET, CLASSES)
+    assert shared["n"].tolist() == [2, 2, 2]  # replicates that all have
+    assert shared["gain"].tolist() == pytest.approx([-1, 1, 6])
 
 
-def test_the_interval_is_the_callers():
+def test_intervals_are_those_of_the_studys_contrasts():
+    """With uneven gains: the interval of one cell less a random start, as findings have it."""
+    gains = {"all": [5, 6, 9], "coarse-3": [-2, -1, 3], "coarse-12": [0, 4, 2]}
+    frame = coarse_limit_frame(runs_of(gains, start=(10, 12, 11)), DET, CLASSES).set_index("subset")
+    cells = [("scratch", (10, 12, 11)), ("all", (15, 18, 20))]
+    cells += [("coarse-3", (8, 11, 14)), ("coarse-12", (10, 16, 13))]
+    samples = {name: Sample(name, "pascal-det", values) for name, values in cells}
+    prior = prior_of(list(samples.values()))
+    for name, row in frame.iterrows():
+        effect = contrast(lambda a, b: a - b, [samples[name], samples["scratch"]], prior)
+        assert [row["gain"], row["low"], row["high"]] == pytest.approx(
+            [effect.estimate, effect.low, effect.high]
+        )
+
+
+def test_the_interval_may_be_the_callers():
     asked = []
 
-    def interval(task, differences):
-        asked.append((task, tuple(differences)))
-        return one_around(task, differences)
+    def measure(weights, task):
+        asked.append((task, weights))
+        gains = {"all": 6, "coarse-3": -1, "coarse-12": 1, "scratch": 0}
+        gain = sum(weight * gains[name] for name, weight in weights.items())
+        return Effect(gain, gain - 1, gain + 1)
 
-    frame = coarse_limit_frame(runs_of(GAINS), DET, CLASSES, interval=interval)
+    frame = coarse_limit_frame(runs_of(GAINS), DET, CLASSES, measure)
     assert frame["low"].tolist() == pytest.approx([-2, 0, 5])
     assert {task for task, _ in asked} == {"pascal-det"}
-    assert ("pascal-det", (-2.0, -1.0, 0.0)) in asked
+    assert ("pascal-det", {"coarse-3": 1, "scratch": -1}) in asked
     assert frame["limit_high"].iloc[0] == pytest.approx(12, rel=1e-6)
 
 
@@ -214,10 +224,13 @@ def test_tasks_have_limits_of_their_own():
     assert frame[frame["task"] == "sun-cls"]["limit"].isna().all()
 
 
-def test_equal_values_are_no_gain_and_no_error():
+def test_equal_values_are_no_gain_and_tell_no_error():
     frame = coarse_limit_frame(runs_of({name: [0, 0, 0] for name in GAINS}), DET, CLASSES)
     assert frame["statement"].iloc[0].startswith("no measured number of classes, up to 64")
-    assert frame[["gain", "low", "high"]].to_numpy().tolist() == [[0, 0, 0]] * 3
+    assert frame["gain"].tolist() == [0, 0, 0]
+    assert frame[["low", "high"]].isna().all(axis=None)
+    better = coarse_limit_frame(runs_of({name: [1, 1, 1] for name in GAINS}), DET, CLASSES)
+    assert better["statement"].iloc[0].endswith("(no interval: how surely is unknown)")
 
 
 @pytest.mark.parametrize("missing", ["scratch", "coarse-12"])
@@ -226,7 +239,7 @@ def test_a_missing_run_is_named(missing):
     with pytest.raises(UserError, match=f"needs {missing} on pascal-det, which was not run"):
         coarse_limit_frame(runs[runs["subset"] != missing], DET, CLASSES)
     runs.loc[runs["subset"] == "coarse-12", "rep"] += 10
-    with pytest.raises(UserError, match="coarse-12 and scratch have no replicate in common"):
+    with pytest.raises(UserError, match="no replicate in common on pascal-det"):
         coarse_limit_frame(runs, DET, CLASSES)
 
 

@@ -2,22 +2,25 @@
 
 The gain of a label set is its transfer value less that of a random start, paired by replicate. The
 limit is where the gain, interpolated linearly over the logarithm of the number of classes, crosses
-zero. Its range holds every number of classes whose (interpolated, paired) gain is neither surely
-above nor surely below zero: the 95 % confidence set of the crossing that Fieller (1954) described.
-It rests on the spread between replicates; a bootstrap of three replicates has only ten outcomes.
+zero. Its range holds every number of classes whose interpolated gain is neither surely above nor
+surely below zero: the 95 % confidence set of the crossing that Fieller (1954) described.
+
+Gains are contrasts with the intervals of `statistics.contrast`, the same as in findings.csv. As a
+random start is set apart there, these are paired t intervals over the replicates.
 """
 
 import math
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.reporting.correlation import values_of
+from imagenet_transfer.reporting.statistics import Effect, Sample, contrast, prior_of
 from imagenet_transfer.study import SCRATCH
 
 COLUMNS = (
@@ -27,8 +30,8 @@ COLUMNS = (
 STEPS = 64  # places per pair of neighbouring label sets where the interval is looked at
 BISECTIONS = 40
 
-# Of a task and paired differences in points: the ends of their mean's 95 % interval, or NaN twice
-Interval = Callable[[str, Sequence[float]], tuple[float, float]]
+# Of weights by subset, and a task: the weighted sum of the subsets' means
+Measure = Callable[[Mapping[str, float], str], Effect]
 
 
 @dataclass(frozen=True)
@@ -45,22 +48,11 @@ class Limit:
     statement: str
 
 
-def paired_t(task: str, differences: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of a mean of paired differences (Student's t); NaN for one pair."""
-    values = np.asarray(differences, float)
-    if len(values) < 2:
-        return math.nan, math.nan
-    error = values.std(ddof=1) / math.sqrt(len(values))
-    reach = float(stats.t.ppf(0.975, len(values) - 1) * error)
-    return float(values.mean()) - reach, float(values.mean()) + reach
-
-
 def coarse_limit_frame(
     runs: pd.DataFrame,
     metrics: Mapping[str, str],
     n_classes: Mapping[str, int],
-    interval: Interval = paired_t,
-    baseline: str = SCRATCH,
+    measure: Measure | None = None,
 ) -> pd.DataFrame:
     """Return one row per task and subset, by ascending number of classes (COLUMNS).
 
@@ -68,87 +60,104 @@ def coarse_limit_frame(
     `n_classes` the number of classes of each subset to be compared with the random start. gain, low
     and high are in points; limit, limit_low, limit_high (in classes) and statement are those of the
     task, the same in all of its rows. An empty limit_low: no number is surely worse; an empty
-    limit_high: not even the largest is surely better. Raises UserError for a missing run.
+    limit_high: not even the largest is surely better. `measure` is by default `measure_of` these
+    runs. Raises UserError for a missing run.
     """
+    values = {
+        task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes])
+        for task, metric in metrics.items()
+    }
+    measure = measure or measure_of(values)
     rows = []
     for task, metric in metrics.items():
-        gains = paired_gains(values_of(runs, task, metric), task, list(n_classes), baseline)
-        limit = find_limit(task, curve_of(gains, n_classes), interval)
+        n = len(values[task].columns)
+        limit = limit_of(task, n_classes, measure, n)
         shared = (limit.limit, limit.low, limit.high, limit.statement)
-        for subset in sorted(gains, key=lambda name: (n_classes[name], name)):
-            gain = gains[subset]
-            low, high = interval(task, gain.to_numpy())
-            numbers = (len(gain), float(gain.mean()), low, high)
+        for subset in sorted(n_classes, key=lambda name: (n_classes[name], name)):
+            gain = measure({subset: 1.0, SCRATCH: -1.0}, task)
+            numbers = (n, gain.estimate, gain.low, gain.high)
             rows.append((task, metric, subset, n_classes[subset], *numbers, *shared))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def paired_gains(
-    values: pd.DataFrame,
-    task: str,
-    subsets: Sequence[str],
-    baseline: str,
-) -> dict[str, pd.Series]:
-    """Return each subset's gains over the baseline, by replicate; UserError without a pair."""
-    for name in (baseline, *subsets):
+def complete(values: pd.DataFrame, task: str, subsets: Sequence[str]) -> pd.DataFrame:
+    """Return the subsets' values (rows) in the replicates (columns) that all of them have.
+
+    Raises UserError if a subset was not run, or if there is no such replicate.
+    """
+    for name in subsets:
         if name not in values.index:
             raise UserError(
                 f"The coarse limit needs {name} on {task}, which was not run: make the missing "
                 "runs first, the workflow does so by itself."
             )
-    gains = {subset: (values.loc[subset] - values.loc[baseline]).dropna() for subset in subsets}
-    for subset, gain in gains.items():
-        if gain.empty:
-            raise UserError(
-                f"{subset} and {baseline} have no replicate in common on {task}: make the missing "
-                "runs first, the workflow does so by itself."
-            )
-    return gains
+    shared = values.loc[list(subsets)].dropna(axis="columns")
+    if shared.empty:
+        raise UserError(
+            f"The networks of the coarse limit have no replicate in common on {task}: make the "
+            "missing runs first, the workflow does so by itself."
+        )
+    return shared
 
 
-def curve_of(gains: Mapping[str, pd.Series], n_classes: Mapping[str, int]) -> pd.DataFrame:
-    """Return gains by number of classes (rows, ascending) and replicate (columns).
+def measure_of(values: Mapping[str, pd.DataFrame]) -> Measure:
+    """Return the measure of a study from each task's values, subsets by replicates (`complete`)."""
+    samples = {
+        (name, task): Sample(name, task, tuple(table.loc[name]))
+        for task, table in values.items()
+        for name in table.index
+    }
+    prior = prior_of(list(samples.values()))
 
-    Label sets with the same number of classes are averaged within each replicate.
-    """
-    table = pd.DataFrame(gains).T
-    return table.groupby([n_classes[name] for name in table.index]).mean().sort_index()
+    def measure(weights: Mapping[str, float], task: str) -> Effect:
+        def total(*means: float) -> float:
+            return math.fsum(w * mean for w, mean in zip(weights.values(), means, strict=True))
+
+        return contrast(total, [samples[name, task] for name in weights], prior)
+
+    return measure
 
 
 # The limit
 
 
-def find_limit(task: str, curve: pd.DataFrame, interval: Interval = paired_t) -> Limit:
-    """Return the limit of a task from its gains by number of classes and replicate (`curve_of`)."""
-    means, sizes = curve.mean(axis=1).to_numpy(), list(curve.index)
+def limit_of(task: str, n_classes: Mapping[str, int], measure: Measure, n: int) -> Limit:
+    """Return the limit of a task from the measure of its gains, each over `n` replicates."""
+    sizes = sorted(set(n_classes.values()))
+    return find_limit(sizes, lambda size: measure(weights_at(size, n_classes), task), n)
 
-    def low_end(size: float) -> float:
-        return interval(task, gains_at(curve, size))[0]
 
-    def high_end(size: float) -> float:
-        return interval(task, gains_at(curve, size))[1]
+def weights_at(size: float, n_classes: Mapping[str, int]) -> dict[str, float]:
+    """Return the subsets' weights in the gain at a number of classes, and the random start's, -1.
 
-    limit = crossing(sizes, means)
-    not_surely_better = last_place(sizes, lambda size: not low_end(size) > 0)  # nor is NaN
+    Between two numbers of label sets the gain is linear in the logarithm. Label sets with the same
+    number of classes are averaged.
+    """
+    alike = Counter(n_classes.values())
+    sizes = sorted(alike)
+    right = sizes[bisect_left(sizes, size)]
+    left = max((other for other in sizes if other <= size), default=right)
+    part = math.log(size / left) / math.log(right / left) if left < right else 0.0
+    shares = {right: part, left: 1 - part}
+    weights = {name: shares[of] / alike[of] for name, of in n_classes.items() if of in shares}
+    return weights | {SCRATCH: -1.0}
+
+
+def find_limit(sizes: Sequence[float], gain_at: Callable[[float], Effect], n: int = 2) -> Limit:
+    """Return the limit from the gain at any number of classes within `sizes`, which ascend.
+
+    `n` replicates are behind each gain; it is only put into words.
+    """
+    means = [gain_at(size).estimate for size in sizes]
+    not_surely_better = last_place(sizes, lambda size: not gain_at(size).low > 0)  # nor is NaN
     high = {None: sizes[0], sizes[-1]: math.nan}.get(not_surely_better, not_surely_better)
-    surely_worse = last_place(sizes, lambda size: high_end(size) < 0)
+    surely_worse = last_place(sizes, lambda size: gain_at(size).high < 0)
     low = math.nan if surely_worse is None else surely_worse
-    ends = Limit(limit, low, high, "")
-    known = not math.isnan(low_end(sizes[-1]))
-    return replace(ends, statement=statement_of(sizes, means, ends, known))
-
-
-def gains_at(curve: pd.DataFrame, size: float) -> np.ndarray:
-    """Return gains at a number of classes, by replicate: linear in its logarithm between rows."""
-    sizes = np.asarray(curve.index, float)
-    right = min(int(np.searchsorted(sizes, size)), len(sizes) - 1)
-    left = right if sizes[right] == size else right - 1
-    if left == right:
-        found = curve.iloc[left].to_numpy()
-    else:
-        weight = math.log(size / sizes[left]) / math.log(sizes[right] / sizes[left])
-        found = (1 - weight) * curve.iloc[left].to_numpy() + weight * curve.iloc[right].to_numpy()
-    return found[~np.isnan(found)]
+    ends = Limit(crossing(sizes, means), low, high, "")
+    unknown = ""
+    if math.isnan(gain_at(sizes[-1]).low):
+        unknown = "one replicate" if n == 1 else "no interval"
+    return replace(ends, statement=statement_of(sizes, means, ends, unknown))
 
 
 def crossing(sizes: Sequence[float], means: Sequence[float]) -> float:
@@ -192,17 +201,17 @@ def boundary(true: float, false: float, holds: Callable[[float], bool]) -> float
 # Words
 
 
-def statement_of(sizes: Sequence[float], means: Sequence[float], found: Limit, known: bool) -> str:
+def statement_of(sizes: Sequence[float], means: Sequence[float], found: Limit, unknown: str) -> str:
     """Return what was found, as a short sentence without its full stop.
 
-    `known` tells whether there are intervals: with one replicate there are none.
+    `unknown` says why there are no intervals; empty if there are.
     """
     last = f"{sizes[-1]:,.0f}"
     if not math.isnan(found.limit):
-        about = f"from about {classes(found.limit)} classes on ({range_of(found, known)})"
+        about = f"from about {classes(found.limit)} classes on ({range_of(found, unknown)})"
         return f"better than a random start {about}{turns(means)}"
     if means[-1] > 0:
-        sure = certainty(sizes[0], found.high, known)
+        sure = certainty(sizes[0], found.high, unknown)
         few = "a single class is" if sizes[0] == 1 else f"{sizes[0]:,.0f} classes are"
         return f"even {few} better than a random start ({sure})"
     better = [f"{size:,.0f}" for size, mean in zip(sizes, means, strict=True) if mean > 0]
@@ -213,24 +222,24 @@ def statement_of(sizes: Sequence[float], means: Sequence[float], found: Limit, k
 
 def turns(means: Sequence[float]) -> str:
     """Return a remark if the gain crosses zero more than once."""
-    changes = int(np.sum(np.diff(np.asarray(means) > 0)))
+    changes = sum((one > 0) != (other > 0) for one, other in pairwise(means))
     return f"; the gain changes its sign {changes} times, this is the last" if changes > 1 else ""
 
 
-def range_of(found: Limit, known: bool) -> str:
-    """Return a limit's range in words."""
-    if not known:
-        return "one replicate: its range is unknown"
+def range_of(found: Limit, unknown: str) -> str:
+    """Return a limit's range in words, or why it is `unknown`."""
+    if unknown:
+        return f"{unknown}: its range is unknown"
     low, high = (classes(end) for end in (found.low, found.high))
     if math.isnan(found.low):
         return "95 %: any number" if math.isnan(found.high) else f"95 %: at most {high}"
     return f"95 %: more than {low}" if math.isnan(found.high) else f"95 %: {low} to {high}"
 
 
-def certainty(first: float, high: float, known: bool) -> str:
+def certainty(first: float, high: float, unknown: str) -> str:
     """Return from where on a gain that is positive at all numbers (`first` on) is surely so."""
-    if not known:
-        return "one replicate: how surely is unknown"
+    if unknown:
+        return f"{unknown}: how surely is unknown"
     if math.isnan(high):
         return "no number surely"
     return "surely" if high == first else f"surely from {classes(high)} on"

@@ -247,12 +247,19 @@ def figure_files():
     return [f"results/{name}.{suffix}" for name in study.outputs if name not in tables for suffix in ("png", "svg")]
 
 
-PLOTTED = ("curve", "induction", "neighbours", "coarse-gain", "split-accuracy")  # figures that plot numbers
+PLOTTED = (  # figures that plot numbers
+    *("curve", "induction", "neighbours", "coarse-gain", "split-accuracy", "correlation", "coarse-limit"),
+)
 
 
 def number_files():
     """Return the CSV files with the numbers of all tables and figures."""
     return [f"results/{name}.csv" for name in study.built_by("transfer", "budgets", *PLOTTED)]
+
+
+def point_files():
+    """Return the CSV files with the points of correlations, whose numbers are correlations."""
+    return [f"results/{name}-points.csv" for name in study.built_by("correlation")]
 
 
 SUMMARIES = [f"results/{name}" for name in ("runs.csv", "comparison.csv", "findings.csv", "power.csv", "report.html")]
@@ -261,7 +268,7 @@ SUMMARIES = [f"results/{name}" for name in ("runs.csv", "comparison.csv", "findi
 def all_outputs():
     """Return everything that the study declares."""
     pictures = ["results/miniature.png"] if study.miniature else []
-    return [*table_files(), *figure_files(), *number_files(), *SUMMARIES, *pictures]
+    return [*table_files(), *figure_files(), *number_files(), *point_files(), *SUMMARIES, *pictures]
 
 
 def rendered_parts():

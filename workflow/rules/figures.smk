@@ -1,4 +1,4 @@
-"""Figures 1 to 9, each as PNG and SVG, with the numbers that it plots as CSV.
+"""Figures 1 to 9 and two of our own, each as PNG and SVG, with the numbers that it plots as CSV.
 
 INPUTS:  metrics.json of the runs that a figure shows, manifests, label sets, stores, features, predictions
 OUTPUTS: results/{figure}.png and .svg; .csv where numbers are plotted
@@ -51,6 +51,54 @@ rule draw_split_accuracy:
         expected=output_expected,
     script:
         "../scripts/draw_split_accuracy.py"
+
+
+rule draw_correlation:
+    input:
+        metrics=output_metrics,
+        networks=output_networks,
+    output:
+        png="results/{figure}.png",
+        svg="results/{figure}.svg",
+        csv="results/{figure}.csv",
+        points="results/{figure}-points.csv",
+    log:
+        "logs/draw_correlation/{figure}.log",
+    benchmark:
+        "benchmarks/draw_correlation/{figure}.tsv"
+    wildcard_constraints:
+        figure=outputs_built_by("correlation"),
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        layout=output_params,
+        expected=output_expected,
+    script:
+        "../scripts/draw_correlation.py"
+
+
+rule draw_coarse_limit:
+    input:
+        metrics=output_metrics,
+        networks=output_networks,
+        manifests=sizes_of_subsets,
+    output:
+        png="results/{figure}.png",
+        svg="results/{figure}.svg",
+        csv="results/{figure}.csv",
+    log:
+        "logs/draw_coarse_limit/{figure}.log",
+    benchmark:
+        "benchmarks/draw_coarse_limit/{figure}.tsv"
+    wildcard_constraints:
+        figure=outputs_built_by("coarse-limit"),
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        layout=output_params,
+        expected=output_expected,
+    script:
+        "../scripts/draw_coarse_limit.py"
 
 
 rule draw_clustering:
