@@ -311,7 +311,7 @@ def test_images_are_mirrored_with_their_regions():
     job = make_job(Scenes(sizes=((48, 64), (48, 64), (40, 70), (48, 64)) * 6, splits=("train", "val", "train")))
     mirrored = 0
     for step in range(4):
-        for image, regions, labels in job.load(step):
+        for image, regions, labels, _ in job.load(step):
             assert len(labels) == len(regions.primary) >= 1
             person = regions.primary[regions.primary[:, 3].argmax()].int().tolist()
             assert (image[person[1] : person[3], person[0] : person[2]] == 190).all()

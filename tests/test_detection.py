@@ -312,7 +312,7 @@ def test_images_are_mirrored_with_their_objects():
     plain = [torch.from_numpy(picture) for picture in loading.store.pictures]
     as_they_are = [any(torch.equal(example.image, picture) for picture in plain) for example in batch]
     assert 0 < sum(as_they_are) < 12
-    for image, objects in batch:
+    for image, objects, _ in batch:
         for box, label in zip(objects.boxes.int().tolist(), objects.labels.tolist(), strict=True):
             x1, y1, x2, y2 = box
             assert (image[y1:y2, x1:x2] == torch.tensor(Squares.colours[label - 1])).all()

@@ -11,8 +11,9 @@ import numpy as np
 from imagenet_transfer.memory import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
-for _ in range(100):
-    np.ones(1 << 20)  # 8 MB, 2048 pages
+for _ in range(20):
+    blocks = [np.ones(1 << 18) for _ in range(40)]  # 80 MB, freed before the next ones are made
+    del blocks
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 

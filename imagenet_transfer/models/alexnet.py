@@ -4,7 +4,7 @@ It is not torchvision's AlexNet, which has neither groups nor local response nor
 before the linear layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -95,16 +95,18 @@ class AlexNet(nn.Module):
         bgr = images.flip(3).to(self.pixel_mean.dtype).sub_(self.pixel_mean).div_(self.pixel_std)
         return bgr.permute(0, 3, 1, 2)  # channels_last without a copy
 
-    def convolutions(self, x: Tensor, dense: bool = False) -> Tensor:
-        """Return conv5's activations; `dense` pads conv1 and both pools so that a cell is `stride` pixels [frcnn]."""
-        pad = self.conv1.kernel_size[0] // 2 if dense else 0
-        x = F.relu(F.conv2d(x, self.conv1.weight, self.conv1.bias, self.conv1.stride, pad))
-        x = F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
-        x = local_response_norm(F.relu(self.conv2(x)))
-        x = F.max_pool2d(x, 3, 2, padding=int(dense), ceil_mode=True)
-        x = F.relu(self.conv3(x))
-        x = F.relu(self.conv4(x))
-        return F.relu(self.conv5(x))
+    def convolutions(self, x: Tensor, dense: bool = False, layers: Iterable[int] = range(1, 6)) -> Tensor:
+        """Return the activations after some of conv1..conv5, those of conv1 and conv2 normalised and pooled.
+
+        `dense` pads conv1 and both pools so that a cell of conv5 is `stride` pixels [frcnn].
+        """
+        for number in layers:
+            layer = self.get_submodule(f"conv{number}")
+            pad = layer.kernel_size[0] // 2 if dense or number > 1 else 0
+            x = F.relu(F.conv2d(x, layer.weight, layer.bias, layer.stride, pad, groups=layer.groups))
+            if number <= 2:
+                x = F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
+        return x
 
     def pool5(self, x: Tensor) -> Tensor:
         """Return conv5's activations pooled: N, channels, pool5_size, pool5_size for images of `input_size`."""

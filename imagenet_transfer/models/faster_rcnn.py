@@ -4,7 +4,7 @@ It follows py-faster-rcnn, which the paper used, where torchvision's own detecto
 cross the border unused in training, max pooling of RoIs, two scores for each anchor, the scales of the losses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -108,12 +108,14 @@ class FasterRCNN(RegionNetwork):
         """Return the anchors (anchors,4) of images of this size, those that cross the border included."""
         return anchor_grid(self.anchor_sides, *view.features.shape[2:], self.trunk.stride)
 
-    def loss(self, images: Tensor, objects: Sequence[Objects]) -> Tensor:
+    def loss(self, images: Tensor, objects: Sequence[Objects], keys: Sequence[Hashable] | None = None) -> Tensor:
         """Return the training loss of uint8 RGB images N,H,W,3 of one size and their objects, at least one an image.
+
+        `keys`: see `view`.
 
         It is the mean over the images of the four losses' sum: scores and offsets of the RPN and of the head.
         """
-        view = self.view(images)
+        view = self.view(images, keys)
         truth = [Objects(boxes * view.factor, labels) for boxes, labels in objects]
         anchors = self.anchors(view)
         scores, offsets = self.rpn(view.features)

@@ -1,15 +1,18 @@
 """What networks that judge regions share: AlexNet over whole images, RoI pooling, fc6 and fc7 (Girshick 2015)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.models.operators import roi_pool
+
+KEPT_BYTES = 1 << 28  # of frozen layers' activations, on the network's device
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,45 @@ class RegionNetwork(nn.Module):
         self._sides = config.short_side, config.long_side
         for name in config.frozen:
             trunk.get_submodule(name).requires_grad_(False)
+        self._num_frozen = next(i for i in range(6) if f"conv{i + 1}" not in config.frozen)  # layers from conv1 on
+        self._kept: dict[Hashable, Tensor] = {}
+        self._kept_bytes = 0
 
-    def view(self, images: Tensor) -> View:
-        """Return what the network sees of uint8 RGB images N,H,W,3 of one size."""
+    def view(self, images: Tensor, keys: Sequence[Hashable] | None = None) -> View:
+        """Return what the network sees of uint8 RGB images N,H,W,3 of one size.
+
+        `keys`, which tell the images apart, allow to keep what frozen layers make of them: they are computed once.
+        """
         height, width = images.shape[1:3]
         factor = resize_factor(height, width, *self._sides)
+        size = round(height * factor), round(width * factor)
+        if keys is None or self._num_frozen == 0:
+            x = self._first_layers(images, size)
+        else:
+            parts = zip(keys, images.split(1), strict=True)
+            x = torch.cat([self._remembered(key, image, size) for key, image in parts])
+        features = self.trunk.convolutions(x, dense=True, layers=range(self._num_frozen + 1, 6))
+        return View(features, size, factor)
+
+    def _first_layers(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the last frozen layer's activations of images resized to `size`."""
         x = self.trunk.preprocess(images)
-        if factor != 1:
-            x = F.interpolate(x, (round(height * factor), round(width * factor)), mode="bilinear")
-        return View(self.trunk.convolutions(x, dense=True), tuple(x.shape[2:]), factor)
+        if x.shape[2:] != size:
+            x = F.interpolate(x, size, mode="bilinear")
+        return self.trunk.convolutions(x, dense=True, layers=range(1, self._num_frozen + 1))
+
+    def _remembered(self, key: Hashable, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the last frozen layer's activations of one image, kept while `KEPT_BYTES` last.
+
+        Always of one image at a time, as rounding depends on the batch: what is computed again has the same bits.
+        """
+        if key in self._kept:
+            return self._kept[key]
+        x = self._first_layers(image, size)
+        if self._kept_bytes + x.nbytes <= KEPT_BYTES:
+            self._kept[key] = x
+            self._kept_bytes += x.nbytes
+        return x
 
     def region_features(self, features: Tensor, rois: Sequence[Tensor]) -> Tensor:
         """Return fc7's activations (sum of RoIs, fc_width) of each image's RoIs (R,4), in resized pixels."""

@@ -4,7 +4,7 @@ An action's score is that of the person's own region plus the highest that any r
 It follows gkioxari/RstarCNN, less the offsets of boxes, which that code trains beside the scores and never uses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -110,9 +110,12 @@ class RStarCNN(RegionNetwork):
         self.primary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01)
         self.secondary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01) if config.context else None
 
-    def forward(self, images: Tensor, regions: Sequence[Regions]) -> Tensor:
-        """Return the scores (sum of P,num_classes) of each image's primary regions; images uint8 RGB N,H,W,3."""
-        view = self.view(images)
+    def forward(self, images: Tensor, regions: Sequence[Regions], keys: Sequence[Hashable] | None = None) -> Tensor:
+        """Return the scores (sum of P,num_classes) of each image's primary regions; images uint8 RGB N,H,W,3.
+
+        `keys`: see `view`.
+        """
+        view = self.view(images, keys)
         if self.secondary is None:
             rois = [image.primary * view.factor for image in regions]
             return self.primary(self.region_features(view.features, rois)).float()
@@ -123,6 +126,8 @@ class RStarCNN(RegionNetwork):
         scores = zip(own.split(numbers[::2]), beside.split(numbers[1::2]), regions, strict=True)
         return torch.cat([with_context(mine, others, image.paired) for mine, others, image in scores])
 
-    def loss(self, images: Tensor, regions: Sequence[Regions], labels: Tensor) -> Tensor:
+    def loss(
+        self, images: Tensor, regions: Sequence[Regions], labels: Tensor, keys: Sequence[Hashable] | None = None
+    ) -> Tensor:
         """Return the softmax cross-entropy summed over the primary regions, labels (sum of P,)."""
-        return F.cross_entropy(self(images, regions), labels, reduction="sum")
+        return F.cross_entropy(self(images, regions, keys), labels, reduction="sum")

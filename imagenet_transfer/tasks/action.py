@@ -32,11 +32,12 @@ class People(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A training image, uint8 RGB H,W,3, the regions drawn in it, and the labels of the primary ones."""
+    """A training image, uint8 RGB H,W,3, regions drawn in it, labels of the primary ones, and what tells it apart."""
 
     image: Tensor
     regions: Regions
     labels: Tensor
+    key: tuple[int, bool]  # record number, whether mirrored
 
 
 def training_labels(table: pd.DataFrame) -> np.ndarray:
@@ -112,9 +113,9 @@ class ActionJob:
         people = self._people_of(row)
         image = self._image(row, people)
         regions, labels = training_regions(*people, self._proposals_of(row), self.config, generator)
-        if not flip:
-            return Example(image, regions, labels)
-        return Example(image.flip(1), regions.mirrored(image.shape[1]), labels)
+        if flip:
+            image, regions = image.flip(1), regions.mirrored(image.shape[1])
+        return Example(image, regions, labels, (int(row), bool(flip)))
 
     def _people_of(self, row: int) -> People:
         return People(*(part[self.places[self.names[row]]] for part in self.people))
@@ -134,7 +135,8 @@ class ActionJob:
     def _group_loss(self, group: list[Example]) -> Tensor:
         images = torch.stack([example.image for example in group]).to(self.device, non_blocking=True)
         labels = torch.cat([example.labels for example in group]).to(self.device, non_blocking=True)
-        return self.model.loss(images, [example.regions.to(self.device) for example in group], labels)
+        regions = [example.regions.to(self.device) for example in group]
+        return self.model.loss(images, regions, labels, [example.key for example in group])
 
     @torch.inference_mode()
     def probabilities(self, row: int) -> np.ndarray:

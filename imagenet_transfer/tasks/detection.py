@@ -27,10 +27,11 @@ TEST_BATCH = 16  # images of one size that are tested together
 
 
 class Example(NamedTuple):
-    """A training image, uint8 RGB H,W,3, and its objects."""
+    """A training image, uint8 RGB H,W,3, its objects, and what tells it apart: record number, whether mirrored."""
 
     image: Tensor
     objects: Objects
+    key: tuple[int, bool]
 
 
 def build_detector(
@@ -150,9 +151,9 @@ class DetectionJob:
     def example(self, row: int, flipped: bool) -> Example:
         """Return a record's image and objects, mirrored if `flipped`."""
         image, objects = torch.from_numpy(self.store.image(row)), self.objects[row]
-        if not flipped:
-            return Example(image, objects)
-        return Example(image.flip(1), Objects(mirrored(objects.boxes, image.shape[1]), objects.labels))
+        if flipped:
+            image, objects = image.flip(1), Objects(mirrored(objects.boxes, image.shape[1]), objects.labels)
+        return Example(image, objects, (int(row), bool(flipped)))
 
     def loss(self, batch: list[Example]) -> Tensor:
         """Return the mean loss over the images; those of one size go through the network together, without padding."""
@@ -162,7 +163,7 @@ class DetectionJob:
     def _group_loss(self, group: list[Example]) -> Tensor:
         images = torch.stack([example.image for example in group]).to(self.device, non_blocking=True)
         objects = [Objects(*(part.to(self.device, non_blocking=True) for part in example.objects)) for example in group]
-        return self.model.loss(images, objects)
+        return self.model.loss(images, objects, [example.key for example in group])
 
     def detections(self) -> pd.DataFrame:
         """Return what is found in the test images: image, class, score, xmin, ymin, xmax, ymax (from 1, inclusive)."""
