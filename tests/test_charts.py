@@ -169,6 +169,13 @@ def test_a_curve_shows_accuracies_left_and_map_right():
         for task in tasks:
             assert [[x, y] for x, y in zip(SIZES, MEANS[task], strict=True)] in points
     assert label_texts(left) == ["50", "125", "250", "1,281"]
+
+
+def test_the_average_precision_of_a_class_is_drawn_like_map():
+    frame = curve_frame()
+    frame["metric"] = frame["metric"].replace("mAP", "AP/dog")
+    left, right = draw_curve(frame, CURVE).axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("accuracy (%)", "AP (%)")
     assert left.get_xscale() == "log"
 
 

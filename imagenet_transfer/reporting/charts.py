@@ -85,7 +85,8 @@ def _looks(count: int, has_accuracy: bool) -> Sequence[Series]:
 
 
 def _unit(metric: str) -> str:
-    return "mAP" if metric == "mAP" else "accuracy"
+    """Return the axis that a metric is drawn on: mAP's own, which one class's (AP/dog) shares, or that of accuracy."""
+    return "mAP" if metric.partition("/")[0] in ("mAP", "AP") else "accuracy"
 
 
 def _value_axes(figure: Figure, frame: pd.DataFrame) -> dict[str, Axes]:
@@ -99,7 +100,8 @@ def _value_axes(figure: Figure, frame: pd.DataFrame) -> dict[str, Axes]:
     for (unit, side), (low, high) in zip(axes_of.items(), limits, strict=True):
         side.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
         side.yaxis.set_major_locator(MultipleLocator(step))
-        side.set_ylabel(f"{unit} (%)")
+        name = "AP" if unit == "mAP" and frame["metric"].str.startswith("AP/").any() else unit
+        side.set_ylabel(f"{name} (%)")
     if len(units) > 1:
         axes_of["mAP"].spines["right"].set_visible(True)
     return axes_of

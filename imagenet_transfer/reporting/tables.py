@@ -155,8 +155,8 @@ def _budgets(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     lines = [_line([first, *titles]), _line(["---"] + ["---:"] * len(titles))]
     for row in layout["rows"]:
         values = [cell_text(cells[subset, task]) for task in tasks for subset in row["subsets"]]
-        numbers = [cells[subset, tasks[0]].n_images for subset in row["subsets"]]
-        lines.append(_line([row["title"] + (f" ({', '.join(map(_count, numbers))})" if unequal else ""), *values]))
+        numbers = ", ".join(_count(cells[subset, tasks[0]].n_images) for subset in row["subsets"])
+        lines.append(_line([row["title"] + (f" ({numbers})" if unequal else ""), *values]))
     return [*lines, "", *_by_subset(frame, layout, layout["references"])]
 
 
@@ -184,9 +184,9 @@ def cells_of(line: str) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in cells]
 
 
-def _count(number: int | str) -> str:
-    """Return a number of images as text; it is empty where nobody knows it."""
-    return "an unknown number of" if number == "" else f"{number:,}"
+def _count(number: int | str, unknown: str = "?") -> str:
+    """Return a number of images as text; it is empty where nobody knows it, and for a random start."""
+    return unknown if number == "" else f"{number:,}"
 
 
 def cell_text(row: Any) -> str:
@@ -210,7 +210,8 @@ def _size_notes(frame: pd.DataFrame, layout: Mapping[str, Any], short: Mapping[s
     if sets.empty:
         return []
     sizes = "; ".join(
-        f"{row.subset}: {row.n_classes} classes, {_count(row.n_images)} images" for row in sets.itertuples()
+        f"{row.subset}: {row.n_classes} classes, {_count(row.n_images, 'an unknown number of')} images"
+        for row in sets.itertuples()
     )
     notes = ["", f"Pre-training sets: {sizes}."]
     known = [number for number in sets["n_images"] if number != ""]
@@ -257,8 +258,8 @@ def given_networks(manifests: Iterable[Path | str]) -> dict[str, str]:
 
 def short_classes(manifests: Iterable[Path | str]) -> dict[str, list[dict[str, Any]]]:
     """Return the classes of each subset that hold fewer images than asked for, as its summary lists them."""
-    contents = {Path(path).stem: read_facts(path) for path in manifests}
-    return {content.get("subset", stem): content.get("short", []) for stem, content in contents.items()}
+    contents = [(Path(path).stem, read_facts(path)) for path in manifests]
+    return {content.get("subset", stem): content.get("short", []) for stem, content in contents}
 
 
 def paper_numbers(shown: bool) -> pd.DataFrame | None:
