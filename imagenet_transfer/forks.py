@@ -125,14 +125,16 @@ def _start_server(name: str) -> None:
         listener.listen(128)
         command = [sys.executable, "-P", "-c", SERVER.format(listener.fileno())]
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        subprocess.Popen(command, pass_fds=[listener.fileno()], **silent)
+        subprocess.run(command, pass_fds=[listener.fileno()], **silent)  # soon over: the server is a fork of this
 
 
 def serve(listener: int) -> None:
     """Import everything and fork a child for each job that asks, until the workflow ends; in a child, run the job."""
+    if os.fork():
+        os._exit(0)  # the server is no child of its first job, whose benchmark would tell everything that it does
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # sent to the whole group, they are meant for the jobs
-    workflow = os.pidfd_open(int(os.environ[WORKFLOW]))
+    end_with(int(os.environ[WORKFLOW]))
     codes: list[int] = []
     atexit.register(_leave, codes)  # registered first, it is called last
     environment = dict(os.environ)
@@ -141,7 +143,7 @@ def serve(listener: int) -> None:
     os.environ.clear()  # of what OpenCV sets
     os.environ.update(environment)
     gc.freeze()  # collections in the children would copy these pages
-    script = _Server(socket.socket(fileno=listener), workflow).script()
+    script = _Server(socket.socket(fileno=listener)).script()
     sys.argv = [script]
     sys.path.insert(0, str(Path(script).parent))
     codes.append(_run(script))
@@ -170,11 +172,10 @@ def _run(script: str) -> int:
 
 
 class _Server:
-    """Waits for jobs and for what their processes send, for the ends of children, and for the workflow's end."""
+    """Waits for jobs, for what their processes send, and for the ends of children."""
 
-    def __init__(self, listener: socket.socket, workflow: int):
+    def __init__(self, listener: socket.socket):
         self.events = selectors.PollSelector()
-        self.wait_for(workflow, lambda _: os._exit(0))
         self.wait_for(listener, self.accept)
 
     def wait_for(self, source: socket.socket | int, then: Callable) -> None:

@@ -42,8 +42,17 @@ def prepare_environment(forks: bool = False) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     os.environ[WORKFLOW] = str(os.getpid())
     os.environ.pop(FORKS, None)  # of a workflow that submitted this one
-    if forks:
+    if forks and _sees_ends():
         os.environ[FORKS] = os.urandom(16).hex()
+
+
+def _sees_ends() -> bool:
+    """Tell whether the system can tell the end of any process: Linux since 5.3."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def check_writable(folder: Path | str) -> None:
