@@ -34,8 +34,8 @@ METHODS = ("paired t", "Welch", "pooled", "moderated")
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
 
 
-def simulate(rng, n, cells, spread, block, correlation, gain):
-    """Return values (studies,tasks,cells,n) and their true means (tasks,cells)."""
+def simulate(rng, n, cells, spread, block, correlation):
+    """Return errors (studies,tasks,cells,n) in points, with what replicates shift."""
     sigma, factor = SPREADS[spread]
     shape = (STUDIES, len(ERRORS), cells, n)
     own, common = rng.standard_normal(shape), rng.standard_normal((STUDIES, 1, cells, n))
@@ -43,12 +43,17 @@ def simulate(rng, n, cells, spread, block, correlation, gain):
     sds = np.exp(sigma * rng.standard_normal((*shape[:3], 1)))
     sds[:, :, SCRATCH] *= factor
     shift = block * rng.standard_normal((STUDIES, len(ERRORS), 1, n))
+    return ERRORS[:, None, None] * (errors * sds + shift)
+
+
+def true_means(cells, gain):
+    """Return means (tasks,cells) at a gain in residual sds, or "measured"."""
     gains = GAINS if gain == "measured" else gain * ERRORS
     means = np.repeat(20.0 + gains[:, None], cells, axis=1)
     means[:, SCRATCH] = 20.0
     for cell, share in SHARES.items():
         means[:, cell] = 20.0 + share * gains
-    return means[None, :, :, None] + ERRORS[:, None, None] * (errors * sds + shift), means
+    return means
 
 
 def linear(weights):
@@ -114,8 +119,10 @@ def study_prior(values):
     residuals = alike - alike.mean(3, keepdims=True)
     residuals -= residuals.mean(2, keepdims=True)
     covariance = np.einsum("atsr,ausr->atu", residuals, residuals) / ((cells - 1) * (n - 1))
+    products = np.einsum("atsr,atpr->atsp", residuals, residuals) / (n - 1)
+    squares = np.einsum("atss->ats", products)
     first, second = np.triu_indices(cells, 1)
-    pairs = (alike[:, :, first] - alike[:, :, second]).var(3, ddof=1)
+    pairs = squares[..., first] + squares[..., second] - 2 * products[..., first, second]
     return covariance, prior_freedom(pairs, n - 1), alike.mean(2)
 
 
@@ -154,15 +161,13 @@ def moderate(values, slopes, own, prior):
     return moderated(inside, outside, own, expected, d0, n - 1, share)
 
 
-def measure(rng, setting):
+def measure(values, means, prior, names):
     """Yield claim, method, and of each study: below the truth, above it, half width, gain ratio."""
-    n = setting[0]
-    values, means = simulate(rng, *setting)
-    prior = study_prior(values)
+    n = values.shape[3]
     gains = [gain_ratio(values, prior, task) for task in range(len(ERRORS))]
-    for name, claim in CLAIMS.items():
-        truth = claim(means)[0]
-        estimate, slopes = claim(values.mean(3))
+    for name in names:
+        truth = CLAIMS[name](means)[0]
+        estimate, slopes = CLAIMS[name](values.mean(3))
         used = [t for t in range(len(ERRORS)) if slopes[:, t].any()]
         ratio = np.min([gains[t] for t in used], axis=0)
         for method, (variance, freedom) in errors_of(values, slopes, prior).items():
@@ -180,22 +185,39 @@ def gain_ratio(values, prior, task):
 
 
 def run(seed):
-    """Return coverages, one-sided misses and relative widths by row and method; and the guard's."""
+    """Return coverages, one-sided misses and relative widths by row and method; and the guard's.
+
+    Gains only matter to shares: other claims are computed at the measured ones.
+    """
     rng, rows, guard = np.random.default_rng(seed), defaultdict(list), defaultdict(list)
-    gains = (3.0, 5.0, 10.0, 20.0, "measured")
-    for n, cells, spread, (block, correlation), gain in itertools.product(
-        (3, 5, 10), (6, 13, 20), SPREADS, BLOCKS, gains
-    ):
-        found = list(measure(rng, (n, cells, spread, block, correlation, gain)))
-        widths = {name: reach.mean() for name, method, *_, reach, _ in found if method == METHODS[-1]}
-        for name, method, below, above, reach, ratio in found:
-            if name in RATIOS and method == METHODS[-1] and gain in (3.0, 5.0, 10.0):
-                guard[gain, n].append((~(below | above), ratio))
-            if name not in RATIOS or gain in (10.0, 20.0, "measured"):
-                wrong = max(below.mean(), above.mean())
-                figures = (1 - below.mean() - above.mean(), wrong, reach.mean() / widths[name])
-                rows[name, spread, n, method].append(figures)
+    for n, cells, spread, block in itertools.product((3, 5, 10), (6, 13, 20), SPREADS, BLOCKS):
+        errors = simulate(rng, n, cells, spread, *block)
+        prior = study_prior(errors)
+        for gain in (3.0, 5.0, 10.0, 20.0, "measured"):
+            means = true_means(cells, gain)
+            names = CLAIMS if gain == "measured" else RATIOS
+            found = list(measure(means[:, :, None] + errors, means, prior, names))
+            if gain not in (20.0, "measured"):
+                keep_guard(guard, (gain, n), found)
+            if gain not in (3.0, 5.0):
+                keep_rows(rows, (spread, n), found)
     return rows, guard
+
+
+def keep_guard(guard, key, found):
+    """Add on which side the moderated interval of shares misses, with the gains' ratios."""
+    for _, method, below, above, _, ratio in found:
+        if method == METHODS[-1]:
+            guard[key].append((below, above, ratio))
+
+
+def keep_rows(rows, key, found):
+    """Add coverage, the worse side's misses and the mean width relative to the moderated one."""
+    widths = {name: reach.mean() for name, method, *_, reach, _ in found if method == METHODS[-1]}
+    for name, method, below, above, reach, _ in found:
+        wrong = max(below.mean(), above.mean())
+        figures = (1 - below.mean() - above.mean(), wrong, reach.mean() / widths[name])
+        rows[name, *key, method].append(figures)
 
 
 def cell(figures):
@@ -230,14 +252,22 @@ def summary_table(rows):
 
 
 def guard_table(guard):
-    """Return coverage of shares whose gains are at least k errors, and the percentage kept."""
+    """Return, for shares whose gains are at least k errors, coverage and the worse side's misses.
+
+    In parentheses is the percentage of studies that are left.
+    """
     limits = (0, 3, 4, 5, 6, 8)
     lines = ["| gain | n | " + " | ".join(f"k = {k}" for k in limits) + " |", "| --- " * 8 + "|"]
     for (gain, n), found in guard.items():
-        held, ratio = (np.concatenate(part) for part in zip(*found, strict=True))
-        cells = [f"{100 * held[ratio >= k].mean():.1f} ({100 * np.mean(ratio >= k):.0f})" for k in limits]
+        below, above, ratio = (np.concatenate(part) for part in zip(*found, strict=True))
+        cells = [guard_cell(below, above, ratio >= k) for k in limits]
         lines.append(f"| {gain:.0f} sd | {n} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def guard_cell(below, above, clear):
+    low, high = 100 * below[clear].mean(), 100 * above[clear].mean()
+    return f"{100 - low - high:.1f}; {max(low, high):.1f} ({100 * clear.mean():.0f})"
 
 
 def write(path, name, table):

@@ -281,9 +281,9 @@ def test_the_simulation_computes_what_contrast_does(monkeypatch):
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     monkeypatch.setattr(benchmark, "STUDIES", 3)
-    values, _ = benchmark.simulate(
-        np.random.default_rng(11), 3, 6, "log-normal 0.6", 1.0, 0.5, "measured"
-    )
+    rng = np.random.default_rng(11)
+    values = benchmark.simulate(rng, 3, 6, "log-normal 0.6", 1.0, 0.5)
+    values = values + benchmark.true_means(6, "measured")[:, :, None]
     estimate, slopes = benchmark.CLAIMS["mean share, 90 %"](values.mean(3))
     prior = benchmark.study_prior(values)
     variance, freedom = benchmark.errors_of(values, slopes, prior)["moderated"]

@@ -134,7 +134,10 @@ def inverse_trigamma(values: np.ndarray) -> np.ndarray:
     x = 0.5 + 1 / np.asarray(values, dtype=float)
     for _ in range(20):
         now = special.polygamma(1, x)
-        x = x + now * (1 - now / values) / special.polygamma(2, x)
+        step = now * (1 - now / values) / special.polygamma(2, x)
+        x = x + step
+        if np.all(np.abs(step) < 1e-10 * x):
+            break
     return x
 
 

@@ -23,7 +23,7 @@ from imagenet_transfer.reporting.prior import (
 
 LEVEL = 0.05  # of verdicts; intervals have 95 %
 HOLDS, FAILS, OPEN = "holds", "does not", "cannot tell"
-CLEAR_GAIN = 5.0  # standard errors; found by benchmarks/interval_coverage.py
+CLEAR_GAIN = 4.0  # standard errors; found by benchmarks/interval_coverage.py
 MOST_REPLICATES = 1000
 
 __all__ = ["Answers", "Effect", "Prior", "Sample", "contrast", "guarded", "holm", "image_contrast"]
