@@ -349,13 +349,21 @@ def _claim_problems(config: Config) -> Iterable[str]:
             for subset in entry["contrast"]:
                 if task in config["tasks"] and (subset, task) not in shown:
                     yield f"{where}: no output shows {subset} on {task}; add them to a table, so that they are run."
+            if entry["unit"] == "gain" and task in config["tasks"] and ("scratch", task) not in shown:
+                yield f"{where}.unit: no output shows scratch on {task}, which a gain is counted from; take points."
 
 
 def _cells_shown(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the subsets and tasks that outputs show together."""
     for entry in config["outputs"].values():
-        tasks = entry.get("tasks", []) + _values(entry, ["accuracy"])
-        yield from itertools.product(_subsets_named(entry), tasks)
+        names = _subsets_named(entry)
+        yield from itertools.product(names, entry.get("tasks", []))
+        if "accuracy" in entry:  # of networks: a random start has no last layer to re-train
+            yield from ((name, entry["accuracy"]) for name in names if name != "scratch")
+        if entry["builder"] == "split-accuracy":
+            for half in itertools.chain(*entry["splits"].values()):
+                yield entry["baseline"], half
+                yield config["tasks"].get(half, {}).get("subset", ""), half
 
 
 def _size_problems(config: Config, entry: Mapping[str, Any]) -> Iterable[str]:

@@ -1,255 +1,249 @@
-"""Findings: intervals against known numbers, verdicts at their edges, and claims on hand-worked tables."""
+"""Findings: verdicts after Holm's correction, what they rest on, what would decide the open ones, and own claims."""
 
 import math
 
 import pandas as pd
 import pytest
+from conftest import ROOT
+from hand_results import cells, results
 
-from imagenet_transfer.reporting.answers import Results, kept_together
-from imagenet_transfer.reporting.claims import CLAIMS
-from imagenet_transfer.reporting.evidence import (
-    Effect,
-    effect_of,
-    how_sure,
-    proportion,
-    rank_correlation,
-    replicated,
-    single,
-    verdict,
-)
-from imagenet_transfer.reporting.findings import COLUMNS, findings
+from imagenet_transfer.config_file import read_config
+from imagenet_transfer.cross_checks import problems_of
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.reporting.answers import Statement, difference
+from imagenet_transfer.reporting.claims import Claim
+from imagenet_transfer.reporting.findings import COLUMNS, POWER_COLUMNS, Judged, findings, how_sure, judge_all, power
+from imagenet_transfer.reporting.own_claims import own_claims
+from imagenet_transfer.reporting.statistics import Effect, replicates_needed
+from imagenet_transfer.study import Study
+from imagenet_transfer.taxonomy import read_classes
 
-CURVE = {
-    "builder": "curve",
-    "along": "images_per_class",
-    "subsets": ["scratch", "some", "most", "whole"],
-    "tasks": ["det"],
-    "accuracy": "top",
-}
-SIZES = {"some": (10, 100), "most": (10, 500), "whole": (10, 1000), "scratch": (math.nan, math.nan)}
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+TABLE = {"builder": "transfer", "tasks": ["det"], "subsets": ["whole", "part", "scratch"]}
 
 
-def cell(subset, task, mean, std=math.nan, n=1, metric="mAP"):
-    classes, images = SIZES[subset]
-    facts = {"subset": subset, "n_classes": classes, "n_images": images, "task": task, "metric": metric}
-    return facts | {"mean": mean, "std": std, "n": n, "paper": math.nan}
+def study(*means, n=3, networks=3, spread=0.1):
+    """Return a study with one table: values of whole, part and scratch on detection."""
+    return results(
+        cells(("whole", "part", "scratch"), "det", *means, n=n, spread=spread), {"table1": TABLE}, networks=networks
+    )
 
 
-def curve(half=57.0, std=0.1):
-    rows = [("scratch", 40.0), ("some", 48.0), ("most", half), ("whole", 58.0)]
-    det = [cell(name, "det", mean, std, 3) for name, mean in rows]
-    top = [cell("some", "top", 20.0, metric="top1"), cell("most", "top", 50.0, metric="top1")]
-    return pd.DataFrame([*det, *top, cell("whole", "top", 60.0, metric="top1")])
+def measured(claim, z, least=0.0, most=math.inf):
+    """Return a judged statement whose effect lies z standard errors above 0."""
+    effect = Effect(z, z - 1.96, z + 1.96, 1.0, math.inf)
+    statement = Statement("text", float, (), least, most, measured=effect, source="made by hand")
+    return Judged(Claim(claim, "here", "about", None), statement, effect, clear=True)
 
 
-def judge(tables, layouts, compare=True, tests=None, kinds=None):
-    frame = findings(tables, layouts, tests or {"top": 50000}, compare, kinds or {"det": "detection"})
+# findings.csv
+
+
+def test_a_row_says_what_was_found_and_on_what_it_rests():
+    given = study(58.0, 57.0, 40.0)
+    frame = findings(judge_all(given), given, compare=True)
     assert tuple(frame.columns) == COLUMNS
-    return frame.set_index("claim")
+    (row,) = frame.to_dict("records")
+    assert (row["claim"], row["verdict"], row["within_claim"], row["adjusted"]) == ("1a", *["holds"] * 3)
+    assert row["effect"] == pytest.approx(18.0)
+    assert row["low"] < 18 < row["high"]
+    assert row["p"] < 0.001
+    assert row["unit"] == "points"
+    assert row["evidence"] == "whole 58.0 ± 0.1 (3 runs); scratch 40.0 ± 0.1 (3 runs)"
+    assert row["how_sure"].startswith("3 replicates, in pairs; t with")
+    assert row["comparable"].startswith("with the paper")
+    other = findings(judge_all(given), given, compare=False)
+    assert other["comparable"].str.startswith("within this study only").all()
 
 
-def test_welchs_interval_is_that_of_a_worked_example():
-    # a: mean 20.6, s 1.62, n 10; b: mean 22.135, s 5.2, n 10: t = -0.891, 10.7 degrees of freedom, t(0.975) = 2.208
-    effect = effect_of(lambda a, b: a - b, [replicated("a", 20.6, 1.62, 10), replicated("b", 22.135, 5.2, 10)])
-    error = math.sqrt(1.62**2 / 10 + 5.2**2 / 10)
-    assert effect.estimate == pytest.approx(-1.535)
-    assert (effect.high - effect.estimate) / error == pytest.approx(2.208, abs=0.002)
-    assert effect.estimate - effect.low == pytest.approx(effect.high - effect.estimate)
+def test_networks_that_were_pre_trained_once_are_named():
+    (one,) = judge_all(study(58.0, 57.0, 40.0, networks=1))
+    assert how_sure(one, study(58.0, 57.0, 40.0, networks=1)).startswith(
+        "for these networks: pre-trained once (whole), fine-tuned in 3 replicates"
+    )
 
 
-def test_equal_spreads_give_students_interval():
-    # two means of three runs each with s = 1: 4 degrees of freedom, t = 2.7764, error sqrt(2/3)
-    effect = effect_of(lambda a, b: a - b, [replicated("a", 5.0, 1.0, 3), replicated("b", 3.0, 1.0, 3)])
-    assert effect.high == pytest.approx(2 + 2.7764451 * math.sqrt(2 / 3))
+def test_nothing_found_is_a_table_without_rows():
+    assert findings([], results({}), False).empty
+    assert tuple(findings([], results({}), False).columns) == COLUMNS
 
 
-def test_a_proportions_error_is_binomial():
-    # 50 % of 100 images, one more right and one more wrong: still one half; error 5 points, 1.96 times
-    effect = effect_of(lambda a: a, [proportion("a", 50.0, 100)])
-    assert (effect.low, effect.high) == pytest.approx((50 - 9.79982, 50 + 9.79982))
-    assert proportion("none", 0.0, 98).error == pytest.approx(100 * math.sqrt(0.01 * 0.99 / 98))
+def test_verdicts_are_corrected_within_the_claim_and_over_the_study():
+    """p: 0.0124, 0.0278 and twice 0.32. Holm: times 2 and 1 within the claim, times 4 and 3 over the study."""
+    judged = [measured("a", 2.5), measured("a", 2.2), measured("b", 1.0), measured("b", -1.0)]
+    frame = findings(judged, results({}), True)
+    assert frame["p"].tolist() == pytest.approx([0.01242, 0.02781, 0.31731, 0.31731], abs=1e-5)
+    assert frame["verdict"].tolist() == ["holds", "holds", "cannot tell", "cannot tell"]
+    assert frame["within_claim"].tolist() == ["holds", "holds", "cannot tell", "cannot tell"]
+    assert frame["adjusted"].tolist() == ["holds", "cannot tell", "cannot tell", "cannot tell"]
+    alone = findings(judged[:2], results({}), True)
+    assert alone["adjusted"].tolist() == ["holds", "holds"]
 
 
-def test_a_ratio_moves_by_its_slope():
-    # d(a/b) = da / b at fixed b: an error of 2 points at b = 4 is one of 0.5
-    a, b = replicated("a", 2.0, 2 * math.sqrt(3), 3), replicated("b", 4.0, 0.0, 3)
-    effect = effect_of(lambda x, y: x / y, [a, b])
-    assert effect.high - effect.estimate == pytest.approx(4.3026527 * 0.5, rel=1e-6)
+def test_the_correction_within_a_claim_does_not_see_the_others():
+    """p: 0.0278 in a claim of its own, and twice 0.0278 in one: times 2."""
+    frame = findings([measured("a", 2.2), measured("b", 2.2), measured("b", 2.2)], results({}), True)
+    assert frame["within_claim"].tolist() == ["holds", "cannot tell", "cannot tell"]
 
 
-def test_a_single_run_of_mean_average_precision_tells_nothing():
-    effect = effect_of(lambda a, b: a - b, [single("a", 50.0), single("b", 1.0)])
-    assert effect.estimate == 49.0
-    assert verdict(effect) == "cannot tell"
-    assert "raise `replicates`" in how_sure([single("a", 50.0)])
+def test_a_correction_keeps_what_is_refuted_refuted():
+    frame = findings([measured("a", -4.0)], results({}), True)
+    assert frame[["verdict", "within_claim", "adjusted"]].to_numpy().tolist() == [["does not"] * 3]
+
+
+def test_statements_without_an_interval_take_no_part_in_the_correction():
+    unknown = Judged(Claim("a", "here", "", None), Statement("t", float, ()), Effect(1.0), clear=True)
+    frame = findings([measured("a", 2.2), *[unknown] * 20], results({}), True)
+    assert frame["adjusted"].tolist() == ["holds"] + ["cannot tell"] * 20
+    assert frame["p"].isna().tolist() == [False] + [True] * 20
+
+
+# power.csv
+
+
+COSTS = {"card": {"pretrain": 10.0, "det": 1.0}, "old": {"pretrain": 100.0, "det": 7.0}}
+
+
+def test_open_statements_say_how_many_replicates_would_decide_them():
+    given = study(40.8, 40.5, 40.0, spread=1.0)
+    judged = judge_all(given)
+    frame = power(judged, given, COSTS)
+    assert tuple(frame.columns) == (*POWER_COLUMNS, "hours on card", "hours on old")
+    (row,) = frame.to_dict("records")
+    needed = replicates_needed(judged[0].effect, 3)
+    assert (row["claim"], row["replicates"], row["needed"]) == ("1a", 3, needed)
+    more = needed - 3
+    assert more > 0
+    assert row["runs"] == more + 2 * more  # networks of `whole`; fine-tunings of it and of a random start
+    assert row["hours on card"] == pytest.approx(10 * more + 2 * more)
+    assert row["hours on old"] == pytest.approx(100 * more + 14 * more)
+
+
+def test_networks_that_are_there_already_cost_nothing():
+    given = study(40.8, 40.5, 40.0, spread=1.0, networks=500)
+    (row,) = power(judge_all(given), given, COSTS).to_dict("records")
+    assert row["runs"] == 2 * (row["needed"] - 3)
+
+
+def test_what_is_decided_needs_nothing_and_what_no_number_decides_stays_empty():
+    decided = study(58.0, 57.0, 40.0)
+    assert power(judge_all(decided), decided, COSTS).empty
+    equal = study(40.0, 40.0, 40.0, spread=1.0)
+    (row,) = power(judge_all(equal), equal, COSTS).to_dict("records")
+    assert [row[key] for key in ("needed", "runs", "hours on card")] == ["", "", ""]
+    (row,) = power([measured("7a", 1.0)], equal, COSTS).to_dict("records")
+    assert row["needed"] == ""
+
+
+# Claims of the user's own
+
+
+OWN = {"about": "less is more", "tasks": ["det"], "contrast": {"part": 1, "whole": -1}, "least": 0, "unit": "points"}
+
+
+def own(entry, given):
+    return [one for one in judge_all(given, own={"mine": entry}) if one.claim.name == "mine"]
+
+
+def test_a_contrast_in_points():
+    (one,) = own(OWN, study(57.0, 58.0, 40.0))
+    assert one.effect.estimate == pytest.approx(1.0)
+    assert one.statement.text == "det: less is more (+1 part -1 whole is at least 0 points)"
+    assert (one.verdict, one.statement.unit, one.claim.section) == ("holds", "points", "this study")
+    assert own(OWN, study(58.0, 57.0, 40.0))[0].verdict == "does not"
+
+
+def test_a_contrast_in_percent_of_the_gain():
+    entry = OWN | {"unit": "gain", "least": -10, "most": 10}
+    (one,) = own(entry, study(60.0, 58.0, 40.0))
+    assert one.effect.estimate == pytest.approx(-10.0)
+    assert "(+1 part -1 whole is at least -10 and at most 10 percent of the gain)" in one.statement.text
+    (close,) = own(entry, study(60.0, 59.5, 40.0))
+    assert (close.effect.estimate, close.verdict) == (pytest.approx(-2.5), "holds")
+    (absent,) = own(entry, study(40.0, 39.0, 40.0))
+    assert absent.verdict == "cannot tell"
+
+
+def test_weights_and_one_sided_bounds():
+    entry = {"about": "x", "tasks": ["det"], "unit": "points", "most": 5.0}
+    entry["contrast"] = {"whole": 0.5, "part": 0.5, "scratch": -1}
+    (one,) = own(entry, study(50.0, 46.0, 40.0))
+    assert one.effect.estimate == pytest.approx(8.0)
+    assert one.statement.least == -math.inf
+    assert one.verdict == "does not"
+
+
+def test_a_claim_is_made_of_each_of_its_tasks():
+    given = results(
+        cells(("whole", "part"), "det", 50.0, 51.0) | cells(("whole", "part"), "act", 60.0, 59.0), {"table1": TABLE}
+    )
+    judged = own(OWN | {"tasks": ["det", "act"]}, given)
+    assert [one.verdict for one in judged] == ["holds", "does not"]
+    assert [claim.about for claim in own_claims({"mine": OWN})] == ["less is more"]
+
+
+MINE = {
+    "about": "half of the images is as good",
+    "tasks": ["sun-cls"],
+    "contrast": {"images-24": 1, "imagenet": -1},
+    "least": -5,
+    "unit": "gain",
+}
+
+
+@pytest.fixture
+def config():
+    return read_config(ROOT / "config.yaml")
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "expected"),
+    "changes",
     [
-        (0.0, 1.0, "holds"),
-        (-1e-9, 1.0, "cannot tell"),
-        (-1.0, 0.0, "cannot tell"),
-        (-1.0, -1e-9, "does not"),
-        (math.nan, math.nan, "cannot tell"),
+        {},
+        {"most": 5},
+        {"contrast": {"images-24": 1, "imagenet": -0.75, "scratch": -0.25}},
+        {"tasks": ["imagenet-cls"], "unit": "points"},  # Figure 1 re-trains every network's last layer
+        {"tasks": ["half-minimal-a"], "contrast": {"minimal-a": 1, "imagenet": -1}, "unit": "points"},  # Figure 9
     ],
 )
-def test_the_verdict_depends_on_where_the_interval_lies(low, high, expected):
-    assert verdict(Effect(0.0, low, high)) == expected
+def test_own_claims_that_are_taken(config, changes):
+    given = Study.of(config | {"claims": {"mine": MINE | changes}}, SCHEMA)
+    assert given.reporting_slice()["claims"]["mine"]["about"] == MINE["about"]
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "expected"),
+    ("changes", "sentence"),
     [
-        (-10, 10, "holds"),
-        (-10.1, 3, "cannot tell"),
-        (-12, -10.1, "does not"),
-        (10.1, 12, "does not"),
-        (9, 11, "cannot tell"),
+        ({"contrast": {"images-24": 1, "imagenet": -0.9}}, "contrast: the weights add up to 0.1; they should cancel"),
+        ({"contrast": {"images-25": 1, "imagenet": -1}}, "no output shows images-25 on sun-cls; add them to a table"),
+        ({"contrast": {"random-a": 1, "imagenet": -1}}, "no output shows random-a on sun-cls; add them to a table"),
+        ({"contrast": {"imagenet": 1}}, "claims.mine.contrast"),
+        ({"tasks": ["sun"]}, "claims.mine.tasks names 'sun', which is not in tasks"),
+        ({"least": 6, "most": 5}, "claims.mine: least, 6, exceeds most, 5"),
+        ({"least": None}, "claims.mine needs `least`, `most` or both"),
+        ({"unit": "percent"}, "claims.mine.unit is 'percent', but should be one of points, gain"),
+        ({"tasks": ["imagenet-cls"]}, "no output shows scratch on imagenet-cls, which a gain is counted from"),
+        ({"tasks": ["imagenet-cls"], "contrast": {"imagenet": 1, "scratch": -1}}, "no output shows scratch on"),
+        ({"about": "a | b"}, "claims.mine.about"),
     ],
 )
-def test_a_claim_of_equality_has_two_sides(low, high, expected):
-    assert verdict(Effect(0.0, low, high), -10, 10) == expected
+def test_own_claims_that_are_refused(config, changes, sentence):
+    entry = {key: value for key, value in (MINE | changes).items() if value is not None}
+    with pytest.raises(UserError) as caught:
+        Study.of(config | {"claims": {"mine": entry}}, SCHEMA)
+    assert sentence in str(caught.value)
 
 
-def test_rank_correlation():
-    effect = rank_correlation([1, 2, 3, 4, 5], [2, 1, 4, 3, 5])
-    assert effect.estimate == pytest.approx(0.8)
-    reach = 1.959964 * math.sqrt((1 + 0.8**2 / 2) / 2)
-    assert effect.low == pytest.approx(math.tanh(math.atanh(0.8) - reach), rel=1e-5)
-    assert math.isnan(rank_correlation([1, 2, 3, 4], [1, 2, 3, 4]).low)
+@pytest.mark.parametrize("name", ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"])
+def test_shipped_studies_set_tolerances_and_sound_claims(name):
+    config = read_config(ROOT / name)
+    assert set(config["tolerances"]) == {"half", "eighth", "few_merged", "induction", "comparable"}
+    assert not [problem for problem in problems_of(config, read_classes(config["classes"])) if "claims" in problem]
 
 
-def test_half_the_images_keeps_the_gain():
-    rows = judge({"figure1": curve()}, {"figure1": CURVE})
-    row = rows.loc["1b"]
-    assert row["effect"] == pytest.approx(57.0 - 40 - 0.9 * 18)  # 0.8 points above 90 % of the gain
-    assert row["verdict"] == "holds"
-    assert "keeps 94 %" in row["evidence"]
-    assert "at least 90 %" in row["statement"]
-    assert "spread between pre-trainings is not in it" in row["how_sure"]
-
-
-@pytest.mark.parametrize(("half", "expected"), [(55.0, "does not"), (56.2, "cannot tell")])
-def test_half_the_images_loses_the_gain(half, expected):
-    assert judge({"figure1": curve(half)}, {"figure1": CURVE}).loc["1b", "verdict"] == expected
-
-
-def test_where_pretraining_gains_nothing_nothing_is_kept():
-    table = curve(half=40.0)
-    table.loc[(table["subset"] == "whole") & (table["task"] == "det"), "mean"] = 40.05
-    rows = judge({"figure1": table}, {"figure1": CURVE})
-    assert rows.loc["1a", "verdict"] == "cannot tell"
-    assert rows.loc["1b", "verdict"] == "cannot tell"
-    assert "gain itself is uncertain" in rows.loc["1b", "how_sure"]
-
-
-def test_accuracy_loses_more_than_transfer():
-    rows = judge({"figure1": curve()}, {"figure1": CURVE})
-    assert rows.loc["1c", "effect"] == pytest.approx(100 * (57 / 58 - 50 / 60))
-    assert rows.loc["1d", "effect"] == pytest.approx(100 * (48 / 58 - 20 / 60))
-    assert rows.loc["1d", "verdict"] == "holds"
-    assert "run-to-run spread is not in it" in rows.loc["1d", "how_sure"]
-
-
-def test_the_reference_is_named_by_the_layout_not_by_its_size():
-    table = pd.DataFrame([cell("some", "det", 58.0, 0.1, 3), cell("whole", "det", 30.0, 0.1, 3)])
-    table = pd.concat([table, pd.DataFrame([cell("scratch", "det", 40.0, 0.1, 3)])])
-    layout = {"builder": "transfer", "tasks": ["det"], "subsets": ["some", "whole", "scratch"]}
-    rows = judge({"table1": table}, {"table1": layout})
-    assert rows.loc["1a", "effect"] == pytest.approx(18.0)
-
-
-def test_budgets_are_told_apart_by_their_classes():
-    sizes = {"few": (5, 500), "many": (10, 500), "whole": (10, 1000)}
-    means = {"few": 52.0, "many": 50.0, "whole": 60.0}
-    rows = [
-        {"subset": s, "n_classes": sizes[s][0], "n_images": sizes[s][1], "task": "det", "metric": "mAP"}
-        | {"mean": means[s], "std": 0.1, "n": 3}
-        for s in sizes
-    ]
-    layout = {"builder": "budgets", "tasks": ["det"], "columns": ["1/2"], "references": ["whole"]}
-    for order in (["few", "many"], ["many", "few"]):  # the title of a row does not matter
-        layout["rows"] = [{"title": "x", "subsets": [name]} for name in order]
-        found = judge({"table2": pd.DataFrame(rows)}, {"table2": layout})
-        assert found.loc["4a", "effect"] == pytest.approx(100 * 2 / 60)
-        assert found.loc["4a", "verdict"] == "holds"
-        assert found.loc["4b", ["effect", "verdict"]].tolist() == [pytest.approx(2.0), "holds"]
-
-
-def test_induction_is_compared_on_the_classes_never_seen():
-    facts = {"n_classes": 2, "n_unseen": 9, "n_queries": 1000, "k": 1}
-    rows = [{"subset": "coarse", "network": w, "value": v, **facts} for w, v in (("coarse", 40.0), ("whole", 50.0))]
-    layout = {"builder": "induction", "subsets": ["coarse"], "baseline": "whole"}
-    found = judge({"figure4": pd.DataFrame(rows), "figure1": curve()}, {"figure4": layout, "figure1": CURVE})
-    assert found.loc["3a", "effect"] == pytest.approx(40 - 0.7 * 50)
-    assert found.loc["3a", "verdict"] == "holds"
-    assert "80 % as well" in found.loc["3a", "evidence"]
-    assert found.loc["3b", ["evidence", "verdict"]].tolist() == [
-        "this study's figure4 has one network only",
-        "cannot tell",
-    ]
-
-
-def test_halves_against_everything():
-    rows = [
-        {"split": s, "half": h, "n_classes": 5, "network": w, "value": v, "n_test": 25000}
-        for s, h, w, v in [
-            *(("minimal", "a", "half", 52.0), ("minimal", "a", "everything", 50.0)),
-            *(("random", "a", "half", 52.0), ("random", "a", "everything", 50.0)),
-        ]
-    ]
-    layout = {"builder": "split-accuracy", "baseline": "whole", "splits": {}}
-    found = judge({"figure9": pd.DataFrame(rows)}, {"figure9": layout})
-    assert found.loc["6a", ["effect", "verdict"]].tolist() == [pytest.approx(2.0), "holds"]
-    assert found.loc["6b", ["effect", "verdict"]].tolist() == [pytest.approx(-2.0), "does not"]
-
-
-def test_gains_of_coarse_classes():
-    wnids = {"n01861778": (30.0, 0.9), "n04451818": (12.0, 0.4), "n1": (10.0, 0.5), "n2": (8.0, 0.3), "n3": (6.0, 0.2)}
-    rows = [{"class_wnid": w, "n_subclasses": 5, "gain": g, "similarity": s} for w, (g, s) in wnids.items()]
-    layout = {"builder": "coarse-gain", "subset": "whole", "label_set": "x"}
-    frames = {"figure6": pd.DataFrame(rows), "figure1": curve()}
-    found = judge(frames, {"figure6": layout, "figure1": CURVE}, tests={"top": 1000})
-    mammal, tool = (found.loc["7b"].iloc[i] for i in range(2))
-    assert mammal["effect"] == pytest.approx(30 - 10)
-    assert "500 test images" in mammal["evidence"]  # 1000 images of 10 classes, 5 sub-classes
-    assert mammal["verdict"] == "holds"
-    assert tool["effect"] == pytest.approx(-(12 - 10))
-    assert tool["verdict"] == "cannot tell"
-    assert found.loc["7a", "effect"] == pytest.approx(0.9)
-
-
-def test_every_claim_without_its_output_cannot_be_told():
-    frame = findings({}, {}, {}, False)
-    assert frame["claim"].tolist() == [claim.name for claim in CLAIMS]
-    assert set(frame["verdict"]) == {"cannot tell"}
-    evidence = frame.set_index("claim")["evidence"]
-    assert evidence["3a"] == "this study has no figure4"
-    assert evidence["5a"] == "this study has no table3"
-    assert frame["comparable"].str.startswith("within this study only").all()
-
-
-def test_a_study_of_photographs_may_be_compared():
-    assert judge({"figure1": curve()}, {"figure1": CURVE})["comparable"].str.startswith("with the paper").all()
-
-
-def test_a_share_of_nothing_tells_nothing():
-    values = [replicated("some", 3.0, 1.0, 3), replicated("none", 0.0, 0.0, 3)]
-    effect = effect_of(lambda a, b: a / b, values)
-    assert all(math.isnan(number) for number in (effect.estimate, effect.low, effect.high))
-    assert verdict(effect) == "cannot tell"
-
-
-def test_what_is_kept_is_averaged_over_tasks_and_subsets():
-    rows = [
-        {"subset": subset, "task": task, "metric": "mAP", "n": 3, "mean": mean, "std": 0.1}
-        for task, means in {"det": (20, 10, 18), "act": (50, 40, 44)}.items()
-        for subset, mean in zip(("whole", "scratch", "some"), means, strict=True)
-    ]
-    results = Results({"table1": pd.DataFrame(rows)}, {}, {}, {})
-    (row,) = kept_together(results, ["det", "act"], ["some"], "whole", 0.5, "this")
-    assert row["statement"].startswith("all tasks together: this keeps at least 50 %")
-    assert row["effect"] == pytest.approx(100 * ((0.8 + 0.4) / 2 - 0.5))
-    assert row["verdict"] == "holds"
-    assert not list(kept_together(results, ["det"], ["some"], "whole", 0.5, "this"))
+def test_a_difference_is_by_how_much_the_better_one_is_better():
+    given = study(58.0, 57.0, 40.0)
+    statement = difference("text", given.sample("whole", "det"), given.sample("part", "det"), note="why")
+    assert statement.function(58.0, 57.0) == 1.0
+    assert (statement.least, statement.most, statement.note) == (0.0, math.inf, "why")
+    assert isinstance(given.runs, pd.DataFrame)

@@ -6,15 +6,20 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from hand_results import cells, results
 from PIL import Image
 
 from imagenet_transfer.files import write_json
 from imagenet_transfer.reporting.comparison import comparison, read_paper_numbers
-from imagenet_transfer.reporting.findings import findings
+from imagenet_transfer.reporting.findings import findings, judge_all
 from imagenet_transfer.reporting.report import CAPTIONS, Parts, Picture, caption, markdown_html, report
 
 TABLE = "# Table 1\n\n| Pre-trained on | det (mAP) |\n| --- | ---: |\n| a < b | 58.1 ± 0.3 |\n\nIn percent & so on.\n"
 VOID = {"meta", "img", "br"}
+TABLES = {"table1": {"builder": "transfer", "tasks": ["det", "act"], "subsets": ["a<b", "scratch"]}}
+STUDY = results(
+    cells(("a<b", "scratch"), "det", 58.1, 40.0) | cells(("a<b", "scratch"), "act", 50.0, 50.1, spread=2.0), TABLES
+)
 
 
 class Page(HTMLParser):
@@ -62,7 +67,7 @@ def parts(tmp_path, **changes):
         "name": "minia<ture",
         "seed": 2016,
         "compare": False,
-        "findings": findings({}, {}, {}, False),
+        "findings": findings(judge_all(STUDY), STUDY, False),
         "tables": {"table1": TABLE},
         "figures": [Picture("figure1", tmp_path / "figure1.png", 'what "is" seen', "results/figure1.csv")],
         "comparison": comparison(read_paper_numbers(), {}, False),
@@ -93,8 +98,12 @@ def test_everything_is_there(page):
     ):
         assert words in text
     for words in (
-        "this study has no figure4",
+        "det: pre-training on all is better than a random start",
+        "a<b 58.1 ± 0.1 (3 runs)",
+        "18.1",
+        "holds",
         "cannot tell",
+        "3 replicates, in pairs",
         "comparing makes no sense",
         "57.1",
         "results/figure1.csv",
@@ -140,9 +149,12 @@ def test_the_page_is_the_same_every_time(tmp_path):
 
 
 def test_a_study_without_runs_or_figures(tmp_path):
-    empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True)
+    nothing = findings([], results({}), True)
+    empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True, findings=nothing)
     report(tmp_path / "report.html", empty)
-    assert "finished never" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
+    assert "finished never" in text
+    assert "This study has runs for none of the claims" in text
 
 
 def test_markdown_tables_keep_their_alignment():

@@ -1,18 +1,22 @@
 """The config: shipped studies are valid, mistakes get a sentence each, and each stage consumes its own part alone."""
 
 import copy
+import itertools
 import json
 import shutil
 from collections import OrderedDict
 from dataclasses import fields
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
 
 from imagenet_transfer.config_file import check_owner, plain, read_config
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.label_sets import build_label_set
+from imagenet_transfer.manifests import draw_manifest
 from imagenet_transfer.models.faster_rcnn import DetectorConfig
 from imagenet_transfer.models.rstarcnn import RStarConfig
 from imagenet_transfer.study import PretrainRun, Study, TransferRun
@@ -225,6 +229,38 @@ def test_only_what_is_drawn_is_drawn_anew_for_each_replicate(config):
     for name in study.label_sets:
         same = study.label_set_slice(name, 1) == study.label_set_slice(name, 2)
         assert same != study.is_random(name)
+
+
+def test_draws_are_nested_within_a_replicate_and_differ_between_replicates(config):
+    study, wnids = Study.of(config, SCHEMA), read_classes("miniature")
+    images = pd.DataFrame([(f"{wnid}_{i}", wnid) for wnid in wnids for i in range(48)], columns=["image", "class"])
+    labels = build_label_set({"method": "identity"}, wnids, taxonomy_for(wnids), {}, None, "imagenet")
+
+    def drawn(subset, replicate):
+        content = study.manifest_slice(subset, replicate)
+        return set(draw_manifest(images, labels, content["sampling"], content["seed"], subset).rows["image"])
+
+    for family in (["images-3", "images-6", "images-12", "images-24", "imagenet"], ["classes-8", "classes-16"]):
+        for replicate in (1, 2):
+            draws = [drawn(subset, replicate) for subset in family]
+            assert all(less < more for less, more in itertools.pairwise(draws))
+    assert all(drawn(subset, 1) != drawn(subset, 2) for subset in ("images-24", "classes-16"))
+    assert drawn("imagenet", 1) == drawn("imagenet", 2)
+
+
+def test_random_halves_are_drawn_anew_for_each_replicate_and_fit_each_other(config):
+    study, wnids = Study.of(config, SCHEMA), read_classes("miniature")
+
+    def half(name, replicate):
+        content = study.label_set_slice(name, replicate)
+        found = build_label_set(content["spec"], wnids, taxonomy_for(wnids), {}, content["seed"], name)
+        return set(found["wnid"])
+
+    halves = {rep: (half("random-a", rep), half("random-b", rep)) for rep in (1, 2)}
+    for a, b in halves.values():
+        assert a.isdisjoint(b)
+        assert a | b == set(wnids)
+    assert halves[1][0] not in halves[2]
 
 
 def test_fine_tuning_starts_from_the_network_of_its_replicate_cycled(config):

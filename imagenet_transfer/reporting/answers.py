@@ -150,7 +150,7 @@ def difference(text: str, better: Sample, worse: Sample, **more: Any) -> Stateme
 def kept(results: Results, task: str, subset: str, full: str, share: float, words: str) -> Statement:
     """Return the statement that `subset` keeps `share` of what pre-training on `full` gains over a random start."""
     some, whole, start = (results.sample(name, task) for name in (subset, full, SCRATCH))
-    part = (some.mean - start.mean) / (whole.mean - start.mean or math.nan)
+    part = ratio(some.mean - start.mean, whole.mean - start.mean)
     return Statement(
         f"{task}: {words} keeps at least {percent(share)} of what pre-training on all gains over a random start",
         lambda x, f, s: x - s - share * (f - s),
@@ -175,7 +175,7 @@ def kept_together(
     def mean_share(*means: float) -> float:
         span = {task: means[2 * i : 2 * i + 2] for i, task in enumerate(tasks)}
         measured = zip(asked, means[len(ends) :], strict=True)
-        shares = [(mean - span[task][1]) / (span[task][0] - span[task][1]) for (task, _), mean in measured]
+        shares = [ratio(mean - span[task][1], span[task][0] - span[task][1]) for (task, _), mean in measured]
         return 100 * (sum(shares) / len(shares) - share)
 
     estimate = mean_share(*(sample.mean for sample in samples)) + 100 * share
@@ -188,6 +188,11 @@ def kept_together(
         unit="percent of the gain",
         note=f"keeps {estimate:.0f} %",
     )
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return part / whole; NaN, from which no verdict follows, of a whole that is nothing."""
+    return part / (whole or math.nan)
 
 
 def percent(share: float) -> str:

@@ -17,6 +17,7 @@ from imagenet_transfer.reporting.answers import (
     kept_together,
     nearest_size,
     percent,
+    ratio,
     required,
     sizes,
 )
@@ -111,8 +112,8 @@ def share_above_accuracy(chance: float) -> Callable[..., float]:
     def function(*means: float) -> float:
         *triples, few, full = means
         starts = range(0, len(triples), 3)
-        shares = [(triples[i] - triples[i + 2]) / (triples[i + 1] - triples[i + 2]) for i in starts]
-        return 100 * (sum(shares) / len(shares) - (few - chance) / (full - chance))
+        shares = [ratio(triples[i] - triples[i + 2], triples[i + 1] - triples[i + 2]) for i in starts]
+        return 100 * (sum(shares) / len(shares) - ratio(few - chance, full - chance))
 
     return function
 
@@ -242,7 +243,7 @@ def worse_when_coarser(results: Results) -> Iterator[Statement]:
         text = f"top {k}: {coarse[-1]} comes closer to the baseline, in percent of it, than {coarse[0]} does"
         yield Statement(
             text,
-            lambda a, b, c, d: 100 * (a / b - c / d),
+            lambda a, b, c, d: 100 * (ratio(a, b) - ratio(c, d)),
             samples,
             unit="percent of the baseline",
             prior=induction_prior(frame, baseline, k),
@@ -289,7 +290,7 @@ def alike(results: Results, task: str, words: str, compared: list[Budget]) -> St
     full, start = results.sample(results.full_set(), task), results.sample(SCRATCH, task)
 
     def function(f: float, s: float, *means: float) -> float:
-        return 100 * (sum(means[::2]) - sum(means[1::2])) / len(compared) / (f - s)
+        return 100 * ratio((sum(means[::2]) - sum(means[1::2])) / len(compared), f - s)
 
     return Statement(
         f"{task}, {words}: more images per class and more classes differ by at most {most:g} % of the gain over a "

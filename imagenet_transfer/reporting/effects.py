@@ -6,7 +6,16 @@ from pathlib import Path
 
 from imagenet_transfer.reporting.answers import Results, Statement
 from imagenet_transfer.reporting.records import read_tested
-from imagenet_transfer.reporting.statistics import Answers, Effect, Sample, contrast, guarded, image_contrast, interval
+from imagenet_transfer.reporting.statistics import (
+    CLEAR_GAIN,
+    Answers,
+    Effect,
+    Sample,
+    contrast,
+    guarded,
+    image_contrast,
+    interval,
+)
 
 AnswerFiles = Mapping[tuple[str, str], Path]  # by subset and task: images.csv.gz of classification tasks with one run
 
@@ -36,8 +45,8 @@ def effect_of(statement: Statement, results: Results, images: Images) -> tuple[E
 
     gains = [measured(lambda whole, start: whole - start, pair) for pair in statement.gains]
     effect = measured(statement.function, statement.samples)
-    known = guarded(effect, gains)
-    return known, math.isnan(effect.low) or not math.isnan(known.low)
+    unclear = any(gain.estimate <= 0 or gain.estimate < CLEAR_GAIN * gain.error for gain in gains)
+    return guarded(effect, gains), not unclear
 
 
 def _measured(

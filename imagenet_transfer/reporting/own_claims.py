@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from imagenet_transfer.reporting.answers import Results, Statement
+from imagenet_transfer.reporting.answers import Results, Statement, ratio
 from imagenet_transfer.reporting.claims import Claim
 from imagenet_transfer.study import SCRATCH
 
@@ -37,4 +37,4 @@ def statements(entry: Mapping[str, Any], results: Results) -> Iterator[Statement
 
 def _weighted(weights: tuple[float, ...], of_gain: bool, *means: float) -> float:
     total = sum(weight * mean for weight, mean in zip(weights, means, strict=False))
-    return 100 * total / (means[-2] - means[-1]) if of_gain else total
+    return 100 * ratio(total, means[-2] - means[-1]) if of_gain else total
