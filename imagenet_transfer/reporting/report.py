@@ -318,28 +318,33 @@ def power_html(power: pd.DataFrame) -> str:
     """Return how many replicates would decide what is open, and what they cost."""
     if power.empty:
         return "<p>Nothing: every statement is decided.</p>"
-    devices = [column for column in power if column.startswith("hours on ")]
+    devices = {
+        f"({chr(ord('a') + i)})": column
+        for i, column in enumerate(name for name in power if name.startswith("hours on "))
+    }
     rows = [
         (
             f"{escape(row['claim'])} {escape(row['statement'])}",
-            effect_html(*(row[key] for key in ("effect", "low", "high", "unit"))),
             count_text(row["replicates"]),
             needed_text(row),
             count_text(row["runs"]),
-            *(hours_text(row[device]) for device in devices),
+            *(hours_text(row[column]) for column in devices.values()),
         )
         for row in power.to_dict("records")
     ]
-    note = (
-        "<p>The statements that these runs leave open. With so many replicates of each network and "
-        "fine-tuning run that it is about, a statement is decided with a probability of 80 %, if "
-        "its effect is as measured, which is itself uncertain. Runs and hours are what is to be "
-        "added, of pre-training and fine-tuning, for each statement by itself: statements share "
-        "runs.</p>"
-    )
-    hours = [f"Hours on {escape(device.removeprefix('hours on '))}" for device in devices]
-    columns = ("Statement", "Effect [95 %]", "Replicates now", "Needed", "Runs to add", *hours)
-    return note + table_html(columns, rows, "", range(1, len(columns)))
+    names = "; ".join(f"{key} {name.removeprefix('hours on ')}" for key, name in devices.items())
+    columns = ("Statement", "Replicates now", "Needed", "Runs to add")
+    columns += tuple(f"Hours {key}" for key in devices)
+    table = table_html(columns, rows, "", range(1, len(columns)))
+    return f"<p>{POWER_NOTE} Hours are on {escape(names)}.</p>{table}"
+
+
+POWER_NOTE = (
+    "These statements are open. <em>Needed</em> are so many replicates, of all networks and "
+    "fine-tuning runs in the statement, that it is decided with a probability of 80 %, if its "
+    "effect is as measured; but the measured effect is itself uncertain. Runs and hours come on "
+    "top of this study’s. Statements share runs, so do not add them up."
+)
 
 
 def count_text(value: Any) -> str:
