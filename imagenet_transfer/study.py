@@ -113,7 +113,7 @@ class Study:
         """Return the fine-tuning runs that an output shows, those of last layers included."""
         entry = self.outputs[output]
         cells = [(task, subset) for task in entry.get("tasks", []) for subset in self.subsets_of(output)]
-        if entry["builder"] in ("curve", "correlation"):  # every network's last layer is re-trained: like is compared with like
+        if entry["builder"] in ("curve", "correlation"):  # last layers of all: like is compared with like
             cells += [(entry["accuracy"], name) for name in self.subsets_of(output) if name != SCRATCH]
         if entry["builder"] == "split-accuracy":
             own = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}

@@ -13,6 +13,7 @@ from imagenet_transfer.models import build_model
 from imagenet_transfer.reporting.costs import image_gmacs, parameters, pool5_size, region_gmacs, work_gmacs, work_of
 from imagenet_transfer.reporting.plan import (
     TOTAL,
+    alternatives,
     hours_on,
     plan,
     plan_text,
@@ -20,6 +21,7 @@ from imagenet_transfer.reporting.plan import (
     read_rates,
     subset_classes,
     subset_images,
+    with_networks,
 )
 from imagenet_transfer.study import Embedding, PretrainRun, Study, TransferRun
 
@@ -202,3 +204,51 @@ def test_every_study_has_a_plan(name):
     runs = {run for output in given.outputs for run in given.pretrain_runs(output)}
     assert frame.loc[TOTAL, "networks"] == len(runs)
     assert frame.index.tolist() == [*given.outputs, TOTAL]
+
+
+PAPER = ROOT / "configs/paper.yaml"
+
+
+def paper():
+    return Study.of(read_config(PAPER), ROOT / "workflow/schemas/config.schema.yaml")
+
+
+def test_each_replicate_of_a_network_is_counted_and_fine_tuned():
+    """By hand for Table 1 of the paper: two networks and a random start on three tasks."""
+    given, rates = paper(), RATES
+    three = with_networks(given, 3)
+    once, thrice = (plan(one, rates).set_index("output").loc["table1"] for one in (given, three))
+    assert (once["networks"], thrice["networks"]) == (2, 6)
+    assert once["fine_tunings"] == 3 * (3 + 3 + 1)  # sun-cls has one replicate
+    assert thrice["fine_tunings"] == 3 * (3 + 3 + 3)
+    pretraining, scenes = 450_000 * 256 / 1e6, 50_000 * 50 / 1e6
+    more = thrice["images_millions"] - once["images_millions"]
+    assert more == pytest.approx(4 * pretraining + 6 * scenes)
+    assert three.replicates == 3
+    assert given.replicates == 1  # the given study stays as it is
+    assert given.tasks["sun-cls"]["replicates"] == 1
+
+
+def test_what_one_and_three_networks_would_cost():
+    given = paper()
+    frame, others = plan(given, RATES), alternatives(given, RATES)
+    one, three = others.iloc[0], others.iloc[1]
+    names = ["all outputs, 1 network per subset", "all outputs, 3 networks per subset"]
+    assert others["output"].tolist() == names
+    pd.testing.assert_series_equal(one.drop("output"), frame.iloc[-1].drop("output"), check_names=False)
+    assert (one["networks"], three["networks"]) == (20, 60)
+    runs = [run for output in given.outputs for run in given.transfer_runs(output)]
+    assert three["fine_tunings"] == 3 * len({(run.task, run.subset) for run in runs})
+    lines = plan_text(frame, RATES, others).splitlines()
+    total = next(i for i, line in enumerate(lines) if line.startswith(f"{TOTAL} "))
+    assert set(lines[total - 1]) == {"-"}
+    assert [line[:35].strip() for line in lines[total + 1 : total + 3]] == names
+    assert len({len(line) for line in lines[: total + 3]}) == 1
+    assert any("at least 3 replicates" in line for line in lines)
+
+
+def test_a_study_of_three_networks_says_what_one_would_cost():
+    given = with_networks(paper(), 3)
+    others = alternatives(given, RATES)
+    assert others["networks"].tolist() == [20, 60]
+    assert others["fine_tunings"].nunique() == 1  # tasks keep the replicates that they have

@@ -7,7 +7,7 @@ cent for the paper), rendering, packing and region proposals are not in them.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ RATES = Path(__file__).parents[2] / "resources" / "rates.csv"
 RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
 COLUMNS = ("output", "networks", "fine_tunings", "embeddings", "shared", "images_millions", "disk_gb")
 TOTAL = "all outputs"
+NETWORKS = (1, 3)  # per subset: what else a study may cost
 
 # Whose rate a kind of work takes that was not measured itself
 LIKE = {
@@ -90,6 +91,25 @@ def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]} | {"output": TOTAL, "shared": 0}
     return pd.concat([frame, pd.DataFrame([total])[list(frame.columns)]], ignore_index=True)
+
+
+def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of `plan` for the same study with 1 and with 3 networks per subset.
+
+    With 3, every task has at least as many replicates, so that each network is fine-tuned.
+    """
+    rows = []
+    for number in NETWORKS:
+        total = plan(with_networks(study, number), rates).iloc[-1:]
+        networks = "1 network" if number == 1 else f"{number} networks"
+        rows.append(total.assign(output=f"{TOTAL}, {networks} per subset"))
+    return pd.concat(rows, ignore_index=True)
+
+
+def with_networks(study: Any, number: int) -> Any:
+    """Return the study with so many networks per subset, and at least as many runs of each task."""
+    tasks = {name: {**task, "replicates": max(number, task["replicates"])} for name, task in study.tasks.items()}
+    return replace(study, replicates=number, tasks=tasks)
 
 
 def row(output: str, share: Share, rates: pd.DataFrame) -> dict[str, Any]:
@@ -254,15 +274,29 @@ def photograph_pixels(study: Any, dataset: str) -> int:
 # For people
 
 
-def plan_text(frame: pd.DataFrame, rates: pd.DataFrame) -> str:
-    """Return a plan as aligned text, with where its rates are from."""
+def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | None = None) -> str:
+    """Return a plan as aligned text, with where its rates are from.
+
+    `others` are further rows, shown below the total (`alternatives`).
+    """
     devices = [name for name in frame.columns if name not in COLUMNS]
     titles = ["output", "networks", "fine-tunings", "embeddings", "shared", "images (M)", "disk (GB)"]
     letters = [f"hours ({chr(ord('a') + i)})" for i in range(len(devices))]
-    lines = [[*titles, *letters]] + [[_text(value) for value in values] for values in frame.itertuples(index=False)]
+    shown = frame if others is None else pd.concat([frame, others], ignore_index=True)
+    lines = [[*titles, *letters]]
+    lines += [[_text(value) for value in values] for values in shown.itertuples(index=False)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     table = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
-    return "\n".join([table[0], *table[1:-1], "-" * len(table[0]), table[-1], "", *_notes(devices, rates)]) + "\n"
+    rule, below = "-" * len(table[0]), len(frame)  # the head and all rows except the total
+    parts = [*table[:below], rule, *table[below:], ""]
+    if others is not None:
+        parts.append(ALTERNATIVES)
+    return "\n".join([*parts, *_notes(devices, rates)]) + "\n"
+
+
+ALTERNATIVES = """\
+`replicates` says how many networks a subset has; with 3, every task is taken in at least 3 replicates, one for each
+network: only then do intervals speak of the subset, and not of one network."""
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
-"""The whole study on one page that opens without a network: findings, tables, figures, comparison, runs."""
+"""The whole study on one page that opens without a network, from findings to runs."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,15 +13,19 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, write_text
 from imagenet_transfer.reporting.claims import CLAIMS
+from imagenet_transfer.reporting.statistics import FAILS, HOLDS, MOST_REPLICATES, OPEN
 from imagenet_transfer.reporting.tables import cells_of
 
 STYLE = Path(__file__).parents[2] / "resources" / "report.css"
-PAPER = "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
+PAPER = (
+    "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
+)
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the network
-VERDICTS = {"holds": "yes", "does not": "no", "cannot tell": "open"}  # and the class that colours them
+VERDICTS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}  # and the class that colours them
 RUN_KEYS = ["stage", "arch", "subset", "task", "rep"]
 NO_COMPARISON = (
-    "The numbers of this study are not about the paper's images: compare its rows with each other, not with the paper."
+    "The numbers of this study are not about the paper's images: "
+    "compare its rows with each other, not with the paper."
 )
 
 
@@ -42,6 +47,7 @@ class Parts:
     seed: int
     compare: bool
     findings: pd.DataFrame
+    power: pd.DataFrame
     tables: Mapping[str, str]
     figures: Sequence[Picture]
     comparison: pd.DataFrame
@@ -53,14 +59,21 @@ def report(path: Path | str, parts: Parts) -> None:
     """Write the page: HTML with its style and pictures inside, and no script."""
     sections = {
         "findings": ("Findings", findings_html(parts.findings)),
-        "tables": ("Tables", "".join(markdown_html(text, name) for name, text in parts.tables.items())),
+        "power": ("What it would take", power_html(parts.power)),
+        "tables": (
+            "Tables",
+            "".join(markdown_html(text, name) for name, text in parts.tables.items()),
+        ),
         "figures": ("Figures", "".join(map(picture_html, parts.figures))),
         "comparison": ("The paper's numbers", comparison_html(parts.comparison, parts.compare)),
         "runs": ("Runs", runs_html(parts.runs, parts.records)),
     }
-    links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items())
+    links = "".join(
+        f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items()
+    )
     body = "".join(
-        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>' for key, (title, content) in sections.items()
+        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'
+        for key, (title, content) in sections.items()
     )
     title = f"Transfer learning from ImageNet: the study {parts.name}"
     write_text(
@@ -77,10 +90,14 @@ def report(path: Path | str, parts: Parts) -> None:
 # Building blocks
 
 
-def table_html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numeric: Iterable[int] = ()) -> str:
+def table_html(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numeric: Iterable[int] = ()
+) -> str:
     """Return a table from cells that are HTML already; the first cell of a row is its header."""
     right = set(numeric)
-    head = "".join(f'<th scope="col"{_aligned(i in right)}>{cell}</th>' for i, cell in enumerate(columns))
+    head = "".join(
+        f'<th scope="col"{_aligned(i in right)}>{cell}</th>' for i, cell in enumerate(columns)
+    )
     lines = []
     for row in rows:
         cells = (f"<td{_aligned(i in right)}>{cell}</td>" for i, cell in enumerate(row) if i)
@@ -96,8 +113,16 @@ def _aligned(right: bool) -> str:
 def text_of(value: Any, digits: int = 1) -> str:
     """Return a cell's value as escaped text: numbers rounded, nothing for NaN."""
     if isinstance(value, float):
-        return "" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no −0.0
+        return (
+            "" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+        )  # + 0.0: no −0.0
     return escape(str(value))
+
+
+def prose_html(text: str) -> str:
+    """Return text with `names` as code and minus signs as such, escaped."""
+    with_signs = re.sub(r"(?<=\s)-(?=\d)", "−", escape(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", with_signs)
 
 
 def markdown_html(text: str, name: str) -> str:
@@ -120,11 +145,19 @@ def picture_html(picture: Picture) -> str:
     """Return a figure with its picture inside the page."""
     data = base64.b64encode(picture.png.read_bytes()).decode()
     source = f" Numbers: {picture.numbers}." if picture.numbers else ""
-    title = escape(picture.name.replace("figure", "Figure "))
+    title = escape(heading(picture.name))
     return (
         f'<figure id="{escape(picture.name)}"><img alt="{escape(picture.caption)}" src="data:image/png;base64,{data}">'
         f"<figcaption><strong>{title}.</strong> {escape(picture.caption + source)}</figcaption></figure>"
     )
+
+
+def heading(name: str) -> str:
+    """Return the title of a figure that the config calls `name`: "Figure 1", "Coarse limit"."""
+    number = name.removeprefix("figure")
+    if number.isdecimal():
+        return f"Figure {number}"
+    return name.removeprefix("figure-").replace("-", " ").capitalize()
 
 
 # Sections
@@ -133,15 +166,21 @@ def picture_html(picture: Picture) -> str:
 def _origin(record: Path) -> dict[str, Any]:
     """Return by what a run was computed; UserError if its record is damaged."""
     origin = read_facts(record, "provenance")["provenance"]
-    if not (isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()):
-        raise UserError(f"{record} does not say by what it was computed: delete it and run the same command again.")
+    if not (
+        isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()
+    ):
+        raise UserError(
+            f"{record} does not say by what it was computed: delete it and run the same command again."
+        )
     return origin
 
 
 def facts_html(parts: Parts) -> str:
     """Return which study this is, and by what it was computed."""
     found = [_origin(record) for record in parts.records]
-    versions = sorted({f"{name} {number}" for entry in found for name, number in entry["versions"].items()})
+    versions = sorted(
+        {f"{name} {number}" for entry in found for name, number in entry["versions"].items()}
+    )
     facts = {
         "Study": f"{parts.name}, seed {parts.seed}",
         "Comparable with the paper": "yes" if parts.compare else f"no. {NO_COMPARISON}",
@@ -150,7 +189,9 @@ def facts_html(parts: Parts) -> str:
         "Commits": "; ".join(sorted({entry["commit"] for entry in found})),
         "Versions": ", ".join(versions),
     }
-    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
+    rows = "".join(
+        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()
+    )
     return f'<dl class="facts">{rows}</dl>'
 
 
@@ -159,23 +200,58 @@ def _span(times: Iterable[str]) -> str:
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else "never"
 
 
+VERDICT_COLUMNS = {
+    "verdict": "By themselves",
+    "within_claim": "After Holm, in the claim",
+    "adjusted": "After Holm, in the study",
+}
+HOW_VERDICTS_ARE_MADE = (
+    f"A statement <em>{HOLDS}</em> if the whole 95 % interval of its effect lies within its bounds, it "
+    f"<em>{FAILS}</em> if the whole interval lies outside, and otherwise one <em>{OPEN}</em>, as "
+    "without an interval. Of twenty verdicts one may be wrong by chance; those after Holm’s "
+    "correction, over the statements of one claim or over all of the study, can be believed all "
+    "together. How intervals are made and what is not in them: <code>docs/statistics.md</code>."
+)
+
+
 def findings_html(findings: pd.DataFrame) -> str:
     """Return a summary of the claims with their verdicts, and every statement with its evidence."""
     comparable = "; ".join(sorted(set(findings["comparable"])))
     note = (
-        "<p>Each claim of the paper as inequalities, one for each task. The effect is by how much one is met, with "
-        "its 95 % interval; the verdict says where the whole interval lies. Of twenty such intervals one misses by "
-        f"chance alone. Comparable {escape(comparable)}.</p>"
+        "<p>Each claim of the paper as inequalities, one for each task. The effect is by how much "
+        f"one is met. {HOW_VERDICTS_ARE_MADE} Comparable {escape(comparable)}.</p>"
     )
     groups = list(findings.groupby("claim", sort=False))
     overview = [
-        (f"{escape(claim)} {about(claim)}", escape(rows["section"].iloc[0]), tally(rows)) for claim, rows in groups
+        (
+            f'{escape(claim)} {about(claim)}<div class="small">{escape(rows["section"].iloc[0])}</div>',
+            *(tally(rows[column]) for column in VERDICT_COLUMNS),
+        )
+        for claim, rows in groups
     ]
     body = "".join(claim_html(claim, rows) for claim, rows in groups)
-    columns = ("Statement and evidence", "Effect [95 %]", "Verdict", "How sure")
-    head = "".join(f'<th scope="col"{_aligned(i == 1)}>{column}</th>' for i, column in enumerate(columns))
-    details = f'<div class="wide"><table class="claims"><thead><tr>{head}</tr></thead>{body}</table></div>'
-    return note + table_html(("Claim", "Made in", "Verdicts"), overview, "") + f"<h3>Evidence</h3>{details}"
+    columns = ("Statement and evidence", "Effect [95 %]", "Verdict", "After Holm", "How sure")
+    head = "".join(
+        f'<th scope="col"{_aligned(i == 1)}>{column}</th>' for i, column in enumerate(columns)
+    )
+    details = (
+        '<div class="wide"><table class="claims">'
+        f"<thead><tr>{head}</tr></thead>{body}</table></div>"
+    )
+    summary = table_html(("Claim, and where it is made", *VERDICT_COLUMNS.values()), overview, "")
+    return scores_html(findings) + note + summary + f"<h3>Evidence</h3>{details}"
+
+
+def scores_html(findings: pd.DataFrame) -> str:
+    """Return how many statements have each verdict, all three of the same size."""
+    tiles = []
+    for verdict in VERDICTS:
+        number, adjusted = ((findings[key] == verdict).sum() for key in ("verdict", "adjusted"))
+        tiles.append(
+            f"<li>{verdict_html(verdict)} <strong>{number}</strong>"
+            f'<div class="small">{adjusted} after Holm, in the study</div></li>'
+        )
+    return f'<ul class="scores" aria-label="Statements by verdict">{"".join(tiles)}</ul>'
 
 
 def about(claim: str) -> str:
@@ -183,11 +259,13 @@ def about(claim: str) -> str:
     return next((escape(known.about) for known in CLAIMS if known.name == claim), "")
 
 
-def tally(rows: pd.DataFrame) -> str:
-    """Return how often a claim has each verdict."""
-    counts = rows["verdict"].value_counts()
+def tally(verdicts: pd.Series) -> str:
+    """Return how often each verdict was given."""
+    counts = verdicts.value_counts()
     return " ".join(
-        verdict_html(verdict) + (f" × {counts[verdict]}" if counts[verdict] > 1 else "")
+        f'<span class="count">{verdict_html(verdict)}'
+        + (f" × {counts[verdict]}" if counts[verdict] > 1 else "")
+        + "</span>"
         for verdict in VERDICTS
         if verdict in counts
     )
@@ -195,20 +273,106 @@ def tally(rows: pd.DataFrame) -> str:
 
 def claim_html(claim: str, rows: pd.DataFrame) -> str:
     """Return one claim's statements as a group of table rows."""
-    lines = [f'<tr class="claim"><th scope="rowgroup" colspan="4">{escape(claim)} {about(claim)}</th></tr>']
+    title = f"{escape(claim)} {about(claim)}"
+    lines = [f'<tr class="claim"><th scope="rowgroup" colspan="5">{title}</th></tr>']
     for row in rows.itertuples():
-        interval = f"{text_of(row.effect)} [{text_of(row.low)}, {text_of(row.high)}]"
+        evidence = f'<div class="small">{prose_html(row.evidence)}</div>'
         lines.append(
-            f'<tr><th scope="row">{escape(row.statement)}<div class="small">{escape(row.evidence)}</div></th>'
-            f'<td class="number">{"" if pd.isna(row.low) else interval}</td>'
-            f'<td>{verdict_html(row.verdict)}</td><td class="small">{escape(row.how_sure)}</td></tr>'
+            f'<tr><th scope="row">{escape(row.statement)}{evidence}</th>'
+            f'<td class="number">{effect_html(row.effect, row.low, row.high, row.unit)}</td>'
+            f'<td>{verdict_html(row.verdict)}<div class="small">{p_text(row.p)}</div></td>'
+            f"<td>{verdict_html(row.within_claim)}"
+            f'<div class="small">in the study: {escape(row.adjusted)}</div></td>'
+            f'<td class="small">{prose_html(row.how_sure)}</td></tr>'
         )
     return f"<tbody>{''.join(lines)}</tbody>"
+
+
+def effect_html(effect: float, low: float, high: float, unit: str) -> str:
+    """Return an effect with its interval and its unit; nothing where it is not defined."""
+    if pd.isna(effect):
+        return ""
+    numbers = text_of(float(effect))
+    if pd.notna(low):
+        numbers += f" [{text_of(float(low))}, {text_of(float(high))}]"
+        return f'{numbers}<div class="small">{escape(unit)}</div>'
+    return f'{numbers}<div class="small">{escape(unit)}, no interval</div>'
+
+
+def p_text(p: float) -> str:
+    """Return a p value as escaped text, with as many digits as it takes; nothing for NaN."""
+    if pd.isna(p):
+        return ""
+    return "p &lt; 0.001" if p < 0.001 else f"p = {p:.{2 if p >= 0.1 else 3}f}"
 
 
 def verdict_html(verdict: str) -> str:
     """Return a verdict as a coloured word."""
     return f'<span class="verdict {VERDICTS[verdict]}">{escape(verdict)}</span>'
+
+
+# What it would take
+
+
+def power_html(power: pd.DataFrame) -> str:
+    """Return how many replicates would decide what is open, and what they cost."""
+    if power.empty:
+        return "<p>Nothing: every statement is decided.</p>"
+    devices = {
+        f"({chr(ord('a') + i)})": column
+        for i, column in enumerate(name for name in power if name.startswith("hours on "))
+    }
+    rows = [
+        (
+            f"{escape(row['claim'])} {escape(row['statement'])}",
+            count_text(row["replicates"]),
+            needed_text(row),
+            count_text(row["runs"]),
+            *(hours_text(row[column]) for column in devices.values()),
+        )
+        for row in power.to_dict("records")
+    ]
+    names = "; ".join(f"{key} {name.removeprefix('hours on ')}" for key, name in devices.items())
+    columns = ("Statement", "Replicates now", "Needed", "Runs to add")
+    columns += tuple(f"Hours {key}" for key in devices)
+    table = table_html(columns, rows, "", range(1, len(columns)))
+    return f"<p>{POWER_NOTE} Hours are on {escape(names)}.</p>{table}"
+
+
+POWER_NOTE = (
+    "These statements are open. <em>Needed</em> are so many replicates, of all networks and "
+    "fine-tuning runs in the statement, that it is decided with a probability of 80 %, if its "
+    "effect is as measured; but the measured effect is itself uncertain. Runs and hours come on "
+    "top of this study’s. Statements share runs, so do not add them up."
+)
+
+
+def count_text(value: Any) -> str:
+    """Return a whole number as text, nothing if it is missing."""
+    number = pd.to_numeric(value, errors="coerce")
+    return "" if pd.isna(number) else f"{int(number):,}"
+
+
+def needed_text(row: Mapping[str, Any]) -> str:
+    """Return the replicates that a statement needs, or in small letters why they are unknown."""
+    if count := count_text(row["needed"]):
+        return count
+    why = f"more than {MOST_REPLICATES:,}"
+    if pd.isna(row["low"]):
+        why = "unknown: no interval"
+    elif row["replicates"] == 0:
+        why = "not a matter of replicates"
+    return f'<div class="small">{why}</div>'
+
+
+def hours_text(value: Any) -> str:
+    """Return hours as text: two digits at least, nothing if they are missing."""
+    hours = pd.to_numeric(value, errors="coerce")
+    if pd.isna(hours):
+        return ""
+    if 0 < hours < 0.01:
+        return "&lt; 0.01"
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def comparison_html(comparison: pd.DataFrame, compare: bool) -> str:
@@ -247,18 +411,23 @@ def with_spread(mean: Any, std: Any) -> str:
 def runs_html(runs: pd.DataFrame, records: Sequence[Path]) -> str:
     """Return how many runs of what there are, and how long they took."""
     single = runs.drop_duplicates(RUN_KEYS).fillna({"task": ""})
-    rows = [
-        (
-            escape(" ".join(filter(None, key))),
-            str(len(group)),
-            str(group["subset"].nunique()),
-            text_of(group["wall_s"].sum() / 3600, 2),
-        )
-        for key, group in single.groupby(["stage", "task"], sort=True)
-    ]
-    rows.append(("all", str(len(single)), str(single["subset"].nunique()), text_of(single["wall_s"].sum() / 3600, 2)))
-    note = "<p>Every metric of every run, with seed, fingerprint and commit, is in <code>results/runs.csv</code>.</p>"
-    return table_html(("Stage and task", "Runs", "Subsets", "Hours"), rows, "", [1, 2, 3]) + note
+    groups = single.groupby(["stage", "task"], sort=True)
+    rows = [_runs_row(escape(" ".join(filter(None, key))), group) for key, group in groups]
+    rows.append(_runs_row("all", single))
+    note = (
+        "<p>Every metric of every run, with seed, fingerprint and commit, is in "
+        "<code>results/runs.csv</code>.</p>"
+    )
+    columns = ("Stage and task", "Runs", "Subsets", "Replicates", "Hours")
+    return table_html(columns, rows, "", [1, 2, 3, 4]) + note
+
+
+def _runs_row(title: str, runs: pd.DataFrame) -> tuple[str, ...]:
+    """Return a row of the table of runs; replicates are those of each subset, fewest to most."""
+    each = runs.groupby(["stage", "task", "arch", "subset"]).size()
+    replicates = "–".join(dict.fromkeys(map(str, (each.min(), each.max())))) if len(each) else ""
+    hours = text_of(float(runs["wall_s"].sum()) / 3600, 2)
+    return title, str(len(runs)), str(runs["subset"].nunique()), replicates, hours
 
 
 # What the figures show, for people who read the page without the paper
@@ -280,7 +449,7 @@ def _words(layout: Mapping[str, Any]) -> dict[str, Any]:
 
 CAPTIONS = {
     "curve": "Transfer to {tasks} (left axis) and accuracy on ImageNet (right axis) against the number of {along} that "
-    "the network was pre-trained on. Bars: standard deviation of the fine-tuning runs.",
+    "the network was pre-trained on. Bars: standard deviation of the replicates.",
     "clustering": "How coarse labels are made: a piece of WordNet with its classes as leaves; each label set cuts it "
     "at one depth, and every class is merged into its ancestor there.",
     "induction": "Classes that a network never saw as labels, told apart by the nearest neighbours of its {layer} "
@@ -294,4 +463,9 @@ CAPTIONS = {
     "collages": "Images of the halves of each split ({splits}), classes spread evenly.",
     "split-accuracy": "For each half of each split: the network trained on that half alone, and the network "
     "{baseline}, trained on everything with its last layer re-trained on the half; both tested on the half.",
+    "correlation": "Transfer to {tasks} against ImageNet accuracy (last layers re-trained), one point per pre-training "
+    "set, numbered by accuracy. r is Pearson's; its interval counts the sets as independent, though they share images.",
+    "coarse-limit": "By how much pre-training on labels merged to so many classes is better than a random start, on "
+    "{tasks}. The limit is where that gain, interpolated between label sets, turns positive; in its range the gain is "
+    "neither surely above nor surely below zero.",
 }

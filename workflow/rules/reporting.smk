@@ -86,6 +86,7 @@ rule judge_findings:
 rule write_report:
     input:
         findings="results/findings.csv",
+        power="results/power.csv",
         comparison="results/comparison.csv",
         runs="results/runs.csv",
         tables=expand("results/{table}.md", table=study.built_by("transfer", "budgets")),

@@ -3,9 +3,9 @@
 from imagenet_transfer.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.reporting.plan import plan, plan_text, read_rates
+    from imagenet_transfer.reporting.plan import alternatives, plan, plan_text, read_rates
     from imagenet_transfer.study import Study
 
     rates = read_rates("rates.csv")
     study = Study.of(snakemake.config, snakemake.params.schema)
-    print(plan_text(plan(study, rates), rates))
+    print(plan_text(plan(study, rates), rates, alternatives(study, rates)))

@@ -14,13 +14,13 @@ with job_log(snakemake.log[0], snakemake.input):
     files, settings = snakemake.input, snakemake.params.settings
     figures = []
     for png in map(Path, files.figures):
-        numbers = png.with_suffix(".csv")
-        figures.append(
-            Picture(png.stem, png, caption(settings["outputs"][png.stem]), str(numbers) if numbers.exists() else "")
-        )
+        numbers = [png.with_suffix(".csv"), png.with_name(f"{png.stem}-points.csv")]
+        found = " and ".join(str(path) for path in numbers if path.exists())
+        figures.append(Picture(png.stem, png, caption(settings["outputs"][png.stem]), found))
     parts = Parts(
         **settings["study"],
         findings=read_table(files.findings),
+        power=read_table(files.power),
         tables={Path(path).stem: Path(path).read_text(encoding="utf-8") for path in files.tables},
         figures=figures,
         comparison=read_table(files.comparison),
