@@ -14,8 +14,8 @@ from imagenet_transfer.files import read_facts, sha256_of, write_csv, write_json
 from imagenet_transfer.jobs import count_gpus
 from imagenet_transfer.label_sets import read_label_set
 from imagenet_transfer.manifests import read_manifest
-from imagenet_transfer.metrics import check_finite
 from imagenet_transfer.memory import keep_freed_memory
+from imagenet_transfer.metrics import check_finite
 from imagenet_transfer.provenance import fingerprint_of, provenance
 from imagenet_transfer.store import Store, tested_split
 from imagenet_transfer.tasks import classification

@@ -13,7 +13,7 @@ VERSIONS = {
     "given": 1,
     "classification": 1,
     "detection": 3,
-    "action": 1,
+    "action": 2,
     "embedding": 1,
     "analysis": 1,
     "reporting": 1,

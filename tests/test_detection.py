@@ -346,6 +346,24 @@ def test_pretrained_layers_are_copied_as_told(tmp_path):
         assert frozen == ["conv1.weight", "conv1.bias"]
 
 
+def test_frozen_layers_see_an_image_once_and_change_nothing(monkeypatch):
+    frozen, forgetful, trained = job(frozen=["conv1", "conv2"]), job(frozen=["conv1", "conv2"]), job()
+    seen = {"frozen": [], "forgetful": []}
+    for name, one in (("frozen", frozen), ("forgetful", forgetful)):
+        original = one.model._first_layers
+        one.model._first_layers = lambda *words, f=original, calls=seen[name]: calls.append(1) or f(*words)
+    kept = fit(frozen, 8, 0.01)
+    monkeypatch.setattr("imagenet_transfer.models.region_network.KEPT_BYTES", 0)
+    assert fit(forgetful, 8, 0.01) == kept
+    assert len(seen["frozen"]) == 6  # three images and their mirror images
+    assert len(seen["forgetful"]) == 24
+    together = trained.model
+    together.load_state_dict(forgetful.model.state_dict())
+    image, _, key = forgetful.load(0)[0]
+    features = forgetful.model.eval().view(image[None], [key]).features
+    torch.testing.assert_close(features, together.eval().view(image[None]).features)
+
+
 def test_an_unknown_detector_key_is_named():
     with pytest.raises(UserError, match=r"'anchor_size'.*anchor_scales"):
         DetectorConfig.from_mapping({"anchor_size": 3})

@@ -83,6 +83,19 @@ def test_sampling_takes_a_quarter_of_positives_and_fills_up_with_negatives(avail
     assert len(set(positives.tolist() + negatives.tolist())) == sum(expected)
 
 
+def test_each_row_draws_its_own_places_all_of_them_equally_often():
+    candidates = torch.tensor([[True, True, False, True, True], [False] * 5, [True, False, False, False, True]])
+    generator = torch.Generator().manual_seed(0)
+    counts = torch.zeros(3, 5)
+    for _ in range(600):
+        rows, columns = regions.draw_each(candidates, 3, generator)
+        assert rows.tolist() == [0, 0, 0, 2, 2]
+        assert len(set(columns[:3].tolist())) == 3
+        counts[rows, columns] += 1
+    assert counts[0].tolist() == pytest.approx([450, 450, 0, 450, 450], abs=50)
+    assert counts[2].tolist() == [600, 0, 0, 0, 600]
+
+
 def test_smooth_l1_by_hand():
     # Sigma 3: quadratic up to 1/9 with 4.5 x², then |x| - 1/18.
     value = regions.smooth_l1(torch.tensor([0.1, 1.0]), torch.zeros(2), 3.0)
