@@ -1,4 +1,4 @@
-"""Outputs that the paper lacks, in configs: correlation and coarse-limit cost no run and refuse what they cannot show."""
+"""Outputs that the paper lacks: correlation and coarse-limit cost no run and refuse what they cannot show."""
 
 import copy
 
@@ -90,5 +90,5 @@ def test_names_belong_to_their_builders():
     config["outputs"]["figure-other"] = CONFIG["outputs"]["correlation"]  # a second one
     assert Study.of(config, SCHEMA).built_by("correlation") == ["correlation", "figure-other"]
     config["outputs"]["figure-other-points"] = CURVE
-    with pytest.raises(UserError, match="figure-other-points: the numbers of outputs.figure-other are written"):
+    with pytest.raises(UserError, match=r"figure-other-points: the numbers of outputs.figure-other are written"):
         Study.of(config, SCHEMA)
