@@ -237,7 +237,7 @@ def main_table(rows, replicates):
 
 
 def summary_table(rows):
-    """Return, by method and n, the share of settings with coverage in 93-97 %, the extremes, mean relative width."""
+    """Return, by method and n, how many settings have 93-97 %, the extremes, the mean width."""
     lines = [
         "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
     ]
