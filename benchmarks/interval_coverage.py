@@ -237,16 +237,18 @@ def main_table(rows, replicates):
 
 
 def summary_table(rows):
-    """Return, by method and n, the share of settings with coverage in 93-97 %, and the extremes."""
-    lines = ["| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts |"]
-    lines.append("| --- " * 6 + "|")
+    """Return, by method and n, how many settings have 93-97 %, the extremes, the mean width."""
+    lines = [
+        "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
+    ]
+    lines.append("| --- " * 7 + "|")
     for method, n in itertools.product(METHODS, (3, 5, 10)):
         found = [f for key, figures in rows.items() if key[2:] == (n, method) for f in figures]
-        coverage, wrong, _ = 100 * np.array(found).T
+        coverage, wrong, width = 100 * np.array(found).T
         good = 100 * np.mean((coverage >= 93) & (coverage <= 97))
         lines.append(
             f"| {method} | {n} | {good:.0f} % of {len(found)} settings | {coverage.min():.1f} "
-            f"| {coverage.max():.1f} | {wrong.max():.1f} |"
+            f"| {coverage.max():.1f} | {wrong.max():.1f} | {width.mean() / 100:.2f} |"
         )
     return "\n".join(lines)
 

@@ -68,7 +68,7 @@ def contrast(function: Function, samples: Sequence[Sample], prior: Prior) -> Eff
     Replicates that all samples have are used, the first n of each; below 2 there is no interval.
     A smooth function is replaced by its tangent at the means; look at `guarded` if it divides.
     Three parts (see docs/statistics.md): contrasts among alike cells are moderated; how much cells
-    set apart and whole replicates vary is known from these replicates only. Where the latter
+    set apart and whole replicates vary is known from these replicates only. Where cells set apart
     would make up more than a quarter, a plain paired t interval is used. No interval where all
     replicates agree exactly and no other cell tells the error.
     """
