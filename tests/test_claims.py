@@ -322,7 +322,7 @@ def confused(rng, confusion):
 def likeness(rng, shared=0.0):
     """Return standardised descriptors of 80 random images, a class each (as `descriptors.class_descriptors`).
 
-    `shared` is up to how much the images of one coarse class have in common, from none in the first to that in the last.
+    `shared` is how much the images of the last coarse class have in common; those of the first have nothing.
     """
     images, common = rng.uniform(0, 255, (80, 4, 4, 3)), rng.uniform(0, 255, (20, 4, 4, 3))
     part = (shared * np.arange(20) / 19)[:, None, None, None]
