@@ -265,7 +265,7 @@ def whiskers(axes):
     """The ends of the error bars that are drawn, one list of [x, y] pairs each; without those of length NaN."""
     bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
     segments = [segment.tolist() for bar in bars for group in bar.lines[2] for segment in group.get_segments()]
-    return [segment for segment in segments if np.isfinite(segment).all()]
+    return [segment for segment in segments if segment and np.isfinite(segment).all()]
 
 
 def test_induction_shows_means_and_spread_of_replicates():
