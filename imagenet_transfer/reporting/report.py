@@ -13,19 +13,17 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, write_text
 from imagenet_transfer.reporting.claims import CLAIMS
+from imagenet_transfer.reporting.comparison import NOT_COMPARABLE
 from imagenet_transfer.reporting.statistics import FAILS, HOLDS, MOST_REPLICATES, OPEN
 from imagenet_transfer.reporting.tables import cells_of
 
 STYLE = Path(__file__).parents[2] / "resources" / "report.css"
-PAPER = (
-    "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
-)
+PAPER = "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the network
 VERDICTS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}  # and the class that colours them
 RUN_KEYS = ["stage", "arch", "subset", "task", "rep"]
 NO_COMPARISON = (
-    "The numbers of this study are not about the paper's images: "
-    "compare its rows with each other, not with the paper."
+    "The numbers of this study are not about the paper's images: compare its rows with each other, not with the paper."
 )
 
 
@@ -68,12 +66,9 @@ def report(path: Path | str, parts: Parts) -> None:
         "comparison": ("The paper's numbers", comparison_html(parts.comparison, parts.compare)),
         "runs": ("Runs", runs_html(parts.runs, parts.records)),
     }
-    links = "".join(
-        f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items()
-    )
+    links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items())
     body = "".join(
-        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'
-        for key, (title, content) in sections.items()
+        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>' for key, (title, content) in sections.items()
     )
     title = f"Transfer learning from ImageNet: the study {parts.name}"
     write_text(
@@ -90,14 +85,10 @@ def report(path: Path | str, parts: Parts) -> None:
 # Building blocks
 
 
-def table_html(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numeric: Iterable[int] = ()
-) -> str:
+def table_html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numeric: Iterable[int] = ()) -> str:
     """Return a table from cells that are HTML already; the first cell of a row is its header."""
     right = set(numeric)
-    head = "".join(
-        f'<th scope="col"{_aligned(i in right)}>{cell}</th>' for i, cell in enumerate(columns)
-    )
+    head = "".join(f'<th scope="col"{_aligned(i in right)}>{cell}</th>' for i, cell in enumerate(columns))
     lines = []
     for row in rows:
         cells = (f"<td{_aligned(i in right)}>{cell}</td>" for i, cell in enumerate(row) if i)
@@ -113,9 +104,7 @@ def _aligned(right: bool) -> str:
 def text_of(value: Any, digits: int = 1) -> str:
     """Return a cell's value as escaped text: numbers rounded, nothing for NaN."""
     if isinstance(value, float):
-        return (
-            "" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-        )  # + 0.0: no −0.0
+        return "" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no −0.0
     return escape(str(value))
 
 
@@ -166,21 +155,15 @@ def heading(name: str) -> str:
 def _origin(record: Path) -> dict[str, Any]:
     """Return by what a run was computed; UserError if its record is damaged."""
     origin = read_facts(record, "provenance")["provenance"]
-    if not (
-        isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()
-    ):
-        raise UserError(
-            f"{record} does not say by what it was computed: delete it and run the same command again."
-        )
+    if not (isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()):
+        raise UserError(f"{record} does not say by what it was computed: delete it and run the same command again.")
     return origin
 
 
 def facts_html(parts: Parts) -> str:
     """Return which study this is, and by what it was computed."""
     found = [_origin(record) for record in parts.records]
-    versions = sorted(
-        {f"{name} {number}" for entry in found for name, number in entry["versions"].items()}
-    )
+    versions = sorted({f"{name} {number}" for entry in found for name, number in entry["versions"].items()})
     facts = {
         "Study": f"{parts.name}, seed {parts.seed}",
         "Comparable with the paper": "yes" if parts.compare else f"no. {NO_COMPARISON}",
@@ -189,9 +172,7 @@ def facts_html(parts: Parts) -> str:
         "Commits": "; ".join(sorted({entry["commit"] for entry in found})),
         "Versions": ", ".join(versions),
     }
-    rows = "".join(
-        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()
-    )
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
     return f'<dl class="facts">{rows}</dl>'
 
 
@@ -231,13 +212,8 @@ def findings_html(findings: pd.DataFrame) -> str:
     ]
     body = "".join(claim_html(claim, rows) for claim, rows in groups)
     columns = ("Statement and evidence", "Effect [95 %]", "Verdict", "After Holm", "How sure")
-    head = "".join(
-        f'<th scope="col"{_aligned(i == 1)}>{column}</th>' for i, column in enumerate(columns)
-    )
-    details = (
-        '<div class="wide"><table class="claims">'
-        f"<thead><tr>{head}</tr></thead>{body}</table></div>"
-    )
+    head = "".join(f'<th scope="col"{_aligned(i == 1)}>{column}</th>' for i, column in enumerate(columns))
+    details = f'<div class="wide"><table class="claims"><thead><tr>{head}</tr></thead>{body}</table></div>'
     summary = table_html(("Claim, and where it is made", *VERDICT_COLUMNS.values()), overview, "")
     return scores_html(findings) + note + summary + f"<h3>Evidence</h3>{details}"
 
@@ -385,13 +361,18 @@ def comparison_html(comparison: pd.DataFrame, compare: bool) -> str:
             with_spread(row.paper, row.paper_std),
             with_spread(row.ours, row.ours_std),
             text_of(row.difference),
-            f'<span class="small">{escape(row.note)}</span>',
+            f'<span class="small">{escape(own_note(row.note))}</span>',
         )
         for row in comparison.fillna({"reference": "", "note": ""}).itertuples()
     ]
     columns = ("Statement", "Of", "Task", "Paper", "Ours", "Ours − paper", "Note")
     warning = "" if compare else f"<p><strong>{escape(NO_COMPARISON)}</strong></p>"
     return warning + table_html(columns, rows, "", [3, 4, 5])
+
+
+def own_note(note: str) -> str:
+    """Return a number's note without what the page says once above all of them."""
+    return note.replace(NOT_COMPARABLE, "").rstrip("; ")
 
 
 def sign_of(task: str) -> str:
@@ -414,10 +395,7 @@ def runs_html(runs: pd.DataFrame, records: Sequence[Path]) -> str:
     groups = single.groupby(["stage", "task"], sort=True)
     rows = [_runs_row(escape(" ".join(filter(None, key))), group) for key, group in groups]
     rows.append(_runs_row("all", single))
-    note = (
-        "<p>Every metric of every run, with seed, fingerprint and commit, is in "
-        "<code>results/runs.csv</code>.</p>"
-    )
+    note = "<p>Every metric of every run, with seed, fingerprint and commit, is in <code>results/runs.csv</code>.</p>"
     columns = ("Stage and task", "Runs", "Subsets", "Replicates", "Hours")
     return table_html(columns, rows, "", [1, 2, 3, 4]) + note
 
