@@ -291,7 +291,9 @@ def test_a_study_without_runs_or_figures(tmp_path):
     nothing = {"findings": FINDINGS.iloc[:0], "power": POWER.iloc[:0], "runs": parts(tmp_path).runs.iloc[:0]}
     empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True, **nothing)
     report(tmp_path / "report.html", empty)
-    assert "finished never" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
+    assert "finished never" in text
+    assert "This study has runs for none of the claims" in text
 
 
 def test_markdown_tables_keep_their_alignment():

@@ -197,6 +197,8 @@ HOW_VERDICTS_ARE_MADE = (
 
 def findings_html(findings: pd.DataFrame) -> str:
     """Return a summary of the claims with their verdicts, and every statement with its evidence."""
+    if findings.empty:
+        return "<p>This study has runs for none of the claims.</p>"
     comparable = "; ".join(sorted(set(findings["comparable"])))
     note = (
         "<p>Each claim of the paper as inequalities, one for each task. The effect is by how much "
