@@ -77,6 +77,10 @@ DOWNSTREAM = {"finetune_classification": 15, "finetune_detection": 4, "finetune_
 
 def test_every_output_is_there(finished):
     names = {path.name for path in (finished.folder / "results").iterdir() if path.is_file()}
+    own = {f"{name}.{suffix}" for name in ("correlation", "coarse-limit") for suffix in ("png", "svg", "csv")}
+    own |= {"correlation-points.csv"}
+    assert own <= names
+    names -= own
     figures = {f"figure{n}.{suffix}" for n in range(1, 10) for suffix in ("png", "svg")}
     figures |= {f"figure{n}.csv" for n in (1, 2, 4, 5, 6, 9)}
     figures |= {f"figure-all-layers.{suffix}" for suffix in ("png", "svg", "csv")}

@@ -13,6 +13,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, write_text
 from imagenet_transfer.reporting.claims import CLAIMS
+from imagenet_transfer.reporting.comparison import NOT_COMPARABLE
 from imagenet_transfer.reporting.statistics import FAILS, HOLDS, MOST_REPLICATES, OPEN
 from imagenet_transfer.reporting.tables import cells_of
 
@@ -362,13 +363,18 @@ def comparison_html(comparison: pd.DataFrame, compare: bool) -> str:
             with_spread(row.paper, row.paper_std),
             with_spread(row.ours, row.ours_std),
             text_of(row.difference),
-            f'<span class="small">{escape(row.note)}</span>',
+            f'<span class="small">{escape(own_note(row.note))}</span>',
         )
         for row in comparison.fillna({"reference": "", "note": ""}).itertuples()
     ]
     columns = ("Statement", "Of", "Task", "Paper", "Ours", "Ours − paper", "Note")
     warning = "" if compare else f"<p><strong>{escape(NO_COMPARISON)}</strong></p>"
     return warning + table_html(columns, rows, "", [3, 4, 5])
+
+
+def own_note(note: str) -> str:
+    """Return a number's note without what the page says once above all of them."""
+    return note.replace(NOT_COMPARABLE, "").rstrip("; ")
 
 
 def sign_of(task: str) -> str:
