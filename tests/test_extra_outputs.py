@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Outputs that the paper lacks: correlation and coarse-limit cost no run and refuse what they cannot show."""
-=======
-"""Outputs that the paper lacks: `correlation` and `coarse-limit` cost no run; mistakes are named."""
->>>>>>> wiring
 
 import copy
 
@@ -94,9 +90,5 @@ def test_names_belong_to_their_builders():
     config["outputs"]["figure-other"] = CONFIG["outputs"]["correlation"]  # a second one
     assert Study.of(config, SCHEMA).built_by("correlation") == ["correlation", "figure-other"]
     config["outputs"]["figure-other-points"] = CURVE
-<<<<<<< HEAD
-    with pytest.raises(UserError, match=r"figure-other-points: the numbers of outputs.figure-other are written"):
-=======
     with pytest.raises(UserError, match=r"figure-other-points: the numbers of .* are written under this name"):
->>>>>>> wiring
         Study.of(config, SCHEMA)

@@ -6,26 +6,12 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-<<<<<<< HEAD
-from hand_results import cells, results
-=======
 import yaml
 from conftest import ROOT
->>>>>>> wiring
 from PIL import Image
 
 from imagenet_transfer.files import write_json
 from imagenet_transfer.reporting.comparison import comparison, read_paper_numbers
-<<<<<<< HEAD
-from imagenet_transfer.reporting.findings import findings, judge_all
-from imagenet_transfer.reporting.report import CAPTIONS, Parts, Picture, caption, markdown_html, report
-
-TABLE = "# Table 1\n\n| Pre-trained on | det (mAP) |\n| --- | ---: |\n| a < b | 58.1 ± 0.3 |\n\nIn percent & so on.\n"
-VOID = {"meta", "img", "br"}
-TABLES = {"table1": {"builder": "transfer", "tasks": ["det", "act"], "subsets": ["a<b", "scratch"]}}
-STUDY = results(
-    cells(("a<b", "scratch"), "det", 58.1, 40.0) | cells(("a<b", "scratch"), "act", 50.0, 50.1, spread=2.0), TABLES
-=======
 from imagenet_transfer.reporting.findings import COLUMNS, COMPARABLE, POWER_COLUMNS
 from imagenet_transfer.reporting.report import (
     CAPTIONS,
@@ -74,7 +60,6 @@ POWER = pd.DataFrame(
         ("7a", "rank", 0.1, -0.2, 0.4, "rho", 0, NONE, NONE, NONE, NONE),
     ],
     columns=[*POWER_COLUMNS[:2], *("effect", "low", "high", "unit", "replicates", "needed", "runs"), *HOURS],
->>>>>>> wiring
 )
 
 
@@ -124,12 +109,8 @@ def parts(tmp_path, **changes):
         "name": "minia<ture",
         "seed": 2016,
         "compare": False,
-<<<<<<< HEAD
-        "findings": findings(judge_all(STUDY), STUDY, False),
-=======
         "findings": FINDINGS,
         "power": POWER,
->>>>>>> wiring
         "tables": {"table1": TABLE},
         "figures": [Picture("figure1", tmp_path / "figure1.png", 'what "is" seen', "results/figure1.csv")],
         "comparison": comparison(read_paper_numbers(), {}, False),
@@ -160,19 +141,9 @@ def test_everything_is_there(page):
     ):
         assert words in text
     for words in (
-<<<<<<< HEAD
-        "det: pre-training on all is better than a random start",
-        "a<b 58.1 ± 0.1 (3 runs)",
-        "18.1",
-        "holds",
-        "cannot tell",
-        "3 replicates, in pairs",
-        "comparing makes no sense",
-=======
         "this study has no such run",
         "cannot tell",
         "The numbers of this study are not about the paper's images",
->>>>>>> wiring
         "57.1",
         "results/figure1.csv",
     ):
@@ -317,13 +288,8 @@ def test_the_page_is_the_same_every_time(tmp_path):
 
 
 def test_a_study_without_runs_or_figures(tmp_path):
-<<<<<<< HEAD
-    nothing = findings([], results({}), True)
-    empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True, findings=nothing)
-=======
     nothing = {"findings": FINDINGS.iloc[:0], "power": POWER.iloc[:0], "runs": parts(tmp_path).runs.iloc[:0]}
     empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True, **nothing)
->>>>>>> wiring
     report(tmp_path / "report.html", empty)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
     assert "finished never" in text
