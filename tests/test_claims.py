@@ -320,13 +320,9 @@ def confused(rng, confusion):
 
 
 def likeness(rng, shared=0.0):
-    """Return standardised descriptors of 80 random images, one per class (as `descriptors.class_descriptors`).
+    """Return standardised descriptors of 80 random images, a class each (as `descriptors.class_descriptors`).
 
-    <<<<<<< HEAD
-        `shared` is what images of the last coarse class have in common; those of the first have nothing in common.
-    =======
-        `shared` is how much the images of the last coarse class have in common; those of the first have nothing.
-    >>>>>>> tests2
+    `shared` is how much the images of the last coarse class have in common; those of the first have nothing.
     """
     images, common = rng.uniform(0, 255, (80, 4, 4, 3)), rng.uniform(0, 255, (20, 4, 4, 3))
     part = (shared * np.arange(20) / 19)[:, None, None, None]
