@@ -170,7 +170,7 @@ def power(judged: Sequence[Judged], results: Results, costs: Costs) -> pd.DataFr
 def _power_row(one: Judged, results: Results, costs: Costs) -> dict[str, Any]:
     statement, now = one.statement, one.replicates
     needed = None
-    if statement.measured is None:
+    if statement.measured is None and now > 1:  # the error of single runs is that of the test images
         needed = replicates_needed(one.effect, now, statement.least, statement.most)
     cells = dict.fromkeys((sample.name, sample.task) for sample in statement.samples)
     more = max(0, needed - now) if needed else 0
