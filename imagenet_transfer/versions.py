@@ -15,6 +15,6 @@ VERSIONS = {
     "detection": 3,
     "action": 2,
     "embedding": 1,
-    "analysis": 1,
-    "reporting": 1,
+    "analysis": 2,
+    "reporting": 2,
 }
