@@ -65,8 +65,8 @@ def import_network(
     """Check a given network against the architecture and write its weights.pt and metrics.json into `folder`.
 
     `settings` holds the architecture, `files` the checksums of the given files, `names` (arch, subset, rep) goes into
-    metrics.json. Metrics, seed and provenance are those of the record beside the weights; the key `given` says what
-    was imported, and by what. Raises UserError if the files are missing or do not fit.
+    metrics.json. Metrics, seed, settings and provenance are those of the record beside the weights; the key `given`
+    says what was imported, and by which settings and versions. Raises UserError if the files are missing or do not fit.
     """
     from imagenet_transfer.checkpoints import save_weights  # loads torch; the workflow itself needs checksums alone
 
@@ -83,7 +83,8 @@ def import_network(
     here = provenance("cpu")
     content = {"settings": settings, "inputs": files}
     names = {**names, "weights": sha256_of(folder / "weights.pt")}
-    facts = {"stage": "pretrain", **names, "given": {"file": str(weights), **files, "imported": here}}
+    given = {"file": str(weights), **files, "settings": settings, "imported": here}
+    facts = {"stage": "pretrain", **names, "given": given}
     origin = {"fingerprint": fingerprint_of(content), "provenance": here} | trained
     write_json(folder / RECORD, {**content, **origin, **facts})
 

@@ -71,6 +71,7 @@ def test_the_record_beside_them_says_where_numbers_come_from(network):
         assert record[key] == RECORD[key]
     assert record["subset"] == "mine"
     assert record["given"]["imported"]["commit"] != "abc"
+    assert record["given"]["settings"] == {"architecture": TINY}
 
 
 def test_half_precision_is_taken_as_float(network):

@@ -75,6 +75,15 @@ def test_a_setting_that_a_record_lacks_is_named(records):
         records.check()
 
 
+def test_of_a_given_network_it_is_the_import_that_must_have_the_studys_settings(records):
+    trained = SETTINGS | {"recipe": {"lr": 9}, "seed": 1}  # elsewhere, as its record says
+    records.change("network1", settings=trained, given={"settings": SETTINGS})
+    records.check()
+    records.change("network1", given={"settings": SETTINGS | {"architecture": {"width": 2}}})
+    with pytest.raises(UserError, match=r"network1.json was computed with another architecture than"):
+        records.check()
+
+
 @pytest.mark.parametrize(
     ("name", "facts"),
     [

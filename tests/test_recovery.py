@@ -250,7 +250,7 @@ def test_a_stopped_workflow_leaves_no_job_and_continues(finished, project, signa
         (os.kill if number == signal.SIGTERM else os.killpg)(running.process.pid, number)
         time.sleep(0.2)
     code, said = running.end()
-    assert code == 1
+    assert code in ((1, -signal.SIGINT) if interrupted is None else (1,))
     if interrupted is not None:  # a second Ctrl-C may stop Snakemake in the middle of a sentence
         assert "Traceback" not in said
         assert ("Error: Interrupted." in said) == interrupted

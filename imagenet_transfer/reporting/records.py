@@ -21,11 +21,11 @@ def check_records(paths: Iterable[Path | str], expected: Expected) -> None:
     """Raise UserError, naming the run and the setting, unless every run was computed as the study says.
 
     `expected` comes from `provenance.digests_of`. A fine-tuning run must have started from the weights that its
-    pre-training run left, if that run is among the paths too.
+    pre-training run left, if that run is among the paths too. Of a given network, it is its import that was computed.
     """
     records = {str(path): read_facts(path, "stage", "arch", "subset", "settings") for path in paths}
     for path, record in records.items():
-        _check_settings(path, record["settings"], expected[path])
+        _check_settings(path, record.get("given", record).get("settings", {}), expected[path])
     weights = {_key(record, "rep"): record["weights"] for record in records.values() if "weights" in record}
     for path, record in records.items():
         _check_origin(path, record, weights)
