@@ -293,8 +293,20 @@ class Study:
             for name, entry in self.tasks.items()
         }
         identity = {"name": self.name, "seed": self.seed, "compare": self.compare_with_paper}
-        judged = {"tolerances": self.tolerances, "claims": self.claims}
+        judged = {"tolerances": self.tolerances, "claims": self.claims, "subsets": self._known_of_subsets()}
         return _slice("reporting", outputs=outputs, tasks=tasks, study=identity, **judged)
+
+    def _known_of_subsets(self) -> dict[str, dict[str, Any]]:
+        """Return what claims ask of subsets: data set, method of the labels, number of networks, if they are given."""
+        return {
+            name: {
+                "dataset": entry["dataset"],
+                "method": self.label_sets[entry["label_set"]]["method"],
+                "networks": self.replicates_of(name),
+                "given": self.is_given(name),
+            }
+            for name, entry in self.subsets.items()
+        }
 
     def output_slice(self, output: str) -> dict[str, Any]:
         """Return what an output shows and how: its entry, and the metric and replicates of its tasks."""

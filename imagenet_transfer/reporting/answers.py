@@ -1,6 +1,7 @@
 """How the runs of a study answer a claim: samples by subset and task, and the statements that are made of them."""
 
 import math
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,9 @@ import pandas as pd
 from imagenet_transfer.reporting.statistics import Effect, Prior, Sample, prior_of
 from imagenet_transfer.study import SCRATCH
 
+CHANCE = "chance"  # the name of a sample that was not measured
 SIZE_ALONG = {"images_per_class": "n_images", "classes": "n_classes"}  # by a curve's horizontal axis
-PRETRAINING = "as pre-trained"  # in place of a task: the accuracy of networks on their own labels
+MAIN_OUTPUTS = ("figure1", "figure2", "table1", "table2", "table3")  # whose largest set the others are compared with
 
 
 class MissingError(Exception):
@@ -25,8 +27,8 @@ class Statement:
 
     `gains` are pairs (with pre-training, random start) that the function divides by, or that the statement is only
     about if they are above 0. `unit` says what the effect is counted in. `prior` is what is known of the samples'
-    errors, if they are not runs of the study. A statement that is not about means brings its effect (`measured`) and
-    says where its interval is from (`source`).
+    errors, if they are not runs of the study, and `origins` the subsets whose networks they are of. A statement that is
+    not about means brings its effect (`measured`) and says where its interval is from (`source`).
     """
 
     text: str
@@ -38,6 +40,7 @@ class Statement:
     unit: str = "points"
     note: str = ""
     prior: Prior | None = None
+    origins: Sequence[str] = ()
     measured: Effect | None = None
     source: str = ""
 
@@ -46,21 +49,25 @@ class Statement:
 class Results:
     """A study's runs and outputs, as claims read them.
 
-    `runs` is runs.csv; `tables` the tidy frames of outputs by name, `layouts` their config entries; `tasks` says of
-    each task its kind, metric and the accuracy of guessing (`chance`, in percent); `tolerances` are the config's.
+    `runs` is runs.csv, of one architecture; `tables` the tidy frames of outputs by name, `layouts` their config
+    entries; `tasks` says of each task its kind, metric and the accuracy of guessing (`chance`, in percent);
+    `subsets` of each subset its `dataset`, the `method` of its label set, its number of `networks`, and whether
+    they are `given`; `tolerances` are the config's.
     """
 
     runs: pd.DataFrame
     tables: Mapping[str, pd.DataFrame]
     layouts: Mapping[str, Mapping[str, Any]]
     tasks: Mapping[str, Mapping[str, Any]]
+    subsets: Mapping[str, Mapping[str, Any]]
     tolerances: Mapping[str, float]
 
     # Outputs
 
     def find(self, what: str, builder: str, **keys: Any) -> tuple[pd.DataFrame, Mapping[str, Any]]:
-        """Return frame and layout of the first output of a builder; raise MissingError naming `what`."""
-        for name, layout in self.layouts.items():
+        """Return frame and layout of the output `what`, or else of the first one of its builder and keys."""
+        for name in [what, *self.layouts]:
+            layout = self.layouts.get(name, {"builder": ""})
             matches = layout["builder"] == builder and all(layout.get(key) == value for key, value in keys.items())
             if matches and name in self.tables:
                 return self.tables[name], layout
@@ -74,7 +81,8 @@ class Results:
 
     def full_set(self) -> str:
         """Return the subset that others are compared with: a curve's largest, or the first that a table names."""
-        for name, layout in self.layouts.items():
+        for name in [*MAIN_OUTPUTS, *self.layouts]:
+            layout = self.layouts.get(name, {"builder": ""})
             if layout["builder"] == "curve" and name in self.tables:
                 return str(sizes(self.tables[name], SIZE_ALONG[layout["along"]]).index[-1])
             named = layout.get("references" if layout["builder"] == "budgets" else "subsets", [])
@@ -104,7 +112,15 @@ class Results:
         metric_of = runs["task"].map({name: entry["metric"] for name, entry in self.tasks.items()})
         shown = runs[runs["metric"] == metric_of].sort_values("rep")
         groups = shown.groupby(["subset", "task"], sort=False)["value"]
-        return {(str(subset), str(task)): tuple(values) for (subset, task), values in groups}
+        return {(str(subset), str(task)): self._by_network(values) for (subset, task), values in groups}
+
+    def _by_network(self, values: pd.Series) -> tuple[float, ...]:
+        """Return one value per network where several runs start from each of several: they are not independent."""
+        networks = max((entry["networks"] for entry in self.subsets.values()), default=1)
+        if not 1 < networks < len(values):
+            return tuple(values)
+        runs = list(values)
+        return tuple(statistics.fmean(runs[network::networks]) for network in range(networks))
 
     def has(self, subset: str, task: str) -> bool:
         """Tell whether a subset has runs of a task."""
@@ -119,7 +135,13 @@ class Results:
     @cached_property
     def prior(self) -> Prior:
         """Return what all runs of the study tell about the error of one."""
-        return prior_of([Sample(subset, task, values) for (subset, task), values in self._values.items()])
+        samples = [Sample(subset, task, values) for (subset, task), values in self._values.items()]
+        return prior_of(samples, (SCRATCH, *self._trained_once()))
+
+    def _trained_once(self) -> list[str]:
+        """Return the subsets with one network in a study of several: their runs vary less than those of others."""
+        once = [name for name, entry in self.subsets.items() if entry["networks"] == 1]
+        return once if len(once) < len(self.subsets) else []
 
     def tasks_with_scratch(self) -> list[str]:
         """Return the transfer tasks on which some output shows a random start, in the order of the outputs."""
@@ -133,10 +155,14 @@ class Results:
         """Tell whether a task is detection."""
         return self.tasks[task]["kind"] == "detection"
 
-    def networks(self, subset: str) -> int:
-        """Return how many networks a subset's fine-tuning started from; 0 for a random start."""
-        rows = self.runs[(self.runs["stage"] == "pretrain") & (self.runs["subset"] == subset)]
-        return int(rows["rep"].nunique())
+    def chance(self, task: str, like: Sample) -> Sample:
+        """Return the accuracy of guessing on a task as a sample without spread, as long as another one."""
+        return constant(self.tasks[task]["chance"], like)
+
+
+def constant(value: float, like: Sample) -> Sample:
+    """Return a number that was not measured, such as chance, as a sample of as many values as another one."""
+    return Sample(CHANCE, like.task, (value,) * len(like.values))
 
 
 # Statements that several claims make
@@ -161,27 +187,29 @@ def kept(results: Results, task: str, subset: str, full: str, share: float, word
 
 
 def kept_together(
-    results: Results, tasks: Sequence[str], subsets: Sequence[str], full: str, share: float, words: str
+    results: Results, asked: Sequence[tuple[str, str]], full: str, share: float, words: str
 ) -> Iterator[Statement]:
-    """Yield `kept` for the mean over tasks and subsets of the share that is kept, if there are several to average."""
-    asked = [(task, subset) for task in tasks for subset in subsets if results.has(subset, task)]
-    asked = [(task, subset) for task, subset in asked if results.has(full, task) and results.has(SCRATCH, task)]
-    if len(asked) < 2:
+    """Yield `kept` for the mean over pairs of a task and a subset of the share that is kept, if there are several."""
+    known = [
+        (task, subset) for task, subset in asked if all(results.has(name, task) for name in (subset, full, SCRATCH))
+    ]
+    if len(known) < 2:
         return
-    tasks = list(dict.fromkeys(task for task, _ in asked))
+    tasks = list(dict.fromkeys(task for task, _ in known))
     ends = [results.sample(name, task) for task in tasks for name in (full, SCRATCH)]
-    samples = [*ends, *(results.sample(subset, task) for task, subset in asked)]
+    samples = [*ends, *(results.sample(subset, task) for task, subset in known)]
 
     def mean_share(*means: float) -> float:
         span = {task: means[2 * i : 2 * i + 2] for i, task in enumerate(tasks)}
-        measured = zip(asked, means[len(ends) :], strict=True)
+        measured = zip(known, means[len(ends) :], strict=True)
         shares = [ratio(mean - span[task][1], span[task][0] - span[task][1]) for (task, _), mean in measured]
         return 100 * (sum(shares) / len(shares) - share)
 
     estimate = mean_share(*(sample.mean for sample in samples)) + 100 * share
+    title = "all tasks together" if len(tasks) > 1 else tasks[0]
     yield Statement(
-        f"all tasks together: {words} keeps at least {percent(share)} of what pre-training on all gains over a random "
-        "start",
+        f"{title}: {words} keeps, on average, at least {percent(share)} of what pre-training on all gains over a "
+        "random start",
         mean_share,
         samples,
         gains=list(zip(ends[::2], ends[1::2], strict=True)),

@@ -10,7 +10,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_table
 from imagenet_transfer.reporting.tables import COLUMNS, cell, collect_runs, paper_numbers, subset_sizes, table
 
-INDUCTION_COLUMNS = ("subset", "n_classes", "n_unseen", "n_queries", "k", "network", "rep", "value")
+INDUCTION_COLUMNS = ("subset", "n_classes", "n_fine", "n_unseen", "n_queries", "k", "network", "rep", "value")
 SPLIT_COLUMNS = ("split", "half", "n_classes", "network", "mean", "std", "n")
 OWN = ":own"  # after the name of the accuracy's task: the accuracy of the network as it was pre-trained
 
@@ -72,7 +72,8 @@ def induction_frame(
         part = read_table(path, ("network", "k", "value", "n_queries", "n_classes"))
         part = part.rename(columns={"n_classes": "n_unseen"})
         part["network"] = part["network"].map({"subset": subset, "baseline": layout["baseline"]})
-        parts.append(part.assign(subset=subset, n_classes=sizes[subset]["n_classes"], rep=rep))
+        known = {"n_classes": sizes[subset]["n_classes"], "n_fine": sizes[layout["baseline"]]["n_classes"]}
+        parts.append(part.assign(subset=subset, rep=rep, **known))
     frame = pd.concat(parts).sort_values("n_classes", kind="stable", ignore_index=True)
     return frame[list(INDUCTION_COLUMNS)]
 

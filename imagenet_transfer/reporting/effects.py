@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from imagenet_transfer.reporting.answers import Results, Statement
+from imagenet_transfer.reporting.answers import CHANCE, Results, Statement
 from imagenet_transfer.reporting.records import read_tested
 from imagenet_transfer.reporting.statistics import (
     CLEAR_GAIN,
@@ -55,7 +55,9 @@ def _measured(
     by_replicates: Callable[[Callable[..., float], Sequence[Sample]], Effect],
     images: Images,
 ) -> Effect:
-    """Return the effect of samples with replicates, single runs, or some of each."""
+    """Return the effect of samples with replicates, single runs, or some of each; chance has no error."""
+    free = [i for i, sample in enumerate(samples) if sample.name != CHANCE]
+    function, samples = _with_fixed(function, samples, free), [samples[i] for i in free]
     single = [i for i, sample in enumerate(samples) if len(sample.values) == 1]
     if not single:
         return by_replicates(function, samples)

@@ -8,12 +8,13 @@ study answers the same questions; a claim that a study has no runs for is left o
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.reporting.answers import MissingError, Results, Statement
+from imagenet_transfer.reporting.answers import CHANCE, MissingError, Results, Statement
 from imagenet_transfer.reporting.claims import CLAIMS, Claim
 from imagenet_transfer.reporting.effects import AnswerFiles, Images, effect_of
 from imagenet_transfer.reporting.own_claims import own_claims
@@ -28,6 +29,7 @@ from imagenet_transfer.reporting.statistics import (
 from imagenet_transfer.study import SCRATCH
 
 LEVEL = 0.05
+PRETRAIN = "pretrain"  # in place of a task: pre-training
 COLUMNS = (
     *("claim", "section", "statement", "evidence", "effect", "low", "high", "unit", "p"),
     *("verdict", "within_claim", "adjusted", "how_sure", "comparable"),
@@ -48,6 +50,7 @@ class Judged:
     statement: Statement
     effect: Effect
     clear: bool
+    results: Results
 
     @property
     def p(self) -> float:
@@ -63,10 +66,51 @@ class Judged:
         """Return the verdict with an adjusted p."""
         return self.verdict if adjusted <= LEVEL else OPEN
 
+    def about(self, architecture: str) -> "Judged":
+        """Return it with the architecture in its text."""
+        return replace(self, statement=replace(self.statement, text=f"{architecture}, {self.statement.text}"))
+
     @property
-    def replicates(self) -> int:
-        """Return how many replicates every sample has."""
-        return min((len(sample.values) for sample in self.statement.samples), default=0)
+    def counts(self) -> tuple[int, int]:
+        """Return the fewest and the most values that its samples have; 0 without samples."""
+        counts = [len(sample.values) for sample in self.statement.samples]
+        return min(counts, default=0), max(counts, default=0)
+
+    @property
+    def networks(self) -> list[str]:
+        """Return the pre-trained subsets that it is about."""
+        names = self.statement.origins or [sample.name for sample in self.statement.samples]
+        return [name for name in dict.fromkeys(names) if name not in (SCRATCH, CHANCE)]
+
+
+def judge_architectures(
+    runs: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    settings: Mapping[str, Any],
+    classes: Mapping[str, int],
+    answers: Sequence[Path] = (),
+) -> list[Judged]:
+    """Return every statement about each architecture of a study, named in the text if there are several.
+
+    `settings` is the study's `reporting_slice`, `classes` the number of classes of each data set, `answers` the
+    images.csv.gz of tasks that were run once (.../{task}/{architecture}/{subset}/rep1/images.csv.gz).
+    """
+    outputs, judged = settings["outputs"], []
+    architectures = sorted({entry["architecture"] for entry in outputs.values() if "architecture" in entry})
+    tasks = {name: task | {"chance": chance_of(task, classes)} for name, task in settings["tasks"].items()}
+    for name in architectures:
+        layouts = {output: entry for output, entry in outputs.items() if entry.get("architecture", name) == name}
+        own_runs = runs[runs["arch"] == name]
+        results = Results(own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"])
+        files = {(path.parts[-3], path.parts[-5]): path for path in answers if path.parts[-4] == name}
+        found = judge_all(results, files, settings["claims"])
+        judged += found if len(architectures) == 1 else [one.about(name) for one in found]
+    return judged
+
+
+def chance_of(task: Mapping[str, Any], classes: Mapping[str, int]) -> float:
+    """Return the accuracy of guessing on a task that learns all classes of its data set, in percent."""
+    return 100 * min(1.0, (5 if task["metric"] == "top5" else 1) / max(classes.get(task["dataset"], 1), 1))
 
 
 def judge_all(
@@ -91,11 +135,11 @@ def _judged(claim: Claim, results: Results, images: Images) -> Iterator[Judged]:
 def judge(claim: Claim, statement: Statement, results: Results, images: Images) -> Judged:
     """Return a statement with its effect and interval."""
     if statement.measured is not None:
-        return Judged(claim, statement, statement.measured, clear=True)
-    return Judged(claim, statement, *effect_of(statement, results, images))
+        return Judged(claim, statement, statement.measured, True, results)
+    return Judged(claim, statement, *effect_of(statement, results, images), results)
 
 
-def findings(judged: Sequence[Judged], results: Results, compare: bool) -> pd.DataFrame:
+def findings(judged: Sequence[Judged], compare: bool) -> pd.DataFrame:
     """Return one row per statement, with the columns COLUMNS; `compare`: whether this is the paper's study.
 
     `verdict` is by the statement's own interval, `within_claim` after Holm's correction over the claim's statements,
@@ -107,7 +151,7 @@ def findings(judged: Sequence[Judged], results: Results, compare: bool) -> pd.Da
         places = [i for i, one in enumerate(judged) if one.claim.name == claim]
         over_claim |= dict(zip(places, holm([judged[i].p for i in places]), strict=True))
     rows = [
-        _row(one, results)
+        _row(one)
         | {"within_claim": one.verdict_at(over_claim[i]), "adjusted": one.verdict_at(over_study[i])}
         | {"comparable": COMPARABLE[compare]}
         for i, one in enumerate(judged)
@@ -115,71 +159,85 @@ def findings(judged: Sequence[Judged], results: Results, compare: bool) -> pd.Da
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _row(one: Judged, results: Results) -> dict[str, Any]:
-    samples = dict.fromkeys(str(sample) for sample in one.statement.samples)
-    evidence = "; ".join([*samples, *filter(None, [one.statement.note])])
+def _row(one: Judged) -> dict[str, Any]:
     return {
         "claim": one.claim.name,
         "section": one.claim.section,
         "statement": one.statement.text,
-        "evidence": evidence,
+        "evidence": evidence(one.statement),
         "effect": one.effect.estimate,
         "low": one.effect.low,
         "high": one.effect.high,
         "unit": one.statement.unit,
         "p": one.p,
         "verdict": one.verdict,
-        "how_sure": how_sure(one, results),
+        "how_sure": how_sure(one),
     }
 
 
-def how_sure(one: Judged, results: Results) -> str:
+def evidence(statement: Statement) -> str:
+    """Return the samples of a statement, by task if there are several, and its note."""
+    of_task: dict[str, list[str]] = {}
+    for sample in dict.fromkeys(statement.samples):
+        of_task.setdefault(sample.task, []).append(str(sample))
+    several = len(of_task) > 1
+    titled = [f"{task}: {', '.join(texts)}" if several else "; ".join(texts) for task, texts in of_task.items()]
+    return "; ".join([*titled, *filter(None, [statement.note])])
+
+
+def how_sure(one: Judged) -> str:
     """Return in words what the interval has in it, and what it has not."""
+    fewest, most = one.counts
     if one.statement.measured is not None:
         return one.statement.source
     if not one.clear:
-        return "no verdict: the gain over a random start is itself uncertain"
+        return "no verdict: a gain that it is about is itself uncertain"
+    if math.isnan(one.effect.low) and fewest == 1:
+        return "no interval: one run has no spread; raise `replicates`, the study's and the task's"
     if math.isnan(one.effect.low):
-        return "no interval: single runs have no spread; raise `replicates`"
-    if one.replicates == 1:
+        return "no interval: the replicates agree exactly, or there is nothing to divide by"
+    if most == 1:
         return "for these networks, each run once: 95 % interval over the test images, in pairs"
-    words = f"{one.replicates} replicates, in pairs; t with {one.effect.freedom:.0f} degrees of freedom"
-    once = [name for name in _trained(one.statement) if results.networks(name) == 1]
-    if once:
-        words = f"for these networks: pre-trained once ({', '.join(once)}), fine-tuned in {words}"
-    return words
-
-
-def _trained(statement: Statement) -> list[str]:
-    return list(dict.fromkeys(sample.name for sample in statement.samples if sample.name != SCRATCH))
+    words = f"{fewest} replicates, in pairs; t with {one.effect.freedom:.0f} degrees of freedom"
+    if fewest == 1:
+        words = f"{most} replicates, or one run and its test images"
+    once = [name for name in one.networks if one.results.subsets[name]["networks"] == 1]
+    return f"for these networks, pre-trained once ({', '.join(once)}): {words}" if once else words
 
 
 # What it would take to decide the rest
 
 
-def power(judged: Sequence[Judged], results: Results, costs: Costs) -> pd.DataFrame:
+def power(judged: Sequence[Judged], costs: Costs) -> pd.DataFrame:
     """Return one row per open statement: the replicates that would decide it, the runs and hours to get there.
 
     `needed` is the number of replicates with which the statement is decided with a probability of 80 %, if the effect
     is as measured; empty if none up to 1000 would. Columns: POWER_COLUMNS and the hours on each device of `costs`.
     """
-    rows = [_power_row(one, results, costs) for one in judged if one.verdict == OPEN]
+    rows = [_power_row(one, costs) for one in judged if one.verdict == OPEN]
     return pd.DataFrame(rows, columns=[*POWER_COLUMNS, *(f"hours on {device}" for device in costs)])
 
 
-def _power_row(one: Judged, results: Results, costs: Costs) -> dict[str, Any]:
-    statement, now = one.statement, one.replicates
+def _power_row(one: Judged, costs: Costs) -> dict[str, Any]:
+    statement, (now, _) = one.statement, one.counts
     needed = None
     if statement.measured is None and now > 1:  # the error of single runs is that of the test images
         needed = replicates_needed(one.effect, now, statement.least, statement.most)
-    cells = dict.fromkeys((sample.name, sample.task) for sample in statement.samples)
-    more = max(0, needed - now) if needed else 0
-    fine_tunings = {task: more * sum(of == task for _, of in cells) for _, task in cells}
-    networks = sum(max(0, needed - results.networks(name)) for name in _trained(statement)) if needed else 0
+    runs = _missing_runs(one, needed) if needed else {}
     row = {"claim": one.claim.name, "statement": statement.text, "unit": statement.unit, "replicates": now}
     row |= {"effect": one.effect.estimate, "low": one.effect.low, "high": one.effect.high}
-    row |= {"needed": needed or "", "runs": networks + sum(fine_tunings.values()) if needed else ""}
+    row |= {"needed": needed or "", "runs": sum(runs.values()) if needed else ""}
     for device, hours in costs.items():
-        total = networks * hours["pretrain"] + sum(number * hours.get(task, 0) for task, number in fine_tunings.items())
-        row[f"hours on {device}"] = total if needed else ""
+        row[f"hours on {device}"] = sum(number * hours[of] for of, number in runs.items()) if needed else ""
     return row
+
+
+def _missing_runs(one: Judged, needed: int) -> dict[str, int]:
+    """Return how many runs of each task, and networks (PRETRAIN), are missing for `needed` replicates."""
+    results = one.results
+    trained = [results.subsets[name] for name in one.networks if not results.subsets[name]["given"]]
+    runs = {PRETRAIN: sum(max(0, needed - entry["networks"]) for entry in trained)}
+    for sample in dict.fromkeys(one.statement.samples):
+        if sample.task in results.tasks and sample.name != CHANCE:
+            runs[sample.task] = runs.get(sample.task, 0) + max(0, needed - len(sample.values))
+    return runs

@@ -14,8 +14,8 @@ from imagenet_transfer.study import SCRATCH
 def noise_notes(runs: pd.DataFrame, subsets: Sequence[str], metrics: Mapping[str, str]) -> list[str]:
     """Return a sentence on each task of a table; `runs` is the result of `collect_runs`, `metrics` by task.
 
-    A difference counts as noise if it is smaller than half the width of its 95 % interval, which is that of
-    findings.csv (docs/statistics.md); of all pairs of pre-trained cells, the median.
+    A difference counts as noise if it is smaller than half the width of its 95 % interval, made as in findings.csv
+    (docs/statistics.md) from the cells of this table; of all pairs of pre-trained cells, the median.
     """
     notes = [_note(task, samples_of(runs, subsets, task, metric)) for task, metric in metrics.items()]
     return [f"{'; '.join(notes)}."] if notes else []

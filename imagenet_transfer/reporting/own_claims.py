@@ -1,11 +1,12 @@
 """Statements of the user's own (`claims` in the config), judged like the paper's."""
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from imagenet_transfer.reporting.answers import Results, Statement, ratio
-from imagenet_transfer.reporting.claims import Claim
+from imagenet_transfer.reporting.claims import Claim, each
 from imagenet_transfer.study import SCRATCH
 
 
@@ -20,19 +21,21 @@ def own_claims(entries: Mapping[str, Mapping[str, Any]]) -> list[Claim]:
 
 def statements(entry: Mapping[str, Any], results: Results) -> Iterator[Statement]:
     """Yield the statement of one of the user's claims about each of its tasks."""
-    names, weights = list(entry["contrast"]), list(entry["contrast"].values())
-    low, high = entry.get("least", float("-inf")), entry.get("most", float("inf"))
+    yield from each(entry["tasks"], lambda task: statement(entry, task, results))
+
+
+def statement(entry: Mapping[str, Any], task: str, results: Results) -> Statement:
+    """Return the statement of one of the user's claims about one task."""
+    low, high = entry.get("least", -math.inf), entry.get("most", math.inf)
     bounds = " and ".join([f"at least {low:g}"] * ("least" in entry) + [f"at most {high:g}"] * ("most" in entry))
     formula = " ".join(f"{weight:+g} {name}" for name, weight in entry["contrast"].items())
-    for task in entry["tasks"]:
-        samples = [results.sample(name, task) for name in names]
-        text, unit = f"{task}: {entry['about']} ({formula} is {bounds}", "points"
-        gains = []
-        if entry["unit"] == "gain":
-            gains = [(results.sample(results.full_set(), task), results.sample(SCRATCH, task))]
-            unit = "percent of the gain"
-        function = partial(_weighted, tuple(weights), bool(gains))
-        yield Statement(f"{text} {unit})", function, [*samples, *sum(gains, ())], low, high, gains, unit)
+    samples, gains, unit = [results.sample(name, task) for name in entry["contrast"]], [], "points"
+    if entry["unit"] == "gain":
+        gains = [(results.sample(results.full_set(), task), results.sample(SCRATCH, task))]
+        unit = "percent of the gain"
+    function = partial(_weighted, tuple(entry["contrast"].values()), bool(gains))
+    text = f"{task}: {entry['about']} ({formula} is {bounds} {unit})"
+    return Statement(text, function, [*samples, *sum(gains, ())], low, high, gains, unit)
 
 
 def _weighted(weights: tuple[float, ...], of_gain: bool, *means: float) -> float:

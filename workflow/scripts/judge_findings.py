@@ -9,15 +9,13 @@ run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import read_facts, read_table, write_csv
-    from imagenet_transfer.reporting.answers import Results
-    from imagenet_transfer.reporting.findings import findings, judge_all, power
+    from imagenet_transfer.reporting.findings import findings, judge_architectures, power
 
     files, settings = snakemake.input, snakemake.params.settings
     classes = {Path(path).parent.name: len(read_facts(path, "classes")["classes"]) for path in files.stores}
-    tasks = {name: task | {"chance": 100 / classes[task["dataset"]]} for name, task in settings["tasks"].items()}
     tables = {Path(path).stem: read_table(path) for path in files.tables}
-    results = Results(read_table(files.runs), tables, settings["outputs"], tasks, settings["tolerances"])
-    answers = {tuple(Path(path).parts[i] for i in (-3, -5)): Path(path) for path in files.answers}
-    judged = judge_all(results, answers, settings["claims"])
-    write_csv(snakemake.output.csv, findings(judged, results, settings["study"]["compare"]))
-    write_csv(snakemake.output.power, power(judged, results, snakemake.params.hours))
+    judged = judge_architectures(
+        read_table(files.runs), tables, settings, classes, [Path(path) for path in files.answers]
+    )
+    write_csv(snakemake.output.csv, findings(judged, settings["study"]["compare"]))
+    write_csv(snakemake.output.power, power(judged, snakemake.params.hours))
