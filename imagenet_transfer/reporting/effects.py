@@ -12,7 +12,6 @@ from imagenet_transfer.reporting.statistics import (
     Effect,
     Sample,
     contrast,
-    guarded,
     image_contrast,
     interval,
 )
@@ -37,7 +36,10 @@ class Images:
 
 
 def effect_of(statement: Statement, results: Results, images: Images) -> tuple[Effect, bool]:
-    """Return a statement's effect, and whether the gains that it is about are clearly there: no interval otherwise."""
+    """Return a statement's effect, and whether the gains that it is about are there: no interval otherwise.
+
+    A statement in points does not divide by its gains: they are there if their whole intervals lie above 0.
+    """
     prior = statement.prior or results.prior
 
     def measured(function: Callable[..., float], samples: Sequence[Sample]) -> Effect:
@@ -45,8 +47,10 @@ def effect_of(statement: Statement, results: Results, images: Images) -> tuple[E
 
     gains = [measured(lambda whole, start: whole - start, pair) for pair in statement.gains]
     effect = measured(statement.function, statement.samples)
-    unclear = any(gain.estimate <= 0 or gain.estimate < CLEAR_GAIN * gain.error for gain in gains)
-    return guarded(effect, gains), not unclear
+    least = [0.0 if statement.unit == "points" else CLEAR_GAIN * gain.error for gain in gains]
+    absent = any(gain.low <= 0 or gain.estimate < clear for gain, clear in zip(gains, least, strict=True))
+    unknown = any(math.isnan(gain.low) for gain in gains)
+    return Effect(effect.estimate) if absent or unknown else effect, not absent
 
 
 def _measured(
