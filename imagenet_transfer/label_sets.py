@@ -11,7 +11,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular
 from imagenet_transfer.seeds import seed_of
-from imagenet_transfer.taxonomy import Taxonomy
+from imagenet_transfer.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
 
 COLUMNS = ("wnid", "label", "class_wnid", "class_name")
 METHODS = (
@@ -19,6 +19,17 @@ METHODS = (
     "minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
 )
 Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of the class that it counts as
+
+
+def label_set_of(settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the label set that a study describes by `Study.label_set_slice`.
+
+    `categories_of` are the classes of the data set whose own categories it is, for a set of that kind.
+    """
+    if settings["spec"]["method"] == "categories":
+        return categories(categories_of)
+    wnids = read_classes(settings["classes"])
+    return build_label_set(settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name)
 
 
 def build_label_set(

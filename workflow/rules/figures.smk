@@ -127,6 +127,8 @@ rule draw_induction:
     input:
         induction=induction_of_output,
         networks=output_networks,
+        induced=induced_networks,
+        baselines=induced_baselines,
         manifests=output_manifests,
     output:
         png="results/{figure}.png",
