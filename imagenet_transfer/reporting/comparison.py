@@ -1,4 +1,4 @@
-"""Every number that the paper states, beside ours."""
+"""Every number that the paper states, next to ours."""
 
 import math
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def read_paper_numbers(resources: Path = RESOURCES) -> pd.DataFrame:
 
 
 def comparison(paper_numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame], compare: bool) -> pd.DataFrame:
-    """Return one row a statement of `paper_numbers` (see `read_paper_numbers`), with the columns COLUMNS.
+    """Return one row per statement of `paper_numbers` (see `read_paper_numbers`), with the columns COLUMNS.
 
     `tables` are the tidy frames of the outputs by name; "runs" (runs.csv) may be among them. Differences are `subset`
     less `reference`; `difference` is ours less the paper's. If `compare` is false, every note says that comparing makes

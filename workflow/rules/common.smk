@@ -82,7 +82,7 @@ onerror:
 
 
 def any_of(names):
-    """Return a regular expression that matches the given names alone."""
+    """Return a regular expression that matches only the given names."""
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
 
 
@@ -122,7 +122,7 @@ def gpus(wildcards):
 def training_threads():
     """Return a training job's threads: they decode for its GPU, at most 8; on a CPU jobs run side by side instead.
 
-    Fewer where the cores must do for several cards (--resources gpu=N), lest some of them have no job.
+    Fewer where the cores must do for several cards (--resources gpu=N), so that each of them has a job.
     """
     if SUBMITTED or not GPUS:
         return 8 if SUBMITTED else 1
