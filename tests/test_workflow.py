@@ -247,6 +247,13 @@ def test_induction_of_other_weights_is_refused_where_snakemake_does_not_know(pro
     assert "induction/alexnet/coarse/rep2/imagenet-fc7.csv was computed from other weights than those of" in said
 
 
+def test_induction_of_unknown_weights_is_measured_again(project):
+    """As a version before these were written down left it."""
+    for path in (project.folder / "results/induction").rglob("*.json"):
+        path.unlink()
+    assert project.stages() == {"induce": 2}
+
+
 def test_a_task_that_no_output_shows_needs_no_store(tmp_path):
     project = Project(tmp_path).create()
     project.edit(lambda config: config.update(outputs={"table3": config["outputs"]["table3"]}))

@@ -534,6 +534,11 @@ def induction_of_output(wildcards):
     ]
 
 
+def induction_weights(wildcards):
+    """Return the files that say of which weights the induction accuracies of an output are."""
+    return [path.removesuffix(".csv") + ".json" for path in induction_of_output(wildcards)]
+
+
 def induced_runs(entry):
     """Return the networks that an induction figure compares with its baseline."""
     return [run for subset in entry["subsets"] for run in study.networks(entry["architecture"], subset)]

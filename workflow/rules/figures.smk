@@ -126,6 +126,7 @@ rule draw_clustering:
 rule draw_induction:
     input:
         induction=induction_of_output,
+        weights=induction_weights,
         networks=output_networks,
         induced=induced_networks,
         baselines=induced_baselines,
