@@ -17,8 +17,8 @@ INDUCTION_COLUMNS = ["network", "k", "value", "n_queries", "n_gallery", "n_class
 def unseen_classes(label_set: pd.DataFrame) -> list[str]:
     """Return the fine classes that a network trained on a label set saw only merged with others, ascending.
 
-    A class that is alone under its label was a training label, whatever its name there ("the classes that are present
-    in the original set"). `label_set` has the columns wnid and class_wnid.
+    A class that is the only one under its label was a training label, whatever its name there ("the classes that are
+    present in the original set"). `label_set` has the columns wnid and class_wnid.
     """
     return sorted(label_set.loc[label_set.duplicated("class_wnid", keep=False), "wnid"])
 
@@ -35,7 +35,7 @@ def induction(
     `networks` gives each network's features, a row for each row of `images` (the store's: split, class). The queries
     are the validation images of the unseen classes, the gallery their training images, the same for all networks. A
     query is right at k if one of its k nearest has its class. The frame has a row for each network and k: network, k,
-    value (percent of the queries, which is mean class accuracy where the validation set has equally many images a
+    value (percent of the queries, which is mean class accuracy where the validation set has equally many images per
     class), n_queries, n_gallery, n_classes. Raises UserError if nothing is merged, or a split has no such images.
     """
     unseen = unseen_classes(label_set)
@@ -76,7 +76,7 @@ def neighbours_of(
     """Return the `k` nearest training images of one validation image of each class in `wnids` (Figure 5).
 
     `features` has a row for each row of `images` (the store's: image, split, class); `label_set` is the one that the
-    network was trained on. The query is drawn by `seed` and class alone: the same for all networks. Columns: subset,
+    network was trained on. The query is drawn only by `seed` and class: the same for all networks. Columns: subset,
     query_wnid, query_image, rank (from 1), image, wnid, relation ("fine": the query's class; "coarse": another one with
     the same label; "neither"), similarity (cosine), seen (whether the query's class is a training label by itself).
     Raises UserError for a class without validation images.

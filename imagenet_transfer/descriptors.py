@@ -36,8 +36,13 @@ def class_descriptors(store: Store, wnids: Sequence[str], split: str, seed: int)
 
 
 def descriptors(images: np.ndarray) -> np.ndarray:
-    """Return a descriptor (N,D) per RGB image (uint8 N,S,S,3): colours and edge directions of GRID x GRID cells."""
+    """Return a descriptor (N,D) per RGB image (uint8 N,S,S,3): colours and edge directions of GRID x GRID cells.
+
+    Images with fewer pixels than cells per side are enlarged GRID times, so that cells share pixels.
+    """
     values = images.astype(np.float32) / 255
+    if values.shape[1] < GRID:
+        values = values.repeat(GRID, axis=1).repeat(GRID, axis=2)
     side = values.shape[1] // GRID * GRID
     colours = cells(values[:, :side, :side]).mean(axis=(2, 4)).reshape(len(images), -1)
     return np.concatenate([colours, edge_directions(values[:, :side, :side].mean(axis=3))], axis=1)
@@ -50,11 +55,15 @@ def cells(values: np.ndarray) -> np.ndarray:
 
 
 def edge_directions(grey: np.ndarray) -> np.ndarray:
-    """Return, of grey images N,S,S, each cell's share of gradient in each direction: (N, GRID * GRID * DIRECTIONS)."""
+    """Return, of grey images N,S,S, each cell's gradients by direction: (N, GRID * GRID * DIRECTIONS).
+
+    A cell's values are its sums of gradient strengths, divided by their L2 norm as Dalal & Triggs divide a block's:
+    their squares, not they themselves, add up to 1 (less in a cell that is nearly plain).
+    """
     down, right = np.gradient(grey, axis=(1, 2))
     strength = np.hypot(down, right)
     direction = (np.arctan2(down, right) % np.pi / np.pi * DIRECTIONS).astype(int) % DIRECTIONS
     one_hot = np.eye(DIRECTIONS, dtype=np.float32)[direction] * strength[..., None]
     sums = cells(one_hot).sum(axis=(2, 4))
-    shares = sums / (np.linalg.norm(sums, axis=-1, keepdims=True) + 1e-3)
-    return shares.reshape(len(grey), -1)
+    normalised = sums / (np.linalg.norm(sums, axis=-1, keepdims=True) + 1e-3)
+    return normalised.reshape(len(grey), -1)

@@ -11,7 +11,7 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular
 from imagenet_transfer.seeds import seed_of
-from imagenet_transfer.taxonomy import Taxonomy
+from imagenet_transfer.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
 
 COLUMNS = ("wnid", "label", "class_wnid", "class_name")
 METHODS = (
@@ -19,6 +19,17 @@ METHODS = (
     "minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
 )
 Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of the class that it counts as
+
+
+def label_set_of(settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the label set that a study describes by `Study.label_set_slice`.
+
+    `categories_of` are the classes of the data set whose own categories it is, for a set of that kind.
+    """
+    if settings["spec"]["method"] == "categories":
+        return categories(categories_of)
+    wnids = read_classes(settings["classes"])
+    return build_label_set(settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name)
 
 
 def build_label_set(
@@ -31,8 +42,8 @@ def build_label_set(
 ) -> pd.DataFrame:
     """Return the label set that `spec` (the config's `label_sets.<name>`) makes of the fine classes `wnids`.
 
-    The frame has one row a fine class kept, in ascending order: wnid, label (the rank of class_wnid among the set's
-    distinct ones, from 0), class_wnid and class_name (NLTK's, "dog.n.01"). `seed` is the study's; `random-split` alone
+    The frame has one row per fine class kept, in ascending order: wnid, label (the rank of class_wnid among the set's
+    distinct ones, from 0), class_wnid and class_name (NLTK's, "dog.n.01"). `seed` is the study's; only `random-split`
     depends on it. Raises UserError if a parameter lies outside its range, if a split leaves nothing, or if a
     bottom-up or top-down set's name ends in another number than that of its classes ("bottom-up-918").
     """
@@ -64,7 +75,7 @@ def _classes(
         case {"method": "random-split", "size": size, "half": "a" | "b" as half}:
             return _half(wnids, half, _random_split(wnids, size, seed, name))
         case _:
-            raise UserError(f"label_sets.{name} is no known method with all its keys: {dict(spec)}. {METHODS}")
+            raise UserError(f"label_sets.{name} is not a known method with all its keys: {dict(spec)}. {METHODS}")
 
 
 def _identity(wnids: Sequence[str]) -> Classes:
@@ -78,7 +89,7 @@ def _bottom_up(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) 
 
 
 def _top_down(wnids: Sequence[str], taxonomy: Taxonomy, rounds: int, name: str) -> Classes:
-    """Return the classes after so many rounds of merging each into the top-most parent above it (Section 5.1)."""
+    """Return the classes after `rounds` rounds of merging each into the top-most parent above it (Section 5.1)."""
     _require(rounds >= 1, name, f"has the round {rounds}; rounds count from 1")
     classes = _identity(wnids)
     for done in range(rounds):
@@ -202,7 +213,7 @@ def _flaw(frame: pd.DataFrame) -> str | None:
     if frame.empty:
         return "the label set holds no class"
     if frame["wnid"].duplicated().any():
-        return f"{frame['wnid'][frame['wnid'].duplicated()].iloc[0]} stands there twice"
+        return f"{frame['wnid'][frame['wnid'].duplicated()].iloc[0]} appears twice"
     ranks = pd.Index(sorted(set(frame["class_wnid"]))).get_indexer(frame["class_wnid"])
     wrong = frame["wnid"][ranks != frame["label"]]
     if len(wrong):

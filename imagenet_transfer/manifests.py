@@ -103,10 +103,13 @@ def _hashes(names: Iterable[str], seed: int) -> np.ndarray:
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
-def write_manifest(manifest: Manifest, csv_gz_path: Path | str, json_path: Path | str) -> None:
+def write_manifest(
+    manifest: Manifest, csv_gz_path: Path | str, json_path: Path | str, drawn: Mapping[str, Any] | None = None
+) -> None:
     """Write the rows as CSV and n_classes, n_images, digest, classes and short as JSON; equal content, equal bytes.
 
-    The digest is the SHA-256 of the uncompressed CSV.
+    The digest is the SHA-256 of the uncompressed CSV. `drawn` goes into the JSON too: the settings of the draw
+    (version, sampling, seed), and under label_set the SHA-256 of the label set's file.
     """
     write_csv(csv_gz_path, manifest.rows)
     summary = {
@@ -116,6 +119,8 @@ def write_manifest(manifest: Manifest, csv_gz_path: Path | str, json_path: Path 
         "classes": list(manifest.classes),
         "short": manifest.short,
     }
+    if drawn is not None:
+        summary["drawn"] = dict(drawn)
     write_json(json_path, summary)
 
 

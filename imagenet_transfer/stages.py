@@ -208,6 +208,7 @@ def run(
     record = {**facts, "seed": settings["seed"], "metrics": metrics, "fingerprint": fingerprint, "inputs": inputs}
     record |= {
         "settings": settings,
+        "images": sha256_of(folder / "images.csv.gz"),
         "wall_s": round(outcome.seconds, 2),
         "provenance": provenance(device, outcome.commits),
     }

@@ -214,7 +214,7 @@ class Study:
         return _slice("store", entry=entry, **classes)
 
     def proposals_slice(self, dataset: str) -> dict[str, Any]:
-        """Return what the region proposals of a data set depend on beside its store."""
+        """Return what the region proposals of a data set depend on besides its store."""
         spec = {key: value for key, value in self.datasets[dataset]["proposals"].items() if key != "path"}
         return _slice("proposals", spec=spec)
 
@@ -260,7 +260,7 @@ class Study:
         return Path(path.replace("{rep}", str(replicate)))
 
     def given_slice(self, architecture: str) -> dict[str, Any]:
-        """Return what the import of a given network depends on beside its files."""
+        """Return what the import of a given network depends on besides its files."""
         return _slice("given", architecture=self.architectures[architecture])
 
     def transfer_slice(self, task: str, architecture: str, replicate: int) -> dict[str, Any]:
@@ -278,11 +278,11 @@ class Study:
         )
 
     def embedding_slice(self, architecture: str) -> dict[str, Any]:
-        """Return what features and predictions depend on beside weights and images."""
+        """Return what features and predictions depend on besides weights and images."""
         return _slice("embedding", architecture=self.architectures[architecture])
 
     def analysis_slice(self) -> dict[str, Any]:
-        """Return what the search for neighbours depends on beside features and label sets."""
+        """Return what the search for neighbours depends on besides features and label sets."""
         return _slice("analysis")
 
     def reporting_slice(self) -> dict[str, Any]:

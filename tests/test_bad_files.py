@@ -225,7 +225,7 @@ LABEL_SETS = [
     (lambda frame: frame.iloc[:0], "holds no class"),
     (lambda frame: frame.iloc[1:], "the labels are not the ranks"),
     (lambda frame: frame.drop(index=3), "the labels are not the ranks"),
-    (lambda frame: pd.concat([frame, frame.iloc[:1]]), f"{CLASSES[0]} stands there twice"),
+    (lambda frame: pd.concat([frame, frame.iloc[:1]]), f"{CLASSES[0]} appears twice"),
     (lambda frame: frame.assign(label=frame["label"] + 1), "the labels are not the ranks"),
     (lambda frame: frame.assign(label=-1), "the labels are not the ranks"),
     (lambda frame: frame.assign(label=frame["label"][::-1].tolist()), "the labels are not the ranks"),

@@ -11,7 +11,7 @@ COLOURS = CELLS * 3
 
 
 def split(image):
-    """Return an image's colours (row, column, channel) and edge shares (row, column, direction) by cell."""
+    """Return an image's colours (row, column, channel) and edge strengths (row, column, direction) by cell."""
     (found,) = descriptors(image[None].astype(np.uint8))
     assert found.shape == (COLOURS + CELLS * DIRECTIONS,)
     return found[:COLOURS].reshape(GRID, GRID, 3), found[COLOURS:].reshape(GRID, GRID, DIRECTIONS)
@@ -51,6 +51,30 @@ def test_a_horizontal_edge_has_the_middle_direction_whichever_side_is_bright():
         _, edges = split(turned)
         assert edges[3:5, :, DIRECTIONS // 2] == pytest.approx(np.full((2, GRID), 1 / 1.001))
         assert np.count_nonzero(edges) == 2 * GRID
+
+
+def test_a_cells_edges_have_a_norm_of_one_not_a_sum_of_one():
+    """Random pixels have gradients in all directions: the squares of a cell's strengths add up to 1."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
+    _, edges = split(image)
+    assert (edges**2).sum(axis=2) == pytest.approx(np.ones((GRID, GRID)), abs=1e-3)
+    assert edges.sum(axis=2).min() > 1.5
+
+
+@pytest.mark.parametrize("side", [1, 2, 5, 7])
+def test_images_with_fewer_pixels_than_cells_have_descriptors(side):
+    colours, edges = split(np.full((side, side, 3), (255, 51, 0)))
+    assert colours == pytest.approx(np.broadcast_to([1, 0.2, 0], (GRID, GRID, 3)))
+    assert not edges.any()
+
+
+def test_cells_of_a_small_image_share_its_pixels():
+    """Of 4 x 4 pixels, each lies in 2 x 2 cells; the right half is white: an edge between the columns 3 and 4."""
+    image = np.zeros((4, 4, 3))
+    image[:, 2:] = 255
+    colours, edges = split(image)
+    assert colours[..., 0] == pytest.approx(np.broadcast_to([0] * 4 + [1] * 4, (GRID, GRID)))
+    assert set(zip(*np.nonzero(edges)[1:], strict=True)) == {(3, 0), (4, 0)}
 
 
 def test_pixels_beyond_whole_cells_are_left_out():

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hand_results import results
 
+from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_csv
 from imagenet_transfer.reporting.answers import Statement
 from imagenet_transfer.reporting.effects import Images, effect_of
@@ -56,6 +57,14 @@ def test_the_metrics_of_the_task_decide_which_images_are_right(tmp_path):
     values = {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}
     assert judged(values, files).estimate == pytest.approx(20.0)
     assert judged(values, files, top=5).estimate == pytest.approx(0.0)  # ranks 0 and 3 are both among the first five
+
+
+@pytest.mark.parametrize("change", [lambda frame: frame[::-1], lambda frame: frame.assign(image=frame["image"] + "x")])
+def test_networks_that_were_tested_on_other_images_or_in_another_order_are_refused(tmp_path, change):
+    files = {("whole", "sun"): answers(tmp_path, "whole", FIRST), ("scratch", "sun"): answers(tmp_path, "s", SECOND)}
+    write_csv(files["scratch", "sun"], change(pd.read_csv(files["scratch", "sun"])))
+    with pytest.raises(UserError, match="The runs of whole and scratch on sun were not tested on the same images"):
+        judged({("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, files)
 
 
 def test_a_single_run_against_replicates_has_both_errors(tmp_path):

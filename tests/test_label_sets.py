@@ -147,7 +147,7 @@ def test_random_splits_are_nested(wnids, smaller, larger):
         ({"method": "minimal-split", "depth": 0, "half": "a"}, "all classes share one ancestor at depth 0"),
         ({"method": "random-split", "size": 1000, "half": "a"}, "its classes allow 1 to 999"),
         ({"method": "exclusion", "roots": ["n00001740"]}, "keeps none of the classes"),
-        ({"method": "bottom-up"}, r"label_sets\.bad is no known method with all its keys"),
+        ({"method": "bottom-up"}, r"label_sets\.bad is not a known method with all its keys"),
         ({"method": "guess"}, "The methods are identity"),
     ],
 )

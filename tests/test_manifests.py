@@ -173,6 +173,15 @@ def test_summary_of_a_written_manifest(tmp_path):
     }
 
 
+def test_a_summary_says_how_its_manifest_was_drawn(tmp_path):
+    drawn = {"version": 1, "sampling": {"images_per_class": 4}, "seed": 0, "label_set": "abc"}
+    manifest = draw_manifest(make_images(), LABEL_SET, {"images_per_class": 4}, 0)
+    write_manifest(manifest, tmp_path / "mine.csv.gz", tmp_path / "mine.json", drawn)
+    summary = json.loads((tmp_path / "mine.json").read_text())
+    write_manifest(manifest, tmp_path / "mine.csv.gz", tmp_path / "mine.json")
+    assert summary == json.loads((tmp_path / "mine.json").read_text()) | {"drawn": drawn}
+
+
 def test_missing_or_cut_manifest_is_refused(tmp_path):
     with pytest.raises(UserError, match="draw it again"):
         read_manifest(tmp_path / "none.csv.gz")

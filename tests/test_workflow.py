@@ -207,6 +207,61 @@ def test_runs_of_other_settings_are_refused_where_snakemake_does_not_know(projec
     assert not (project.folder / "results/table2.csv").exists()
 
 
+@pytest.mark.parametrize(
+    "target, change, sentence",
+    [
+        (
+            "table2",
+            lambda c: c["subsets"]["images-4"].update(images_per_class=3),
+            r"images-4/rep1/metrics.json rests on results/manifests/images-4.json, which was not drawn by the "
+            "images_per_class that this study's config asks for",
+        ),
+        (
+            "figure2",
+            lambda c: c["label_sets"]["coarse"].update(depth=8),
+            r"coarse/rep1/metrics.json rests on results/label_sets/coarse.csv, which is not the label set that",
+        ),
+        (
+            "table2",
+            lambda c: c.update(replicates=1),
+            r"pascal-det/alexnet/\S+/rep2/metrics.json started from other weights than those that replicate 1",
+        ),
+    ],
+)
+def test_what_runs_rest_on_is_checked_where_snakemake_does_not_know(project, target, change, sentence):
+    forget(project)
+    (project.folder / f"results/{target}.csv").unlink(missing_ok=True)
+    project.edit(change)
+    said = project.run(f"results/{target}.csv", expect=1)
+    assert re.search(sentence, said), said[-3000:]
+
+
+def test_induction_of_other_weights_is_refused_where_snakemake_does_not_know(project):
+    forget(project)
+    (project.folder / "results/figure4.csv").unlink()
+    network = project.folder / "results/pretrain/alexnet/imagenet/rep2/metrics.json"
+    changed, before = json.loads(network.read_text()), network.stat()
+    network.write_text(json.dumps(changed | {"weights": "0" * 64}))
+    os.utime(network, (before.st_atime, before.st_mtime))
+    said = project.run("results/figure4.csv", expect=1)
+    assert "induction/alexnet/coarse/rep2/imagenet-fc7.csv was computed from other weights than those of" in said
+
+
+def test_induction_of_unknown_weights_is_measured_again(project):
+    """As a version before these were written down left it."""
+    for path in (project.folder / "results/induction").rglob("*.json"):
+        path.unlink()
+    assert project.stages() == {"induce": 2}
+
+
+def test_a_task_that_no_output_shows_needs_no_store(tmp_path):
+    project = Project(tmp_path).create()
+    project.edit(lambda config: config.update(outputs={"table3": config["outputs"]["table3"]}))
+    said = project.run("results/findings.csv", "--dry-run")
+    assert "stores/sun397/meta.json" in said
+    assert "stores/voc2007/meta.json" not in said
+
+
 def test_runs_from_other_weights_are_refused_where_snakemake_does_not_know(project):
     forget(project)
     network = project.folder / "results/pretrain/alexnet/images-4/rep2/metrics.json"

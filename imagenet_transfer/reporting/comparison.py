@@ -1,4 +1,4 @@
-"""Every number that the paper states, beside ours."""
+"""Every number that the paper states, next to ours."""
 
 import math
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from imagenet_transfer.files import read_table
+from imagenet_transfer.reporting.curves import OWN
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 COLUMNS = (
@@ -50,7 +51,7 @@ def read_paper_numbers(resources: Path = RESOURCES) -> pd.DataFrame:
 
 
 def comparison(paper_numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame], compare: bool) -> pd.DataFrame:
-    """Return one row a statement of `paper_numbers` (see `read_paper_numbers`), with the columns COLUMNS.
+    """Return one row per statement of `paper_numbers` (see `read_paper_numbers`), with the columns COLUMNS.
 
     `tables` are the tidy frames of the outputs by name; "runs" (runs.csv) may be among them. Differences are `subset`
     less `reference`; `difference` is ours less the paper's. If `compare` is false, every note says that comparing makes
@@ -101,6 +102,8 @@ def our_number(statement: Mapping[str, Any], tables: Mapping[str, pd.DataFrame])
             return _gain(tables.get("figure6"), statement)
         case "split-accuracy":
             return _split(tables.get("figure9"), statement)
+        case "imagenet-cls":
+            return own_accuracy(tables, statement["subset"], statement["metric"])
     ours = cell(tables, statement["subset"], statement["task"], statement["metric"])
     if statement["kind"] == "value" or ours is None:
         return ours
@@ -114,21 +117,27 @@ def less(one: Measured, other: Measured) -> Measured:
 
 
 def cell(tables: Mapping[str, pd.DataFrame], subset: str, task: str, metric: str) -> Measured | None:
-    """Return a subset's number on a task from the first output that shows it, else from its pre-training run."""
+    """Return a subset's number on a task from the first output that shows it."""
     for frame in tables.values():
         if {"subset", "task", "metric", "mean", "std", "n"} <= set(frame.columns):
             rows = frame[(frame["subset"] == subset) & (frame["task"] == task) & (frame["metric"] == metric)]
             if len(rows):
                 mean, std = (float(pd.to_numeric(rows.iloc[0][key], errors="coerce")) for key in ("mean", "std"))
                 return Measured(mean, std, int(rows.iloc[0]["n"]))
-    return _pretrained(tables.get("runs"), subset, metric) if task == "imagenet-cls" else None
+    return None
 
 
-def _pretrained(runs: pd.DataFrame | None, subset: str, metric: str) -> Measured | None:
-    if runs is None:
-        return None
-    found = runs[(runs["stage"] == "pretrain") & (runs["subset"] == subset) & (runs["metric"] == metric)]
-    return measured(found["value"]) if len(found) else None
+def own_accuracy(tables: Mapping[str, pd.DataFrame], subset: str, metric: str) -> Measured | None:
+    """Return the accuracy of a subset's networks as they were pre-trained.
+
+    Theirs is what a recipe's reference accuracy is about; that of the task "imagenet-cls" is of re-trained last layers.
+    """
+    runs = tables.get("runs")
+    if runs is not None:
+        found = runs[(runs["stage"] == "pretrain") & (runs["subset"] == subset) & (runs["metric"] == metric)]
+        if len(found):
+            return measured(found["value"])
+    return cell(tables, subset, "imagenet-cls" + OWN, metric)
 
 
 def measured(values: pd.Series) -> Measured:

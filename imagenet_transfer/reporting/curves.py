@@ -106,5 +106,5 @@ def split_frame(
 
 def _bar(values: Sequence[float], what: str) -> dict[str, Any]:
     if len(values) == 0:
-        raise UserError(f"There is no run for the bar {what}: make it first, the workflow does so by itself.")
+        raise UserError(f"There is no run for the bar {what}: make it first; the workflow does so by itself.")
     return cell(list(values))

@@ -4,6 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from imagenet_transfer.errors import UserError
 from imagenet_transfer.reporting.answers import CHANCE, Results, Statement
 from imagenet_transfer.reporting.records import read_tested
 from imagenet_transfer.reporting.statistics import (
@@ -32,7 +35,7 @@ class Images:
             return None
         tested = read_tested(path)
         right = tested["rank"].to_numpy() < self.top[sample.task]
-        return Answers(sample.name, sample.task, right, tested["label"].to_numpy())
+        return Answers(sample.name, sample.task, right, tested["label"].to_numpy(), tested["image"].to_numpy())
 
 
 def effect_of(statement: Statement, results: Results, images: Images) -> tuple[Effect, bool]:
@@ -69,10 +72,23 @@ def _measured(
     several = [i for i in range(len(samples)) if i not in single]
     if None in answers:
         return Effect(function(*(sample.mean for sample in samples)))
+    _check_same_images(answers)
     over_images = image_contrast(_with_fixed(function, samples, single), answers)
     if not several:
         return over_images
     return _sum(by_replicates(_with_fixed(function, samples, several), [samples[i] for i in several]), over_images)
+
+
+def _check_same_images(answers: Sequence[Answers]) -> None:
+    """Raise UserError unless the networks of each task were tested on the same images in the same order."""
+    first: dict[str, Answers] = {}
+    for one in answers:
+        other = first.setdefault(one.task, one)
+        if not np.array_equal(one.images, other.images):
+            raise UserError(
+                f"The runs of {other.name} and {one.name} on {one.task} were not tested on the same images in the same "
+                "order, so that they cannot be compared image by image: make both again from one store of the task."
+            )
 
 
 def _with_fixed(function: Callable[..., float], samples: Sequence[Sample], free: Sequence[int]) -> Callable[..., float]:

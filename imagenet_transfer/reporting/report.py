@@ -318,8 +318,8 @@ def power_html(power: pd.DataFrame) -> str:
 
 
 POWER_NOTE = (
-    "These statements are open. <em>Needed</em> are so many replicates, of all networks and "
-    "fine-tuning runs in the statement, that it is decided with a probability of 80 %, if its "
+    "These statements are open. <em>Needed</em> is the number of replicates, of all networks and "
+    "fine-tuning runs in the statement, that decides it with a probability of 80 %, if its "
     "effect is as measured; but the measured effect is itself uncertain. Runs and hours come on "
     "top of this study’s. Statements share runs, so do not add them up."
 )
@@ -354,7 +354,7 @@ def hours_text(value: Any) -> str:
 
 
 def comparison_html(comparison: pd.DataFrame, compare: bool) -> str:
-    """Return every number of the paper beside ours."""
+    """Return every number of the paper next to ours."""
     rows = [
         (
             f'{escape(row.statement)}<div class="small">{escape(row.where)}</div>',
@@ -433,19 +433,19 @@ CAPTIONS = {
     "clustering": "How coarse labels are made: a piece of WordNet with its classes as leaves; each label set cuts it "
     "at one depth, and every class is merged into its ancestor there.",
     "induction": "Classes that a network never saw as labels, told apart by the nearest neighbours of its {layer} "
-    "features (top 1 and top 5), beside the same classes by the network {baseline}, trained on all labels.",
-    "neighbours": "Nearest training images of two validation images by {layer} features, one row a network from fine "
+    "features (top 1 and top 5), next to the same classes by the network {baseline}, trained on all labels.",
+    "neighbours": "Nearest training images of two validation images by {layer} features, one row per network from fine "
     "to coarse labels. Green: the right fine class; orange: the right coarse class only; red: neither.",
     "coarse-gain": "By how much the network {subset} is better at a coarse class of {label_set} than at its "
     "sub-classes: the share of images that it takes for another sub-class of the right coarse class.",
     "splits": "The splits of the classes in halves ({splits}) on the hierarchy of WordNet: a minimal split keeps whole "
     "branches together, a random one mixes them.",
     "collages": "Images of the halves of each split ({splits}), classes spread evenly.",
-    "split-accuracy": "For each half of each split: the network trained on that half alone, and the network "
+    "split-accuracy": "For each half of each split: the network trained only on that half, and the network "
     "{baseline}, trained on everything with its last layer re-trained on the half; both tested on the half.",
     "correlation": "Transfer to {tasks} against ImageNet accuracy (last layers re-trained), one point per pre-training "
     "set, numbered by accuracy. r is Pearson's; its interval counts the sets as independent, though they share images.",
-    "coarse-limit": "By how much pre-training on labels merged to so many classes is better than a random start, on "
+    "coarse-limit": "By how much pre-training on labels merged to this many classes is better than a random start, on "
     "{tasks}. The limit is where that gain, interpolated between label sets, turns positive; in its range the gain is "
     "neither surely above nor surely below zero.",
 }

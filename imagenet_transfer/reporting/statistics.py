@@ -35,12 +35,13 @@ Function = Callable[..., float]
 
 @dataclass(frozen=True)
 class Answers:
-    """Which test images of `task` one network gets right: `right` (N,) bool, `labels` (N,) int."""
+    """Which test images of `task` one network gets right: `right` (N,) bool, `labels` (N,) int, `images` (N,) names."""
 
     name: str
     task: str
     right: np.ndarray
     labels: np.ndarray
+    images: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def read_run(path: Path | str) -> dict[str, Any]:
     except (KeyError, TypeError):
         sound = False
     if not sound:
-        raise UserError(f"{path} is no record of a run any more: delete it and run the same command again.")
+        raise UserError(f"{path} is no longer the record of a run: delete it and run the same command again.")
     measured = {entry["metric"]: entry["value"] for entry in record["metrics"]}
     check_finite(measured, path, "delete the file and run the same command again")
     return record
@@ -61,7 +61,7 @@ def table(
     sizes: Mapping[str, Mapping[str, int]],
     paper: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """Return one row a cell, with columns COLUMNS, in the order of subsets and tasks.
+    """Return one row per cell, with columns COLUMNS, in the order of subsets and tasks.
 
     `runs` is the result of `collect_runs`, `sizes` gives n_classes and n_images of each subset (none for scratch), and
     `paper` (subset, task, metric, value) the published numbers, if they are to be shown. Raises UserError unless each
@@ -179,7 +179,7 @@ _SPECIAL = re.compile(r"[\\|]")
 
 
 def cells_of(line: str) -> list[str]:
-    """Return the cells of a table's line as text: what `_line` made it of, but for its spaces."""
+    """Return the cells of a table's line as text: what `_line` made it from, except for its spaces."""
     cells = re.findall(r"((?:\\.|[^|\\])*)\|", line.strip().removeprefix("|"))
     return [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in cells]
 

@@ -2,7 +2,7 @@
 
 INPUTS:  results/pretrain/{arch}/{subset}/weights.pt, the subset's store, label sets
 OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{layer}.npy and .json, results/predictions/{arch}/{subset}/rep{rep}.csv.gz and .json,
-         results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv
+         results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv and .json
 """
 
 
@@ -61,6 +61,7 @@ rule induce:
         baseline_network=baseline_metrics,
     output:
         csv="results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv",
+        meta="results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.json",
     log:
         "logs/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.log",
     benchmark:

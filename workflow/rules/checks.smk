@@ -2,7 +2,7 @@
 
 INPUTS:  stores/{dataset}/ of all data sets that are packed; for `verify`, embeddings/ and proposals/ too; for `repair`, the
          data sets' folders
-OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are no declared outputs, are mended
+OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are not declared outputs, are mended
 """
 
 

@@ -82,7 +82,7 @@ onerror:
 
 
 def any_of(names):
-    """Return a regular expression that matches the given names alone."""
+    """Return a regular expression that matches only the given names."""
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
 
 
@@ -122,7 +122,7 @@ def gpus(wildcards):
 def training_threads():
     """Return a training job's threads: they decode for its GPU, at most 8; on a CPU jobs run side by side instead.
 
-    Fewer where the cores must do for several cards (--resources gpu=N), lest some of them have no job.
+    Fewer where the cores must do for several cards (--resources gpu=N), so that each of them has a job.
     """
     if SUBMITTED or not GPUS:
         return 8 if SUBMITTED else 1
@@ -154,9 +154,52 @@ def settings_of(run):
     return study.pretrain_slice(run.architecture, run.subset, run.replicate)
 
 
-def expected_settings(*runs):
-    """Return digests of the settings that each run should have, by its metrics file."""
-    return {run_metrics(run): digests_of(settings_of(run)) for run in runs}
+def learnt_by(run):
+    """Return the subset whose images a run learns, and which replicate of it; None without one."""
+    if isinstance(run, PretrainRun):
+        return None if study.is_given(run.subset) else (run.subset, run.replicate)
+    subset = study.tasks[run.task].get("subset")
+    return (subset, study.draw_of_task(run.task, run.replicate)) if subset else None
+
+
+def expected_of(*runs):
+    """Return what runs, and the draws that they rest on, should say of themselves (`records.check_records`)."""
+    learnt = [draw for draw in dict.fromkeys(map(learnt_by, runs)) if draw]
+    label_sets = [(study.subsets[subset]["label_set"], replicate) for subset, replicate in learnt]
+    return {
+        "runs": {run_metrics(run): expected_run(run) for run in runs},
+        "manifests": {manifest_file(*draw, "json"): expected_manifest(*draw) for draw in learnt},
+        "label_sets": {label_set_file(*draw): expected_label_set(*draw) for draw in label_sets},
+    }
+
+
+def expected_run(run):
+    """Return what a run's record should say."""
+    if learnt := learnt_by(run):
+        inputs = {"store": store_file(study.subsets[learnt[0]]["dataset"]), "manifest": manifest_file(*learnt, "json")}
+    else:
+        inputs = {"store": store_file(study.dataset_of(run.task))} if isinstance(run, TransferRun) else {}
+    given = isinstance(run, PretrainRun) and study.is_given(run.subset)
+    origin = study.origin(run) if isinstance(run, TransferRun) else None
+    return {
+        "settings": digests_of(settings_of(run)),
+        "origin": run_metrics(origin) if origin else "",
+        "inputs": inputs,
+        "files": checksums(study.given_path(*astuple(run)), run_metrics(run)) if given else {},
+    }
+
+
+def expected_manifest(subset, replicate):
+    """Return what the summary of a replicate's manifest should say of its draw."""
+    draw = study.manifest_slice(subset, replicate if study.is_drawn(subset) else 1)
+    return {**draw, "label_set": label_set_file(study.subsets[subset]["label_set"], replicate)}
+
+
+def expected_label_set(name, replicate):
+    """Return what a replicate's label set should be made from."""
+    dataset = study.label_sets[name].get("dataset")
+    store = store_file(dataset) if dataset else ""
+    return {"settings": study.label_set_slice(name, replicate), "name": name, "store": store}
 
 
 def runs_of(output):
@@ -167,6 +210,11 @@ def runs_of(output):
 def all_runs():
     """Return all runs that any output needs, each once."""
     return list(dict.fromkeys(run for output in study.outputs for run in runs_of(output)))
+
+
+def store_file(dataset):
+    """Return the file that says what a data set's store holds."""
+    return f"stores/{dataset}/meta.json"
 
 
 def label_set_file(label_set, replicate=1):
@@ -420,8 +468,13 @@ def output_networks(wildcards):
 
 
 def output_expected(wildcards):
-    """Return digests of the settings of all runs that an output shows or rests on, by metrics file."""
-    return expected_settings(*runs_of(output_of(wildcards)))
+    """Return what the runs that an output shows or rests on should say of themselves."""
+    return expected_of(*runs_of(output_of(wildcards)))
+
+
+def expected_of_all(wildcards):
+    """Return what all runs that any output needs should say of themselves."""
+    return expected_of(*all_runs())
 
 
 def output_manifests(wildcards):
@@ -475,27 +528,52 @@ def features_of_output(wildcards):
 def induction_of_output(wildcards):
     """Return the induction accuracies that an output shows: of each subset, of all its replicates."""
     entry = study.outputs[wildcards.figure]
-    runs = [run for subset in entry["subsets"] for run in study.networks(entry["architecture"], subset)]
     name = f"{entry['baseline']}-{entry['layer']}.csv"
-    return [f"results/induction/{run.architecture}/{run.subset}/rep{run.replicate}/{name}" for run in runs]
+    return [
+        f"results/induction/{run.architecture}/{run.subset}/rep{run.replicate}/{name}" for run in induced_runs(entry)
+    ]
+
+
+def induction_weights(wildcards):
+    """Return the files that say of which weights the induction accuracies of an output are."""
+    return [path.removesuffix(".csv") + ".json" for path in induction_of_output(wildcards)]
+
+
+def induced_runs(entry):
+    """Return the networks that an induction figure compares with its baseline."""
+    return [run for subset in entry["subsets"] for run in study.networks(entry["architecture"], subset)]
+
+
+def induced_networks(wildcards):
+    """Return the records of the networks that `induction_of_output` is about, one for each file."""
+    return [run_metrics(run) for run in induced_runs(study.outputs[wildcards.figure])]
+
+
+def induced_baselines(wildcards):
+    """Return the records of the baselines that `induction_of_output` is about, one for each file."""
+    entry = study.outputs[wildcards.figure]
+    return [run_metrics(baseline_of(run, entry["baseline"])) for run in induced_runs(entry)]
+
+
+def baseline_of(run, baseline):
+    """Return the pre-training run of the baseline that a replicate of a subset is compared with."""
+    return PretrainRun(run.architecture, baseline, (run.replicate - 1) % study.replicates_of(baseline) + 1)
+
+
+def baseline_of_wildcards(wildcards):
+    """Return the pre-training run of the baseline that a table of induction is about."""
+    return baseline_of(PretrainRun(wildcards.arch, wildcards.subset, int(wildcards.rep)), wildcards.baseline)
 
 
 def baseline_features(wildcards):
-    """Return the features of the baseline's replicate that a replicate of a subset is compared with."""
-    return (
-        f"embeddings/{wildcards.arch}/{wildcards.baseline}/rep{baseline_of(wildcards).replicate}/{wildcards.layer}.npy"
-    )
-
-
-def baseline_of(wildcards):
-    """Return the pre-training run of the baseline that a replicate of a subset is compared with."""
-    replicate = (int(wildcards.rep) - 1) % study.replicates_of(wildcards.baseline) + 1
-    return PretrainRun(wildcards.arch, wildcards.baseline, replicate)
+    """Return the features of the baseline that a table of induction is about."""
+    replicate = baseline_of_wildcards(wildcards).replicate
+    return f"embeddings/{wildcards.arch}/{wildcards.baseline}/rep{replicate}/{wildcards.layer}.npy"
 
 
 def baseline_metrics(wildcards):
     """Return the record of the baseline."""
-    return run_metrics(baseline_of(wildcards))
+    return run_metrics(baseline_of_wildcards(wildcards))
 
 
 def predictions_of_output(wildcards):
@@ -505,18 +583,27 @@ def predictions_of_output(wildcards):
 
 
 def stores_of_tasks():
-    """Return the stores that any task is tested on."""
-    return sorted({f"stores/{study.dataset_of(task)}/meta.json" for task in study.tasks})
+    """Return the stores that the tasks of any run are tested on."""
+    tasks = {run.task for run in all_runs() if isinstance(run, TransferRun)}
+    return sorted({store_file(study.dataset_of(task)) for task in tasks})
 
 
 def answers_of_single_runs():
     """Return the results per test image of classification tasks that have one run per subset."""
+    return [f"{folder_of(run)}/images.csv.gz" for run in single_runs()]
+
+
+def records_of_single_runs():
+    """Return the metrics files of the same runs."""
+    return [run_metrics(run) for run in single_runs()]
+
+
+def single_runs():
+    """Return the runs of classification tasks that have one run per subset."""
     single = [
         name for name, task in study.tasks.items() if task["kind"] == "classification" and task["replicates"] == 1
     ]
-    return [
-        f"{folder_of(run)}/images.csv.gz" for run in all_runs() if isinstance(run, TransferRun) and run.task in single
-    ]
+    return [run for run in all_runs() if isinstance(run, TransferRun) and run.task in single]
 
 
 def hours_of_runs(wildcards):

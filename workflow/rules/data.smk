@@ -22,7 +22,7 @@ rule render_miniature:
         "../scripts/render_miniature.py"
 
 
-# unreadable.csv is no declared output: Snakemake would delete it with the failure that it explains.
+# unreadable.csv is not a declared output: Snakemake would delete it with the failure that it explains.
 rule pack_store:
     input:
         rendered_part,

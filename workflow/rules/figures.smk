@@ -126,7 +126,10 @@ rule draw_clustering:
 rule draw_induction:
     input:
         induction=induction_of_output,
+        weights=induction_weights,
         networks=output_networks,
+        induced=induced_networks,
+        baselines=induced_baselines,
         manifests=output_manifests,
     output:
         png="results/{figure}.png",

@@ -20,7 +20,7 @@ def waiting_results():
 
 
 def mark_waiting_results():
-    """Mark the outputs of all results that wait for others, lest they pass for finished when those fail."""
+    """Mark the outputs of all results that wait for others, so that they do not pass for finished when those fail."""
     planned = workflow.dag.needrun_jobs()
     OUTPUTS_AT_START.update(path for job in planned for path in job.output if Path(path).exists())
     for job in waiting_results():

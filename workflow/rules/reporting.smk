@@ -38,7 +38,7 @@ rule collect_runs:
     conda:
         "../../envs/workflow.yaml"
     params:
-        expected=expected_settings(*all_runs()),
+        expected=expected_of_all,
     script:
         "../scripts/collect_runs.py"
 
@@ -67,6 +67,7 @@ rule judge_findings:
         tables=number_files(),
         stores=stores_of_tasks(),
         answers=answers_of_single_runs(),
+        records=records_of_single_runs(),
     output:
         csv="results/findings.csv",
         power="results/power.csv",

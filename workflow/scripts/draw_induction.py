@@ -11,11 +11,13 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.charts import draw_induction
     from imagenet_transfer.reporting.curves import induction_frame
-    from imagenet_transfer.reporting.records import check_records
+    from imagenet_transfer.reporting.records import check_induction, check_records
     from imagenet_transfer.reporting.style import save_figure
 
     layout, output = snakemake.params.layout, snakemake.output
-    check_records(snakemake.input.networks, snakemake.params.expected)
-    frame = induction_frame(layout, snakemake.input.induction, snakemake.input.manifests)
+    files = snakemake.input
+    check_records(files.networks, snakemake.params.expected)
+    check_induction(files.induction, files.induced, files.baselines)
+    frame = induction_frame(layout, files.induction, files.manifests)
     write_csv(output.csv, frame)
     save_figure(draw_induction(frame, layout), Path(output.png), Path(output.svg))

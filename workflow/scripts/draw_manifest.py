@@ -8,6 +8,7 @@ from imagenet_transfer.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.files import sha256_of
     from imagenet_transfer.label_sets import read_label_set
     from imagenet_transfer.manifests import draw_manifest, write_manifest
     from imagenet_transfer.store import Store
@@ -17,4 +18,5 @@ with job_log(snakemake.log[0], snakemake.input):
     images = store.images[store.images["split"] == "train"]
     label_set = read_label_set(snakemake.input.label_set)
     manifest = draw_manifest(images, label_set, settings["sampling"], settings["seed"], snakemake.wildcards.subset)
-    write_manifest(manifest, snakemake.output.csv, snakemake.output.summary)
+    drawn = {**settings, "label_set": sha256_of(snakemake.input.label_set)}
+    write_manifest(manifest, snakemake.output.csv, snakemake.output.summary, drawn)

@@ -10,7 +10,7 @@ run_forked()
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.analyses import induction
     from imagenet_transfer.embeddings import read_embeddings
-    from imagenet_transfer.files import write_csv
+    from imagenet_transfer.files import read_facts, write_csv, write_json
     from imagenet_transfer.label_sets import read_label_set
     from imagenet_transfer.reporting.records import check_features
     from imagenet_transfer.stages import prepare
@@ -19,7 +19,10 @@ with job_log(snakemake.log[0], snakemake.input):
     device = prepare(snakemake.threads)
     files = {"subset": snakemake.input.features, "baseline": snakemake.input.baseline}
     store = Store(Path(snakemake.input.store).parent)
-    check_features(list(files.values()), [snakemake.input.network, snakemake.input.baseline_network])
+    records = {"subset": snakemake.input.network, "baseline": snakemake.input.baseline_network}
+    check_features(list(files.values()), list(records.values()))
     networks = {name: read_embeddings(path, store) for name, path in files.items()}
     label_set = read_label_set(snakemake.input.label_set)
     write_csv(snakemake.output.csv, induction(networks, store.images, label_set, device=device))
+    weights = {name: read_facts(path, "weights")["weights"] for name, path in records.items()}
+    write_json(snakemake.output.meta, weights)

@@ -10,8 +10,11 @@ run_forked()
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import read_facts, read_table, write_csv
     from imagenet_transfer.reporting.findings import findings, judge_architectures, power
+    from imagenet_transfer.reporting.records import check_tested
 
     files, settings = snakemake.input, snakemake.params.settings
+    for path, record in zip(files.answers, files.records, strict=True):
+        check_tested(path, record)
     classes = {Path(path).parent.name: len(read_facts(path, "classes")["classes"]) for path in files.stores}
     tables = {Path(path).stem: read_table(path) for path in files.tables}
     judged = judge_architectures(
