@@ -148,12 +148,12 @@ def test_induction_stands_next_to_the_baseline_on_the_same_classes(runs):
     runs.manifest("other", ["x", "y", "z"], 400)
     layout = {"subsets": ["coarse", "other"], "baseline": "fine", "networks": {"coarse": 2, "other": 1, "fine": 2}}
     frame = induction_frame(layout, paths, runs.manifests)
-    assert list(frame) == ["subset", "n_classes", "n_unseen", "n_queries", "k", "network", "rep", "value"]
+    assert list(frame) == ["subset", "n_classes", "n_fine", "n_unseen", "n_queries", "k", "network", "rep", "value"]
     assert list(frame.itertuples(index=False, name=None)) == [
-        ("coarse", 2, 4, 8, 1, "coarse", 1, 31.0),
-        ("coarse", 2, 4, 8, 1, "fine", 1, 51.0),
-        ("coarse", 2, 4, 8, 1, "coarse", 2, 32.0),
-        ("coarse", 2, 4, 8, 1, "fine", 2, 52.0),
-        ("other", 3, 4, 8, 1, "other", 1, 31.0),
-        ("other", 3, 4, 8, 1, "fine", 1, 51.0),
+        ("coarse", 2, 4, 4, 8, 1, "coarse", 1, 31.0),
+        ("coarse", 2, 4, 4, 8, 1, "fine", 1, 51.0),
+        ("coarse", 2, 4, 4, 8, 1, "coarse", 2, 32.0),
+        ("coarse", 2, 4, 4, 8, 1, "fine", 2, 52.0),
+        ("other", 3, 4, 4, 8, 1, "other", 1, 31.0),
+        ("other", 3, 4, 4, 8, 1, "fine", 1, 51.0),
     ]

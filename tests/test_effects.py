@@ -88,7 +88,7 @@ def test_without_the_results_of_each_single_run_there_is_no_interval(tmp_path, k
     assert one.effect.estimate == pytest.approx(20.0)
     assert math.isnan(one.effect.low)
     assert one.verdict == "cannot tell"
-    assert how_sure(one, given) == "no interval: single runs have no spread; raise `replicates`"
+    assert how_sure(one) == "no interval: one run has no spread; raise `replicates`, the study's and the task's"
 
 
 def test_an_interval_over_images_says_of_which_networks_it_speaks(tmp_path):
@@ -97,7 +97,7 @@ def test_an_interval_over_images_says_of_which_networks_it_speaks(tmp_path):
     given = results({("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, {"table1": TABLE}, networks=1)
     (one,) = judge_all(given, files)
     assert one.verdict == "holds"
-    assert how_sure(one, given).startswith("for these networks, each run once: 95 % interval over the test images")
+    assert how_sure(one).startswith("for these networks, each run once: 95 % interval over the test images")
 
 
 def test_replicates_need_no_images():

@@ -22,18 +22,17 @@ SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 TABLE = {"builder": "transfer", "tasks": ["det"], "subsets": ["whole", "part", "scratch"]}
 
 
-def study(*means, n=3, networks=3, spread=0.1):
+def study(*means, n=3, spread=0.1, **facts):
     """Return a study with one table: values of whole, part and scratch on detection."""
-    return results(
-        cells(("whole", "part", "scratch"), "det", *means, n=n, spread=spread), {"table1": TABLE}, networks=networks
-    )
+    values = cells(("whole", "part", "scratch"), "det", *means, n=n, spread=spread)
+    return results(values, {"table1": TABLE}, **facts)
 
 
 def measured(claim, z, least=0.0, most=math.inf):
     """Return a judged statement whose effect lies z standard errors above 0."""
     effect = Effect(z, z - 1.96, z + 1.96, 1.0, math.inf)
     statement = Statement("text", float, (), least, most, measured=effect, source="made by hand")
-    return Judged(Claim(claim, "here", "about", None), statement, effect, clear=True)
+    return Judged(Claim(claim, "here", "about", None), statement, effect, True, results({}))
 
 
 # findings.csv
@@ -41,7 +40,7 @@ def measured(claim, z, least=0.0, most=math.inf):
 
 def test_a_row_says_what_was_found_and_on_what_it_rests():
     given = study(58.0, 57.0, 40.0)
-    frame = findings(judge_all(given), given, compare=True)
+    frame = findings(judge_all(given), compare=True)
     assert tuple(frame.columns) == COLUMNS
     (row,) = frame.to_dict("records")
     assert (row["claim"], row["verdict"], row["within_claim"], row["adjusted"]) == ("1a", *["holds"] * 3)
@@ -52,48 +51,46 @@ def test_a_row_says_what_was_found_and_on_what_it_rests():
     assert row["evidence"] == "whole 58.0 ± 0.1 (3 runs); scratch 40.0 ± 0.1 (3 runs)"
     assert row["how_sure"].startswith("3 replicates, in pairs; t with")
     assert row["comparable"].startswith("with the paper")
-    other = findings(judge_all(given), given, compare=False)
+    other = findings(judge_all(given), compare=False)
     assert other["comparable"].str.startswith("within this study only").all()
 
 
 def test_networks_that_were_pre_trained_once_are_named():
     (one,) = judge_all(study(58.0, 57.0, 40.0, networks=1))
-    assert how_sure(one, study(58.0, 57.0, 40.0, networks=1)).startswith(
-        "for these networks: pre-trained once (whole), fine-tuned in 3 replicates"
-    )
+    assert how_sure(one).startswith("for these networks, pre-trained once (whole): 3 replicates, in pairs; t with")
 
 
 def test_nothing_found_is_a_table_without_rows():
-    assert findings([], results({}), False).empty
-    assert tuple(findings([], results({}), False).columns) == COLUMNS
+    assert findings([], False).empty
+    assert tuple(findings([], False).columns) == COLUMNS
 
 
 def test_verdicts_are_corrected_within_the_claim_and_over_the_study():
     """p: 0.0124, 0.0278 and twice 0.32. Holm: times 2 and 1 within the claim, times 4 and 3 over the study."""
     judged = [measured("a", 2.5), measured("a", 2.2), measured("b", 1.0), measured("b", -1.0)]
-    frame = findings(judged, results({}), True)
+    frame = findings(judged, True)
     assert frame["p"].tolist() == pytest.approx([0.01242, 0.02781, 0.31731, 0.31731], abs=1e-5)
     assert frame["verdict"].tolist() == ["holds", "holds", "cannot tell", "cannot tell"]
     assert frame["within_claim"].tolist() == ["holds", "holds", "cannot tell", "cannot tell"]
     assert frame["adjusted"].tolist() == ["holds", "cannot tell", "cannot tell", "cannot tell"]
-    alone = findings(judged[:2], results({}), True)
+    alone = findings(judged[:2], True)
     assert alone["adjusted"].tolist() == ["holds", "holds"]
 
 
 def test_the_correction_within_a_claim_does_not_see_the_others():
     """p: 0.0278 in a claim of its own, and twice 0.0278 in one: times 2."""
-    frame = findings([measured("a", 2.2), measured("b", 2.2), measured("b", 2.2)], results({}), True)
+    frame = findings([measured("a", 2.2), measured("b", 2.2), measured("b", 2.2)], True)
     assert frame["within_claim"].tolist() == ["holds", "cannot tell", "cannot tell"]
 
 
 def test_a_correction_keeps_what_is_refuted_refuted():
-    frame = findings([measured("a", -4.0)], results({}), True)
+    frame = findings([measured("a", -4.0)], True)
     assert frame[["verdict", "within_claim", "adjusted"]].to_numpy().tolist() == [["does not"] * 3]
 
 
 def test_statements_without_an_interval_take_no_part_in_the_correction():
-    unknown = Judged(Claim("a", "here", "", None), Statement("t", float, ()), Effect(1.0), clear=True)
-    frame = findings([measured("a", 2.2), *[unknown] * 20], results({}), True)
+    unknown = Judged(Claim("a", "here", "", None), Statement("t", float, ()), Effect(1.0), True, results({}))
+    frame = findings([measured("a", 2.2), *[unknown] * 20], True)
     assert frame["adjusted"].tolist() == ["holds"] + ["cannot tell"] * 20
     assert frame["p"].isna().tolist() == [False] + [True] * 20
 
@@ -107,7 +104,7 @@ COSTS = {"card": {"pretrain": 10.0, "det": 1.0}, "old": {"pretrain": 100.0, "det
 def test_open_statements_say_how_many_replicates_would_decide_them():
     given = study(40.8, 40.5, 40.0, spread=1.0)
     judged = judge_all(given)
-    frame = power(judged, given, COSTS)
+    frame = power(judged, COSTS)
     assert tuple(frame.columns) == (*POWER_COLUMNS, "hours on card", "hours on old")
     (row,) = frame.to_dict("records")
     needed = replicates_needed(judged[0].effect, 3)
@@ -121,17 +118,17 @@ def test_open_statements_say_how_many_replicates_would_decide_them():
 
 def test_networks_that_are_there_already_cost_nothing():
     given = study(40.8, 40.5, 40.0, spread=1.0, networks=500)
-    (row,) = power(judge_all(given), given, COSTS).to_dict("records")
+    (row,) = power(judge_all(given), COSTS).to_dict("records")
     assert row["runs"] == 2 * (row["needed"] - 3)
 
 
 def test_what_is_decided_needs_nothing_and_what_no_number_decides_stays_empty():
     decided = study(58.0, 57.0, 40.0)
-    assert power(judge_all(decided), decided, COSTS).empty
+    assert power(judge_all(decided), COSTS).empty
     equal = study(40.0, 40.0, 40.0, spread=1.0)
-    (row,) = power(judge_all(equal), equal, COSTS).to_dict("records")
+    (row,) = power(judge_all(equal), COSTS).to_dict("records")
     assert [row[key] for key in ("needed", "runs", "hours on card")] == ["", "", ""]
-    (row,) = power([measured("7a", 1.0)], equal, COSTS).to_dict("records")
+    (row,) = power([measured("7a", 1.0)], COSTS).to_dict("records")
     assert row["needed"] == ""
 
 

@@ -106,21 +106,29 @@ class Results:
     # Runs
 
     @cached_property
-    def _values(self) -> dict[tuple[str, str], tuple[float, ...]]:
-        """Return the values of each subset and task by replicate, in the metric of the task."""
+    def _runs(self) -> dict[tuple[str, str], tuple[float, ...]]:
+        """Return the value of every run of each subset and task by replicate, in the metric of the task."""
         runs = self.runs[self.runs["stage"] == "transfer"]
         metric_of = runs["task"].map({name: entry["metric"] for name, entry in self.tasks.items()})
         shown = runs[runs["metric"] == metric_of].sort_values("rep")
         groups = shown.groupby(["subset", "task"], sort=False)["value"]
-        return {(str(subset), str(task)): self._by_network(values) for (subset, task), values in groups}
+        return {(str(subset), str(task)): tuple(values) for (subset, task), values in groups}
 
-    def _by_network(self, values: pd.Series) -> tuple[float, ...]:
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], tuple[float, ...]]:
+        """Return the values of each subset and task that are independent."""
+        return {cell: self._by_network(runs) for cell, runs in self._runs.items()}
+
+    def _by_network(self, runs: tuple[float, ...]) -> tuple[float, ...]:
         """Return one value per network where several runs start from each of several: they are not independent."""
         networks = max((entry["networks"] for entry in self.subsets.values()), default=1)
-        if not 1 < networks < len(values):
-            return tuple(values)
-        runs = list(values)
+        if not 1 < networks < len(runs):
+            return runs
         return tuple(statistics.fmean(runs[network::networks]) for network in range(networks))
+
+    def runs_per_value(self, subset: str, task: str) -> float:
+        """Return how many runs one value of a sample is the mean of."""
+        return len(self._runs[subset, task]) / len(self._values[subset, task])
 
     def has(self, subset: str, task: str) -> bool:
         """Tell whether a subset has runs of a task."""
@@ -182,7 +190,7 @@ def kept(results: Results, task: str, subset: str, full: str, share: float, word
         lambda x, f, s: x - s - share * (f - s),
         (some, whole, start),
         gains=[(whole, start)],
-        note=f"keeps {100 * part:.0f} %; the effect is in points above {percent(share)} of the gain",
+        note=f"keeps {100 * part:z.0f} %; the effect is in points above {percent(share)} of the gain",
     )
 
 
@@ -214,7 +222,7 @@ def kept_together(
         samples,
         gains=list(zip(ends[::2], ends[1::2], strict=True)),
         unit="percent of the gain",
-        note=f"keeps {estimate:.0f} %",
+        note=f"keeps {estimate:z.0f} %",
     )
 
 

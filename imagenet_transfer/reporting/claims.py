@@ -5,7 +5,8 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pandas as pd
 from scipy import stats
@@ -34,6 +35,7 @@ FEWEST_RANKED = 5  # classes, for a rank correlation
 
 
 Judge = Callable[[Results], Iterator[Statement]]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,11 @@ def beats_scratch(results: Results) -> Iterator[Statement]:
     yield from each(results.tasks_with_scratch(), better)
 
 
-def each(items: Iterable[Any], statement: Callable[[Any], Statement]) -> Iterator[Statement]:
-    """Yield the statement about each item for which the study has all runs."""
+def each(items: Iterable[Any], made: Callable[[Any], Made]) -> Iterator[Made]:
+    """Yield what is made of each item (a statement about it) for which the study has all runs."""
     for item in items:
         with contextlib.suppress(MissingError):
-            yield statement(item)
+            yield made(item)
 
 
 def half_the_images(results: Results) -> Iterator[Statement]:
@@ -202,7 +204,8 @@ def slightly_coarse_is_enough(results: Results) -> Iterator[Statement]:
     tasks, known, merged = slightly_merged(results)
     full, share = known.index[-1], 1 - results.tolerances["few_merged"]
     words = f"merging labels to {' or '.join(f'{known[name]:.0f}' for name in merged)} classes"
-    pairs = list(itertools.product(tasks, merged))
+    needed = [(pair, [pair[1], full, SCRATCH]) for pair in itertools.product(tasks, merged)]
+    pairs = [pair for pair, names in needed if all(results.has(name, pair[0]) for name in names)]
     if len(pairs) == 1:
         yield from each(pairs, lambda pair: kept(results, *pair, full, share, words))
     yield from kept_together(results, pairs, full, share, words)
@@ -275,7 +278,7 @@ def fine_from_coarse(results: Results) -> Iterator[Statement]:
             f"{words} at least {percent(least)} as well, counted above chance, as features of all {fine:.0f}",
             lambda a, b, chance=chance: a - chance - least * (b - chance),
             (own, best),
-            note=f"chance {chance:.1f}; {share:.0f} % as well",
+            note=f"chance {chance:.1f}; {share:z.0f} % as well",
             **shared,
         )
         if best.mean - chance > points:  # it could not fall by more otherwise
@@ -283,7 +286,7 @@ def fine_from_coarse(results: Results) -> Iterator[Statement]:
                 f"{words} at most {points:.0f} points worse than features of all {fine:.0f}",
                 lambda a, b: a - b + points,
                 (own, best),
-                note=f"{best.mean - own.mean:.1f} points worse",
+                note=f"{best.mean - own.mean:z.1f} points worse",
                 **shared,
             )
 
@@ -333,7 +336,7 @@ class Budget:
 
 
 def budgets(results: Results) -> list[Budget]:
-    """Return the columns of Table 2, task by task."""
+    """Return the columns of Table 2, task by task; a task that lacks a run is left out."""
     frame, layout = results.find("table2", "budgets")
     if len(layout["rows"]) != 2:
         raise MissingError("this study's table2 has not two rows to compare")
@@ -341,12 +344,13 @@ def budgets(results: Results) -> list[Budget]:
     pairs = list(zip(*(row["subsets"] for row in layout["rows"]), strict=True))
     if any(counts[one] == counts[other] for one, other in pairs):
         raise MissingError("a column of this study's table2 has two sets of as many classes")
-    found = []
-    for task in layout["tasks"]:
-        for column, pair in zip(layout["columns"], pairs, strict=True):
-            classes, images = (results.sample(name, task) for name in sorted(pair, key=lambda name: -counts[name]))
-            found.append(Budget(task, column, classes, images))
-    return found
+
+    def of_task(task: str) -> list[Budget]:
+        sorted_pairs = [sorted(pair, key=lambda name: -counts[name]) for pair in pairs]
+        samples = [[results.sample(name, task) for name in pair] for pair in sorted_pairs]
+        return [Budget(task, column, *pair) for column, pair in zip(layout["columns"], samples, strict=True)]
+
+    return list(itertools.chain(*each(layout["tasks"], of_task)))
 
 
 def comparable_budgets(results: Results) -> Iterator[Statement]:
@@ -457,17 +461,23 @@ class Half:
 
 
 def halves(results: Results, split: str, layers: str) -> list[Half]:
-    """Return the halves of the split of that name, whose `layers` ("last" or "all") were re-trained on the half."""
+    """Return the halves of the split of that name, whose `layers` ("last" or "all") were re-trained on the half.
+
+    A half that lacks a run is left out.
+    """
     for name, layout in results.layouts.items():
         matches = layout["builder"] == "split-accuracy" and layout["layers"] == layers and split in layout["splits"]
         if matches and name in results.tables:
             counts = results.tables[name].query("split == @split").groupby("half")["n_classes"].first()
-            return [
-                Half(letter, int(counts[letter]), *(results.sample(subset, task) for subset in pair))
-                for letter, task in zip("ab", layout["splits"][split], strict=True)
-                for pair in [(layout["halves"][task], layout["baseline"])]
-            ]
+            places = zip("ab", layout["splits"][split], strict=True)
+            return list(each(places, partial(_half, results, layout, counts)))
     raise MissingError(f"this study trains no {layers} layers on the halves of a {split} split")
+
+
+def _half(results: Results, layout: Mapping[str, Any], counts: pd.Series, place: tuple[str, str]) -> Half:
+    letter, task = place
+    own, everything = (results.sample(name, task) for name in (layout["halves"][task], layout["baseline"]))
+    return Half(letter, int(counts[letter]), own, everything)
 
 
 def split_accuracy(split: str) -> Judge:
@@ -493,12 +503,13 @@ def all_layers(results: Results) -> Iterator[Statement]:
         if half.letter == "a":
             yield difference(f"{words} better than on its classes only", half.everything, half.own)
         else:
-            yield _no_gain(half, words, results.tolerances["few_merged"])
+            guesses = 5 if results.tasks[half.own.task]["metric"] == "top5" else 1
+            yield _no_gain(half, words, results.tolerances["few_merged"], guesses)
 
 
-def _no_gain(half: Half, words: str, share: float) -> Statement:
+def _no_gain(half: Half, words: str, share: float, guesses: int) -> Statement:
     """Return the statement that everything's network is not better than the half's by more than next to nothing."""
-    chance = constant(100 / half.n_classes, half.own)
+    chance = constant(100 * min(1.0, guesses / half.n_classes), half.own)
     return Statement(
         f"{words} better by at most {percent(share)} of the accuracy above chance than on its classes only",
         lambda everything, own: 100 * ratio(everything - own, own - chance.mean),

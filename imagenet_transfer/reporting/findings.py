@@ -233,11 +233,16 @@ def _power_row(one: Judged, costs: Costs) -> dict[str, Any]:
 
 
 def _missing_runs(one: Judged, needed: int) -> dict[str, int]:
-    """Return how many runs of each task, and networks (PRETRAIN), are missing for `needed` replicates."""
+    """Return how many runs of each task, and networks (PRETRAIN), are missing for `needed` replicates.
+
+    Where all runs start from one network, its replicates are fine-tunings, and no further network is counted.
+    """
     results = one.results
     trained = [results.subsets[name] for name in one.networks if not results.subsets[name]["given"]]
-    runs = {PRETRAIN: sum(max(0, needed - entry["networks"]) for entry in trained)}
+    runs = {PRETRAIN: sum(max(0, needed - entry["networks"]) for entry in trained if entry["networks"] > 1)}
     for sample in dict.fromkeys(one.statement.samples):
         if sample.task in results.tasks and sample.name != CHANCE:
-            runs[sample.task] = runs.get(sample.task, 0) + max(0, needed - len(sample.values))
+            each = results.runs_per_value(sample.name, sample.task)
+            missing = math.ceil(each * max(0, needed - len(sample.values)))
+            runs[sample.task] = runs.get(sample.task, 0) + missing
     return runs
