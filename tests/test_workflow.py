@@ -236,6 +236,18 @@ def test_what_runs_rest_on_is_checked_where_snakemake_does_not_know(project, tar
     assert re.search(sentence, said), said[-3000:]
 
 
+def test_a_draw_that_was_refused_is_made_again_with_what_depends_on_it(project):
+    forget(project)
+    project.edit(lambda config: config["subsets"]["images-4"].update(images_per_class=3))
+    said = project.run("results/table2.csv", expect=1)
+    for draw in ("", "rep2/"):
+        project.run("--force", f"results/manifests/{draw}images-4.json")
+    assert "snakemake --force results/manifests/images-4.json, and then call the same command" in said
+    project.run("results/table2.csv")
+    table = pd.read_csv(project.folder / "results/table2.csv").set_index("subset")
+    assert table.loc["images-4", "n_images"].tolist() == [18, 18]
+
+
 def test_induction_of_other_weights_is_refused_where_snakemake_does_not_know(project):
     forget(project)
     (project.folder / "results/figure4.csv").unlink()
@@ -248,7 +260,8 @@ def test_induction_of_other_weights_is_refused_where_snakemake_does_not_know(pro
 
 
 def test_induction_of_unknown_weights_is_measured_again(project):
-    """As a version before these were written down left it."""
+    """As a version before these were written down left it, when the figure is drawn again."""
+    (project.folder / "results/figure4.csv").unlink()
     for path in (project.folder / "results/induction").rglob("*.json"):
         path.unlink()
     assert project.stages() == {"induce": 2}

@@ -47,6 +47,6 @@ def _flat(drawn: Mapping[str, Any]) -> dict[str, Any]:
 def _other(run: str, file: str, what: str) -> UserError:
     return UserError(
         f"{run} rests on {file}, which {what} that this study's config asks for, and Snakemake did "
-        f"not know it. Make it again, and what depends on it: snakemake --force {file} (or delete "
-        "the file), or restore the config."
+        f"not know it. Make it again: snakemake --force {file}, and then call the same command, which "
+        "makes again what depends on it; or restore the config."
     )
