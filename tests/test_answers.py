@@ -1,6 +1,5 @@
 """What claims read of a study: one value per network, the prior, outputs by name, the full set."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -87,7 +86,7 @@ def curve_of(*subsets):
 SIZES = {"whole": (10, 1000), "half": (10, 500), "other": (10, 400), "few": (10, 50)}
 
 
-@pytest.mark.parametrize("names", itertools.permutations(["figure-of-mine", "figure1"]))
+@pytest.mark.parametrize("names", [("figure-of-mine", "figure1"), ("figure1", "figure-of-mine")])
 def test_an_output_is_found_by_its_very_name_first(names):
     layouts = {"figure1": curve_of("half", "whole"), "figure-of-mine": curve_of("few", "other")}
     given = results({}, {name: layouts[name] for name in names}, sizes=SIZES)
