@@ -13,8 +13,8 @@ from imagenet_transfer.analyses import coarse_gain
 from imagenet_transfer.descriptors import descriptors
 from imagenet_transfer.reporting.answers import kept_together
 from imagenet_transfer.reporting.claims import CLAIMS, rank_correlation
-from imagenet_transfer.reporting.findings import judge, judge_all
-from imagenet_transfer.reporting.statistics import p_value
+from imagenet_transfer.reporting.findings import judge, judge_all, power
+from imagenet_transfer.reporting.statistics import p_value, replicates_needed
 
 SETS = ("scratch", "few", "half", "whole")
 SIZES = {"few": (10, 50), "half": (10, 500), "whole": (10, 1000)}
@@ -97,6 +97,46 @@ def test_tasks_are_judged_each_and_together():
     assert together.effect.estimate == pytest.approx(100 * ((8 / 18 + 2 / 10) / 2 - 10 / 50))
 
 
+def test_there_is_no_larger_share_than_of_an_accuracy_at_chance():
+    """Ten classes: all of 10 % are guessed."""
+    for full, word in ((10.2, "cannot tell"), (60.0, "holds")):
+        given = curve(top=(10.0, 10.0, full))
+        assert [found(given, name)[0].verdict for name in ("1c", "1d")] == [word] * 2
+        assert [found(given, name)[0].clear for name in ("1c", "1d")] == [word == "holds"] * 2
+
+
+def test_chance_of_five_guesses_is_subtracted_from_the_top_5_accuracy():
+    given = curve(top=(60.0, 70.0, 90.0))
+    tasks = given.tasks | {"top": given.tasks["top"] | {"chance": 50.0}}
+    (one,) = found(replace(given, tasks=tasks), "1c")
+    assert one.effect.estimate == pytest.approx(100 * (17 / 18 - 20 / 40))
+
+
+def test_one_set_only_has_no_fewer_images():
+    values = cells(("scratch", "whole"), "det", 40.0, 58.0) | cells(("whole",), "top", 60.0)
+    layout = CURVE | {"tasks": ["det"], "subsets": ["scratch", "whole"]}
+    judged = judge_all(results(values, {"figure1": layout}, sizes=SIZES))
+    assert [one.claim.name for one in judged] == ["1a"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "left_out"),
+    [
+        ("scratch", ["1a", "1b", "1c", "1d"]),
+        ("half", ["1b", "1c"]),
+        ("few", ["1d"]),
+        ("whole", ["1a", "1b", "1c", "1d"]),
+    ],
+)
+def test_a_missing_run_of_one_task_leaves_the_statements_about_the_other_in(missing, left_out):
+    more = cells([name for name in SETS if name != missing], "act", 50.0, 59.0, 60.0)
+    given = curve(tasks=("act", "det"), more=more)  # the task that lacks a run comes first
+    for name in ("1a", "1b", "1c", "1d"):
+        titles = [one.statement.text.partition(":")[0] for one in found(given, name)]
+        assert "det" in titles
+        assert ("act" not in titles and "all tasks together" not in titles) == (name in left_out)
+
+
 # What is kept, over tasks
 
 
@@ -169,6 +209,26 @@ def test_a_few_merged_classes_are_better_on_the_tasks_other_than_detection():
     assert worse.verdict == "does not"
 
 
+@pytest.mark.parametrize("lacking", [(), ("act",)])
+def test_of_one_task_and_one_merged_set_points_are_judged(lacking):
+    """As for other sets; a task without a random start does not count."""
+    given = merged({task: (40, 55.0, 57.9, 58.5, 58) for task in ("det", *lacking)}, ("det", *lacking))
+    given = replace(given, runs=given.runs[~((given.runs["subset"] == "scratch") & (given.runs["task"] == "act"))])
+    (one,) = found(given, "2d")
+    assert one.statement.text.startswith("det: merging labels to 90 classes keeps at least 99 %")
+    assert (one.effect.estimate, one.statement.unit) == (pytest.approx(18.5 - 0.99 * 18), "points")
+
+
+def test_all_tasks_together_are_several():
+    sizes = MERGED | {"half": (80, 1000)}
+    values = cells(("scratch", *MERGED), "det", 40, 55.0, 57.9, 58.5, 58)
+    given = results(values, {"figure2": FIGURE2 | {"tasks": ["det"]}}, sizes=sizes)
+    (one,) = found(given, "2d")
+    assert one.statement.text.startswith("det: merging labels to 80 or 90 classes keeps, on average, at least 99 %")
+    assert one.effect.estimate == pytest.approx(100 * ((17.9 + 18.5) / 2 / 18 - 0.99))
+    assert not [one for one in judge_all(given) if "all tasks" in one.statement.text]
+
+
 # Figure 4
 
 
@@ -239,6 +299,16 @@ def test_points_are_not_counted_where_the_baseline_could_not_fall_by_them():
     (share,) = found(induction([(around(5.0), around(30.5, -0.1))]), "3a")
     assert share.verdict == "does not"
     assert len(found(induction([(around(5.0), around(31.5, -0.1))]), "3a")) == 2
+
+
+def test_induction_needs_networks_of_both_subsets_and_no_fine_tuning():
+    """Figure 4 tests networks as they were pre-trained."""
+    given = induction([([30.0, 36.0, 41.0], [48.0, 50.0, 55.0])])
+    share = found(given, "3a")[0]
+    needed = replicates_needed(share.effect, 3)
+    row = power([share], {"card": {"pretrain": 10.0}}).to_dict("records")[0]
+    assert needed > 3
+    assert (row["needed"], row["runs"], row["hours on card"]) == (needed, 2 * (needed - 3), 20.0 * (needed - 3))
 
 
 @pytest.mark.parametrize(("size", "said"), [(6, False), (7, True), (25, True), (26, False)])
@@ -510,7 +580,7 @@ def test_p_of_a_rank_correlation_is_the_level_at_which_its_interval_just_reaches
     rng = np.random.default_rng(seed)
     a = rng.standard_normal(n)
     effect = rank_correlation(a, seed / 3 * a + rng.standard_normal(n))
-    p, rho = p_value(effect), effect.estimate
+    p, rho = p_value(effect), min(effect.estimate, 1 - 1e-9)
     z = stats.norm.isf(p / 2)
     reach = z * math.sqrt((1 + rho**2 / 2) / (n - 3))
     assert reach == pytest.approx(abs(math.atanh(rho)))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hand_results import results
@@ -114,3 +115,68 @@ def test_an_uncertain_gain_takes_the_interval_away():
     effect, clear = effect_of(share, given, Images({}, {}))
     assert not clear
     assert math.isnan(effect.low)
+
+
+# Gains that a statement is about
+
+
+def with_gain(errors):
+    """Return a study whose gain of 10 points over a random start is so many standard errors, by five replicates."""
+    steps = np.array([-1.0, 0.5, 0.3, 1.2, -1.0])
+    steps *= 10 / errors * math.sqrt(5) / steps.std(ddof=1)
+    values = {("whole", "sun"): 50 + steps, ("scratch", "sun"): np.full(5, 40.0)}
+    values["some", "sun"] = 58 + steps + np.array([0.1, -0.2, 0.0, 0.2, -0.1])
+    return results(values, {"table1": TABLE}, networks=5)
+
+
+@pytest.mark.parametrize(
+    ("errors", "points", "share"),
+    [(2.7, False, False), (2.9, True, False), (3.9, True, False), (4.1, True, True)],  # t: 2.78 with 4 degrees
+)
+def test_a_gain_must_be_above_0_and_to_divide_by_it_clearly(errors, points, share):
+    given = with_gain(errors)
+    some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
+    common = {"samples": (some, whole, start), "gains": [(whole, start)]}
+    kept = Statement("text", lambda x, f, s: x - s - 0.5 * (f - s), **common)
+    shares = Statement("text", lambda x, f, s: 100 * (x - s) / (f - s), unit="percent of the gain", **common)
+    for statement, expected in ((kept, points), (shares, share)):
+        effect, clear = effect_of(statement, given, Images({}, {}))
+        assert clear is expected
+        assert math.isnan(effect.low) is not expected
+
+
+def test_a_clear_gain_whose_interval_holds_0_is_none():
+    """With 2 degrees of freedom 4.2 standard errors are fewer than the interval has, 4.30."""
+    steps = np.array([-1.0, 0.0, 1.0]) * 10 / 4.2 * math.sqrt(3)
+    values = {("whole", "sun"): 50 + steps, ("scratch", "sun"): np.full(3, 40.0), ("some", "sun"): [58.0, 58.2, 58.1]}
+    given = results(values, {"table1": TABLE})
+    some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
+    for unit in ("points", "percent of the gain"):
+        one = Statement(
+            "text", lambda x, f, s: (x - s) / (f - s), (some, whole, start), gains=[(whole, start)], unit=unit
+        )
+        assert effect_of(one, given, Images({}, {}))[1] is False
+
+
+# In words
+
+
+def test_some_single_runs_among_replicates_are_said(tmp_path):
+    files = {("whole", "sun"): answers(tmp_path, "whole", FIRST, SECOND)}
+    given = results(
+        {("whole", "sun"): [50.0], ("scratch", "sun"): [28.0, 30.0, 32.0]},
+        {"table1": TABLE},
+        subsets={"whole": {"networks": 1}},
+    )
+    (one,) = judge_all(given, files)
+    assert one.verdict == "holds"
+    assert how_sure(one) == "for these networks, pre-trained once (whole): 3 replicates, or one run and its test images"
+    (unknown,) = judge_all(given)
+    assert how_sure(unknown).startswith("no interval: one run has no spread")
+
+
+def test_exact_agreement_is_said():
+    given = results({("whole", "sun"): [51.0, 52.0, 53.0], ("scratch", "sun"): [21.0, 22.0, 23.0]}, {"table1": TABLE})
+    (one,) = judge_all(given)
+    assert (one.effect.estimate, one.verdict) == (pytest.approx(30.0), "cannot tell")
+    assert how_sure(one) == "no interval: the replicates agree exactly, or there is nothing to divide by"

@@ -5,16 +5,28 @@ import math
 import pandas as pd
 import pytest
 from conftest import ROOT
-from hand_results import cells, results
+from hand_results import TASKS, TOLERANCES, cells, frame_of, results, runs_of
 
 from imagenet_transfer.config_file import read_config
 from imagenet_transfer.cross_checks import problems_of
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import write_csv
 from imagenet_transfer.reporting.answers import Statement, difference
 from imagenet_transfer.reporting.claims import Claim
-from imagenet_transfer.reporting.findings import COLUMNS, POWER_COLUMNS, Judged, findings, how_sure, judge_all, power
+from imagenet_transfer.reporting.findings import (
+    COLUMNS,
+    POWER_COLUMNS,
+    Judged,
+    chance_of,
+    evidence,
+    findings,
+    how_sure,
+    judge_all,
+    judge_architectures,
+    power,
+)
 from imagenet_transfer.reporting.own_claims import own_claims
-from imagenet_transfer.reporting.statistics import Effect, replicates_needed
+from imagenet_transfer.reporting.statistics import Effect, Sample, contrast, replicates_needed
 from imagenet_transfer.study import Study
 from imagenet_transfer.taxonomy import read_classes
 
@@ -95,6 +107,74 @@ def test_statements_without_an_interval_take_no_part_in_the_correction():
     assert frame["p"].isna().tolist() == [False] + [True] * 20
 
 
+def test_evidence_names_the_tasks_where_there_are_several():
+    samples = [
+        Sample(name, task, (value,)) for name, task, value in (("a", "det", 1), ("b", "act", 2), ("c", "det", 3))
+    ]
+    several = Statement("text", float, [*samples, samples[0]], note="why")
+    assert evidence(several) == "det: a 1.0 (1 run), c 3.0 (1 run); act: b 2.0 (1 run); why"
+    assert evidence(Statement("text", float, samples[::2])) == "a 1.0 (1 run); c 3.0 (1 run)"
+
+
+# Architectures
+
+
+def both(values, tasks=("det",), names=("net", "deep"), **settings):
+    """Return runs, tables, settings and classes of a study whose tables are each of one architecture."""
+    runs = pd.concat([runs_of(of_one, name) for name, of_one in zip(names, values, strict=True)])
+    layout = {"builder": "transfer", "tasks": list(tasks), "subsets": ["whole", "scratch"]}
+    outputs = {f"table-{name}": layout | {"architecture": name} for name in names}
+    subsets = {"whole": {"dataset": "imagenet", "method": "identity", "networks": 3, "given": False}}
+    known = {"outputs": outputs, "tasks": TASKS, "subsets": subsets, "tolerances": TOLERANCES, "claims": {}}
+    return runs, {name: frame_of(layout, {}) for name in outputs}, known | settings, {"imagenet": 10}
+
+
+def of_whole(mean, n=3, task="det"):
+    return cells(("whole", "scratch"), task, mean, 40.0, n=n)
+
+
+def test_architectures_are_judged_each_by_its_own_runs_and_named():
+    judged = judge_architectures(*both([of_whole(58.0), of_whole(45.0)]))
+    found = {one.statement.text: one.effect.estimate for one in judged}
+    text = "det: pre-training on all is better than a random start"
+    assert found == {f"deep, {text}": pytest.approx(5.0), f"net, {text}": pytest.approx(18.0)}
+    assert all(len(sample.values) == 3 for one in judged for sample in one.statement.samples)
+    alone = {
+        architecture: judge_architectures(*both([values], names=[architecture]))
+        for architecture, values in (("net", of_whole(58.0)), ("deep", of_whole(45.0)))
+    }
+    assert [one.statement.text for one in alone["net"]] == [text]
+    assert [one.effect for one in judged] == [alone[name][0].effect for name in ("deep", "net")]  # priors of their own
+
+
+def test_single_runs_of_architectures_have_their_own_test_images(tmp_path):
+    """`whole` is right of 40 images of 50 with one architecture, and of 20 with the other; a random start of 20."""
+    paths = []
+    for architecture, right in (("net", 40), ("deep", 20)):
+        for subset, of_subset in (("whole", right), ("scratch", 20)):
+            paths.append(tmp_path / "sun" / architecture / subset / "rep1" / "images.csv.gz")
+            paths[-1].parent.mkdir(parents=True)
+            ranks = [0] * of_subset + [3] * (50 - of_subset)
+            images = pd.DataFrame({"image": range(50), "class": "c", "label": 0, "rank": ranks})
+            write_csv(paths[-1], images)
+    given = both([of_whole(80.0, 1, "sun"), of_whole(40.0, 1, "sun")], tasks=("sun",))
+    deep, net = judge_architectures(*given, paths)
+    assert (deep.effect.estimate, net.effect.estimate) == (0.0, pytest.approx(40.0))
+    assert (deep.verdict, net.verdict) == ("cannot tell", "holds")
+
+
+@pytest.mark.parametrize(
+    ("metric", "classes", "chance"),
+    [("top1", 10, 10.0), ("top5", 10, 50.0), ("top5", 3, 100.0), ("top1", 1000, 0.1), ("top5", 1000, 0.5)],
+)
+def test_chance_is_that_of_the_metric(metric, classes, chance):
+    assert chance_of({"metric": metric, "dataset": "d"}, {"d": classes}) == pytest.approx(chance)
+    tasks = {"det": TASKS["det"] | {"metric": metric, "dataset": "d"}}
+    runs, tables, settings, _ = both([of_whole(58.0)], names=["net"], tasks=("det",))
+    given = judge_architectures(runs.assign(metric=metric), tables, settings | {"tasks": tasks}, {"d": classes})
+    assert given[0].results.tasks["det"]["chance"] == pytest.approx(chance)
+
+
 # power.csv
 
 
@@ -120,6 +200,39 @@ def test_networks_that_are_there_already_cost_nothing():
     given = study(40.8, 40.5, 40.0, spread=1.0, networks=500)
     (row,) = power(judge_all(given), COSTS).to_dict("records")
     assert row["runs"] == 2 * (row["needed"] - 3)
+
+
+def needs(given):
+    """Return what the open statement on the first claim needs: replicates in all, and runs."""
+    row = next(row for row in power(judge_all(given), COSTS).to_dict("records") if row["claim"] == "1a")
+    return row["needed"], row["runs"], row["hours on card"]
+
+
+def test_given_networks_are_not_trained():
+    needed, runs, hours = needs(study(40.8, 40.5, 40.0, spread=1.0, subsets={"whole": {"given": True}}))
+    assert runs == hours == 2 * (needed - 3)
+
+
+def test_runs_that_a_cell_has_more_of_than_others_are_not_needed_again():
+    values = cells(("whole", "part", "scratch"), "det", 40.8, 40.5, 40.0, spread=1.0)
+    values["scratch", "det"] += [40.3, 39.9]
+    needed, runs, _ = needs(results(values, {"table1": TABLE}, networks=5))
+    assert needed > 5
+    assert runs == (needed - 3) + 2 * (needed - 5)  # of `whole`; of a random start, and networks
+
+
+def test_where_all_runs_start_from_one_network_no_other_is_needed():
+    needed, runs, hours = needs(study(40.8, 40.5, 40.0, spread=1.0, networks=1))
+    assert runs == hours == 2 * (needed - 3)
+
+
+def test_further_networks_have_as_many_runs_as_those_that_are_there():
+    """Two networks with two runs each: every further one has two."""
+    values = {("whole", "det"): [41.0, 42.0, 41.2, 42.4], ("scratch", "det"): [40.4, 39.2, 40.0, 39.0]}
+    needed, runs, hours = needs(results(values, {"table1": TABLE}, networks=2))
+    more = needed - 2
+    assert more > 0
+    assert (runs, hours) == (5 * more, 14.0 * more)
 
 
 def test_what_is_decided_needs_nothing_and_what_no_number_decides_stays_empty():
@@ -159,6 +272,24 @@ def test_a_contrast_in_percent_of_the_gain():
     assert (close.effect.estimate, close.verdict) == (pytest.approx(-2.5), "holds")
     (absent,) = own(entry, study(40.0, 39.0, 40.0))
     assert absent.verdict == "cannot tell"
+
+
+def test_a_random_start_that_is_listed_and_in_the_gain_is_one():
+    """The weights of `scratch` nearly cancel, so that the other cells tell the error."""
+    names = ("whole", "part", "scratch", "a", "b", "c", "d")
+    given = results(cells(names, "det", 60.0, 59.0, 40.0, 58.0, 57.0, 56.0, 55.0, n=4, spread=0.5), {"table1": TABLE})
+    (one,) = own(OWN | {"contrast": {"part": 1, "scratch": -1}, "unit": "gain", "least": 80}, given)
+    samples = [given.sample(name, "det") for name in ("part", "whole", "scratch")]
+    expected = contrast(lambda x, f, s: 100 * (x - s) / (f - s), samples, given.prior)
+    assert one.effect.error == pytest.approx(expected.error, rel=1e-6)
+    assert one.effect.freedom == pytest.approx(expected.freedom, rel=1e-6)
+    assert one.effect.freedom > 4
+
+
+def test_an_own_claim_is_left_out_of_a_task_that_lacks_a_run_only():
+    values = cells(("whole", "part"), "det", 50.0, 51.0) | cells(("whole",), "act", 60.0)
+    judged = own(OWN | {"tasks": ["act", "det"]}, results(values, {"table1": TABLE}))
+    assert [one.statement.text[:4] for one in judged] == ["det:"]
 
 
 def test_weights_and_one_sided_bounds():

@@ -228,6 +228,35 @@ def test_no_interval_without_replicates_or_spread():
     assert (one.estimate, equal.estimate) == (2, 0)
 
 
+@pytest.mark.parametrize("function", [difference, lambda a, b: 100 * (a - b) / a, lambda a, b: a - 0.7 * b])
+def test_replicates_that_agree_exactly_have_no_interval(function):
+    """Numeric slopes are not exact, and their rounding is not an error of the runs."""
+    pairs = [((51, 51, 51), (21, 21, 21))]
+    pairs += [((51, 52, 53), (21, 22, 23))] * (function is difference)
+    for a, b in pairs:
+        effect = contrast(function, [Sample("a", "det", a), Sample("b", "det", b)], prior_of([]))
+        assert effect.estimate == pytest.approx(function(np.mean(a), np.mean(b)))
+        assert math.isnan(effect.low) and math.isnan(effect.high) and math.isnan(effect.error)
+
+
+def test_a_small_spread_is_one():
+    samples = [Sample("a", "det", (51, 52, 53.001)), Sample("b", "det", (21, 22, 23))]
+    effect = contrast(difference, samples, prior_of([]))
+    assert effect.error == pytest.approx(np.std([30, 30, 30.001], ddof=1) / math.sqrt(3), rel=1e-4)
+
+
+def test_a_cell_set_apart_that_a_claim_names_twice_is_one():
+    """Half of it is added twice: its weights are summed before they are squared."""
+    samples = study(np.random.default_rng(14), n=4)
+    prior = prior_of(samples)
+    full, part, scratch = samples[1], samples[2], samples[0]
+    once = contrast(lambda x, f, s: x - 0.9 * f - 0.1 * s, [part, full, scratch], prior)
+    twice = contrast(lambda x, f, s, t: x - s - 0.9 * (f - t), [part, full, scratch, scratch], prior)
+    assert twice.error == pytest.approx(once.error, rel=1e-6)
+    assert twice.freedom == pytest.approx(once.freedom, rel=1e-6)
+    assert once.freedom > 4  # moderated, and not the paired t
+
+
 def test_equal_values_by_chance_get_the_error_of_the_others():
     samples = study(np.random.default_rng(9), cells=8)
     samples[2] = Sample("a", "det", samples[1].values)

@@ -110,7 +110,7 @@ class Results:
         """Return the value of every run of each subset and task by replicate, in the metric of the task."""
         runs = self.runs[self.runs["stage"] == "transfer"]
         metric_of = runs["task"].map({name: entry["metric"] for name, entry in self.tasks.items()})
-        shown = runs[runs["metric"] == metric_of].sort_values("rep")
+        shown = runs[runs["metric"] == metric_of].sort_values("rep", kind="stable")
         groups = shown.groupby(["subset", "task"], sort=False)["value"]
         return {(str(subset), str(task)): tuple(values) for (subset, task), values in groups}
 
