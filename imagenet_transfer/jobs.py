@@ -105,6 +105,14 @@ def workflow_process() -> int:
     return named if process == named else os.getppid()
 
 
+def fork_of(process: int) -> int | None:
+    """Return the process that computes in place of a job's own, which says so by its name (`forks.py`), if any."""
+    with contextlib.suppress(OSError, ValueError):  # it has just ended, or the system has no /proc
+        name = Path(f"/proc/{process}/comm").read_text()
+        return int(name.removeprefix("runs as ")) if name.startswith("runs as ") else None
+    return None
+
+
 class _Tee:
     """Standard error that also goes to a log file, line by line."""
 

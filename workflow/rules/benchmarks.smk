@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 from snakemake import benchmark
 
+from imagenet_transfer.jobs import fork_of
+
 
 class JobProcess(psutil.Process):
     """A job's process, whose children include its fork and what that starts."""
@@ -21,9 +23,9 @@ class JobProcess(psutil.Process):
 def forks_of(process):
     """Return the fork that a job's process waits for, if any, in a list."""
     try:
-        name = Path(f"/proc/{process.pid}/comm").read_text()
-        return [psutil.Process(int(name.removeprefix("runs as ")))] if name.startswith("runs as ") else []
-    except (OSError, ValueError, psutil.Error):  # it has just ended, or the system has no /proc
+        fork = fork_of(process.pid)
+        return [psutil.Process(fork)] if fork else []
+    except psutil.Error:  # it has just ended
         return []
 
 
