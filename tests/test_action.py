@@ -301,10 +301,10 @@ class Scenes:
         return Proposals(np.float32(self.boxes).reshape(-1, 4), starts, {"store": digest})
 
 
-def make_job(store=None, recipe=RECIPE, weights=None, seed=7, **config):
+def make_job(store=None, recipe=RECIPE, weights=None, seed=7, architecture=TINY, **config):
     store = store or Scenes()
     recipe = recipe | {"batch_size": 2, "rstarcnn": SMALL | config}
-    return ActionJob(store, store.proposals(), TINY, weights, recipe, seed)
+    return ActionJob(store, store.proposals(), architecture, weights, recipe, seed)
 
 
 def test_images_are_mirrored_with_their_regions():
@@ -383,11 +383,12 @@ def judged(job):
 
 
 def test_actions_are_learnt_from_things_beside_the_people(tmp_path):
-    """All of five seeds reach 100 within 80 steps, with AVX-512, AVX2 and SSE4.1 alike."""
-    recipe = RECIPE | {"iterations": 160, "lr": 0.01, "lr_steps": [], "evaluate_every": 160}
+    """Without dropout all of five seeds reach 100 within 40 steps, with AVX-512, AVX2 and SSE4.1 alike."""
+    recipe = RECIPE | {"iterations": 160, "lr": 0.003, "lr_steps": [], "evaluate_every": 160}
+    untrained, certain = make_job(), {"architecture": TINY | {"dropout": 0}}
     truth = [ACTIONS.index(name) for name in ("phoning", "reading", "phoning", "reading")]
-    assert judged(make_job()) != truth
-    job, outcome = fit(tmp_path / "s.pt", recipe)
+    assert judged(untrained) != truth
+    job, outcome = fit(tmp_path / "s.pt", recipe, **certain)
     assert judged(job) == truth
     assert outcome.metrics == {"mAP": 100, "AP/phoning": 100, "AP/reading": 100}
 

@@ -394,7 +394,7 @@ def fit(training, steps, lr):
 
 
 def test_a_detector_learns_three_images_by_heart():
-    """Without dropout all of six seeds reach 100 within 100 to 150 steps, with AVX-512, AVX2 and SSE4.1 alike."""
+    """Without dropout all of six seeds reach 100 within 100 steps, with AVX-512 and with AVX2."""
     training = job(architecture=TINY | {"dropout": 0})
     before = training.evaluate()["mAP"]
     fit(training, 250, 0.01)
