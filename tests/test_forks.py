@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, heed_ctrl_c
 
 from imagenet_transfer import time_limits
 from imagenet_transfer.forks import IMPORTED
@@ -45,6 +45,7 @@ class Workflow:
         script = folder / "tmp1234.work.py"
         script.write_text(SCRIPT.format(statement=textwrap.indent(statement, "    ").strip()))
         options = {"env": self.environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        options["preexec_fn"] = heed_ctrl_c
         return subprocess.Popen([sys.executable, script], cwd=folder, text=True, **options)
 
     def servers(self):
