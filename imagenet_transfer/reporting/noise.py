@@ -34,7 +34,11 @@ def _note(task: str, samples: Sequence[Sample]) -> str:
     least = least_difference(samples, prior_of(samples))
     if math.isnan(least):
         return f"{task}: too few cells to tell the noise of a difference"
-    return f"{task}: differences below {least:.1f} points are within the noise of {min(counts)} runs"
+    trained = sum(sample.name != SCRATCH for sample in samples)
+    return (
+        f"{task}: differences below {least:.1f} points are within the noise of {min(counts)} runs, as far as the "
+        f"{trained} pre-training sets of this table tell"
+    )
 
 
 def least_difference(samples: Sequence[Sample], prior: Prior) -> float:
