@@ -131,7 +131,7 @@ def _start_server(name: str) -> None:
 def serve(listener: int) -> None:
     """Import everything and fork a child for each job that asks, until the workflow ends; in a child, run the job."""
     if os.fork():
-        os._exit(0)  # the server is no child of its first job, whose benchmark would tell everything that it does
+        os._exit(0)  # so that the server is not a child of its first job, whose benchmark would count all of its work
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # sent to the whole group, they are meant for the jobs
     end_with(int(os.environ[WORKFLOW]))

@@ -86,3 +86,19 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def check_equal_bytes(draw, folder) -> None:
+    """Check that a chart drawn twice has equal bytes, the second time among other settings of matplotlib."""
+    import matplotlib
+
+    from imagenet_transfer.reporting.style import save_figure
+
+    def save(stem):
+        save_figure(draw(), *(folder / f"{stem}.{kind}" for kind in ("png", "svg")))
+
+    save("a")
+    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "svg.hashsalt": None}):
+        save("b")
+    for kind in ("png", "svg"):
+        assert (folder / f"a.{kind}").read_bytes() == (folder / f"b.{kind}").read_bytes()

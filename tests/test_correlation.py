@@ -3,10 +3,10 @@
 import itertools
 import math
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import check_equal_bytes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from imagenet_transfer.errors import UserError
@@ -22,7 +22,7 @@ from imagenet_transfer.reporting.correlation import (
     spearman,
 )
 from imagenet_transfer.reporting.extra_charts import draw_correlation, label_places
-from imagenet_transfer.reporting.style import save_figure, styled
+from imagenet_transfer.reporting.style import styled
 
 METRICS = {"imagenet-cls": "top1", "pascal-det": "mAP", "sun-cls": "top1"}
 TWO = {"imagenet-cls": "top1", "pascal-det": "mAP"}
@@ -376,15 +376,7 @@ def test_labels_keep_off_bars():
 
 @pytest.mark.parametrize("name", ["two tasks", "one replicate", "one task"])
 def test_equal_charts_have_equal_bytes_whatever_the_users_settings(name, tmp_path):
-    def save(stem):
-        paths = (tmp_path / f"{stem}.{kind}" for kind in ("png", "svg"))
-        save_figure(draw_correlation(*AWKWARD[name]()), *paths)
-
-    save("a")
-    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "svg.hashsalt": None}):
-        save("b")
-    for kind in ("png", "svg"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    check_equal_bytes(lambda: draw_correlation(*AWKWARD[name]()), tmp_path)
 
 
 def test_the_chart_can_be_drawn_from_its_csv(tmp_path):

@@ -10,13 +10,14 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.reporting.answers import CHANCE, Results, Statement
 from imagenet_transfer.reporting.records import read_tested
 from imagenet_transfer.reporting.statistics import (
-    CLEAR_GAIN,
     Answers,
     Effect,
     Sample,
     contrast,
+    guarded,
     image_contrast,
     interval,
+    is_absent,
 )
 
 AnswerFiles = Mapping[tuple[str, str], Path]  # by subset and task: images.csv.gz of classification tasks with one run
@@ -49,11 +50,8 @@ def effect_of(statement: Statement, results: Results, images: Images) -> tuple[E
         return _measured(function, samples, lambda f, chosen: contrast(f, chosen, prior), images)
 
     gains = [measured(lambda whole, start: whole - start, pair) for pair in statement.gains]
-    effect = measured(statement.function, statement.samples)
-    least = [0.0 if statement.unit == "points" else CLEAR_GAIN * gain.error for gain in gains]
-    absent = any(gain.low <= 0 or gain.estimate < clear for gain, clear in zip(gains, least, strict=True))
-    unknown = any(math.isnan(gain.low) for gain in gains)
-    return Effect(effect.estimate) if absent or unknown else effect, not absent
+    effect, divided = measured(statement.function, statement.samples), statement.unit != "points"
+    return guarded(effect, gains, divided), not any(is_absent(gain, divided) for gain in gains)
 
 
 def _measured(

@@ -51,7 +51,7 @@ class Panels(NamedTuple):
 
 
 def page_width(count: int) -> float:
-    """Return the width in inches of a figure with so many panels."""
+    """Return the width in inches of a figure with `count` panels."""
     return ONE_COLUMN if count == 1 else TWO_COLUMNS
 
 

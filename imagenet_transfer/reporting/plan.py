@@ -107,7 +107,7 @@ def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_networks(study: Any, number: int) -> Any:
-    """Return the study with so many networks per subset, and at least as many runs of each task."""
+    """Return the study with `number` networks per subset and at least as many runs of each task."""
     tasks = {name: {**task, "replicates": max(number, task["replicates"])} for name, task in study.tasks.items()}
     return replace(study, replicates=number, tasks=tasks)
 

@@ -28,7 +28,7 @@ CLEAR_GAIN = 4.0  # standard errors; found by benchmarks/interval_coverage.py
 MOST_REPLICATES = 1000
 
 __all__ = ["Answers", "Effect", "Prior", "Sample", "contrast", "guarded", "holm", "image_contrast"]
-__all__ += ["p_value", "prior_of", "replicates_needed", "verdict"]
+__all__ += ["is_absent", "p_value", "prior_of", "replicates_needed", "verdict"]
 
 Function = Callable[..., float]
 
@@ -140,13 +140,18 @@ def interval(estimate: float, error: float, freedom: float) -> Effect:
     return Effect(estimate, estimate - reach, estimate + reach, error, freedom)
 
 
-def guarded(effect: Effect, gains: Sequence[Effect]) -> Effect:
-    """Return `effect`, without an interval unless each gain it divides by is clearly above 0.
+def is_absent(gain: Effect, divided: bool) -> bool:
+    """Return whether a gain is not surely above 0 or, if it is `divided` by, not clearly.
 
     Clearly is `CLEAR_GAIN` standard errors: below, the tangent is a poor stand-in for a ratio.
     """
-    clear = all(gain.estimate >= CLEAR_GAIN * gain.error for gain in gains)
-    return effect if clear else Effect(effect.estimate)
+    return gain.low <= 0 or gain.estimate < (CLEAR_GAIN * gain.error if divided else 0.0)
+
+
+def guarded(effect: Effect, gains: Sequence[Effect], divided: bool = True) -> Effect:
+    """Return `effect`, without an interval if a gain that it is about is absent or has none."""
+    uncertain = any(is_absent(gain, divided) or math.isnan(gain.low) for gain in gains)
+    return Effect(effect.estimate) if uncertain else effect
 
 
 # Single runs
