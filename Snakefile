@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-from imagenet_transfer.config_file import read_config
+from imagenet_transfer.study.config_file import read_config
 
 min_version("9.11")
 

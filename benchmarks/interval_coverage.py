@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from imagenet_transfer.reporting.prior import contrast_freedom, moderated, prior_freedom
+from imagenet_transfer.claims.prior import contrast_freedom, moderated, prior_freedom
 
 STUDIES = 2000
 # Points: pascal-det, pascal-act, sun, ImageNet accuracy; residual sd of a value, gain over scratch.

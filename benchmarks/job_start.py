@@ -17,16 +17,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagenet_transfer.jobs import FORKS, prepare_environment
+from imagenet_transfer.running.jobs import FORKS, prepare_environment
 
 PREAMBLE = "import pickle; snakemake = pickle.loads({}); from snakemake.logging import logger\n"  # Snakemake's
 SCRIPT = """
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 run_forked()
 with job_log("log"):
-    import imagenet_transfer.stages
-    import imagenet_transfer.tasks.detection
+    import imagenet_transfer.training.stages
+    import imagenet_transfer.training.tasks.detection
 """
 SUBREAPER = 36  # prctl's PR_SET_CHILD_SUBREAPER: the server becomes a child of this process, which can wait for it
 

@@ -67,7 +67,7 @@ def search(engine: str, queries: Path, gallery: Path, threads: int) -> dict[str,
     if engine.startswith("nearest"):
         import torch
 
-        from imagenet_transfer.neighbours import nearest
+        from imagenet_transfer.features.neighbours import nearest
 
         torch.set_num_threads(threads)
         searched = {"array": lambda: np.load(gallery), "file": lambda: gallery, "half file": lambda: half_of(gallery)}

@@ -44,8 +44,8 @@ from typing import Any
 import rehearsal_world as world
 import yaml
 
-from imagenet_transfer.datasets import list_dataset
-from imagenet_transfer.taxonomy import read_classes
+from imagenet_transfer.data.layouts import list_dataset
+from imagenet_transfer.labels.taxonomy import read_classes
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["stage", "images", "classes", "wall_s", "cpu_s", "peak_mb"]
@@ -56,7 +56,8 @@ NETWORK = {"image_size": world.SIZE, "input_size": 28, "width": 0.1, "fc_width":
 NETWORK |= {"conv1_stride": 2, "init": "he", "pixel_std": 58}
 DETECTOR = {"short_side": 96, "long_side": 160, "anchor_base": 12, "anchor_scales": [2, 3.5, 6], "proposal_min_side": 8}
 LISTING = (
-    "import sys, yaml; from imagenet_transfer.datasets import list_dataset; from imagenet_transfer import taxonomy;"
+    "import sys, yaml; from imagenet_transfer.data.layouts import list_dataset;"
+    "from imagenet_transfer.labels import taxonomy;"
     "study = yaml.safe_load(open(sys.argv[1])); names = taxonomy.read_classes(study['classes']);"
     "print(len(list_dataset(study['datasets']['imagenet'], names).images), 'images listed')"
 )
@@ -257,7 +258,7 @@ def ratio(size: Rehearsal, pictures: int = 20_000, photographs: int = 512, round
     chosen = type(listing)(listing.images.iloc[::step].head(pictures), listing.objects, listing.classes)
     _compare(size, "32-pixel files", chosen, Path(entry["root"]), STORE, rounds)
     folder = _photographs(size.folder / "photographs", photographs)
-    from imagenet_transfer.datasets.listing import make_listing
+    from imagenet_transfer.data.layouts.listing import make_listing
 
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.JPEG"))
     listing = make_listing([("train", Path(name).stem, name.split("/")[0], name) for name in names], ())
@@ -299,7 +300,7 @@ def _compare(size: Rehearsal, what: str, listing: Any, root: Path, spec: Mapping
 
 
 def _pack(listing: Any, root: Path, spec: Mapping[str, Any]) -> None:
-    from imagenet_transfer.store import build_store
+    from imagenet_transfer.data.store import build_store
 
     with tempfile.TemporaryDirectory(dir=root.parent) as folder:
         build_store(listing, root, Path(folder), spec, workers=CORES, progress=False)

@@ -16,17 +16,17 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from imagenet_transfer.datasets.miniature import render_part, synsets_drawn
-from imagenet_transfer.datasets.miniature.scenes import (
+from imagenet_transfer.labels.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
+from imagenet_transfer.seeds import seed_of
+from miniature_world import render_part, synsets_drawn
+from miniature_world.scenes import (
     SCENES,
     object_picture,
     place_object,
     scene_classes,
     scene_picture,
 )
-from imagenet_transfer.datasets.miniature.world import encode
-from imagenet_transfer.seeds import seed_of
-from imagenet_transfer.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
+from miniature_world.world import encode
 
 SEED = 2016
 SIZE = 32  # pixels

@@ -16,8 +16,8 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from imagenet_transfer.datasets.listing import make_listing
-from imagenet_transfer.store import Store, build_store
+from imagenet_transfer.data.layouts.listing import make_listing
+from imagenet_transfer.data.store import Store, build_store
 
 BATCH = 128
 SIZE = 256

@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from imagenet_transfer.config_file import read_config
 from imagenet_transfer.files import write_csv
-from imagenet_transfer.provenance import device_name
-from imagenet_transfer.reporting.costs import work_gmacs, work_of
-from imagenet_transfer.reporting.plan import RATE_COLUMNS
-from imagenet_transfer.tasks.classification import ClassificationJob
-from imagenet_transfer.tasks.detection import DetectionJob
-from imagenet_transfer.training import CaffeSGD, Job
+from imagenet_transfer.running.provenance import device_name
+from imagenet_transfer.study.config_file import read_config
+from imagenet_transfer.study.costs import work_gmacs, work_of
+from imagenet_transfer.study.plan import RATE_COLUMNS
+from imagenet_transfer.training.loop import CaffeSGD, Job
+from imagenet_transfer.training.tasks.classification import ClassificationJob
+from imagenet_transfer.training.tasks.detection import DetectionJob
 
 PHOTOGRAPH = (375, 500)
 OBJECTS = [[60, 40, 220, 300], [180, 90, 460, 340], [20, 200, 140, 360]]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.taxonomy import from_wordnet, read_pascal_roots, read_wnids, write_taxonomy
+from imagenet_transfer.labels.taxonomy import from_wordnet, read_pascal_roots, read_wnids, write_taxonomy
 
 HERE = Path(__file__).parent
 

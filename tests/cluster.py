@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from conftest import ROOT
 
-from imagenet_transfer.time_limits import read_time_left
+from imagenet_transfer.running.time_limits import read_time_left
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
 CLIENTS = ("srun", "sbatch", "squeue", "scancel", "scontrol", "sinfo")

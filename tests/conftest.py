@@ -92,7 +92,7 @@ def check_equal_bytes(draw, folder) -> None:
     """Check that a chart drawn twice has equal bytes, the second time among other settings of matplotlib."""
     import matplotlib
 
-    from imagenet_transfer.reporting.style import save_figure
+    from imagenet_transfer.figures.style import save_figure
 
     def save(stem):
         save_figure(draw(), *(folder / f"{stem}.{kind}" for kind in ("png", "svg")))

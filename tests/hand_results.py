@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pandas as pd
 
-from imagenet_transfer.reporting.answers import Results
+from imagenet_transfer.claims.results import Results
 
 TOLERANCES = {"half": 0.9, "eighth": 0.8, "few_merged": 0.01, "induction": 0.7, "comparable": 0.1}
 TASKS = {

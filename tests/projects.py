@@ -19,7 +19,7 @@ import yaml
 from conftest import ROOT
 
 CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"  # dog, cat, bird, car, aeroplane, bottle
-CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "imagenet_transfer")
+CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "imagenet_transfer", "miniature_world")
 
 
 PRETRAINED = {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"}

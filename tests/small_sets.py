@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck
 
-from imagenet_transfer.datasets import list_dataset
-from imagenet_transfer.datasets.voc_action import ACTIONS
+from imagenet_transfer.data.layouts import list_dataset
+from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.errors import UserError
 
 WNIDS = ["n01440764", "n01443537"]

@@ -14,9 +14,7 @@ from torch import Tensor, nn
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.alexnet import AlexNet
-from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms
-from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, View, new_layer
-from imagenet_transfer.models.regions import (
+from imagenet_transfer.models.boxes import (
     anchor_grid,
     anchor_sides,
     decode,
@@ -26,6 +24,8 @@ from imagenet_transfer.models.regions import (
     match_anchors,
     smooth_l1,
 )
+from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms
+from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, View, new_layer
 
 OFFSET_STD = (0.1, 0.1, 0.2, 0.2)  # the head predicts offsets in these units [frcnn]
 RPN_SIGMA, HEAD_SIGMA = 3.0, 1.0  # of the smooth L1 losses [frcnn]

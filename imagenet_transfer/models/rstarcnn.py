@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.boxes import draw, draw_each, mirrored
 from imagenet_transfer.models.operators import box_iou
 from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, new_layer
-from imagenet_transfer.models.regions import draw, draw_each, mirrored
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""From the metrics of finished runs to tables and pictures."""
+"""Tables and the report."""

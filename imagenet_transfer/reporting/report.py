@@ -10,14 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from imagenet_transfer.claims.claims import CLAIMS
+from imagenet_transfer.claims.comparison import NOT_COMPARABLE
+from imagenet_transfer.claims.statistics import FAILS, HOLDS, MOST_REPLICATES, OPEN
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, write_text
-from imagenet_transfer.reporting.claims import CLAIMS
-from imagenet_transfer.reporting.comparison import NOT_COMPARABLE
-from imagenet_transfer.reporting.statistics import FAILS, HOLDS, MOST_REPLICATES, OPEN
 from imagenet_transfer.reporting.tables import cells_of
+from imagenet_transfer.resources import RESOURCES
 
-STYLE = Path(__file__).parents[2] / "resources" / "report.css"
+STYLE = RESOURCES / "report.css"
 PAPER = "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the network
 VERDICTS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}  # and the class that colours them

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from imagenet_transfer.claims.noise import noise_notes
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, read_table, write_csv, write_text
-from imagenet_transfer.metrics import check_finite
-from imagenet_transfer.reporting.noise import noise_notes
+from imagenet_transfer.resources import RESOURCES
+from imagenet_transfer.training.metrics import check_finite
 
 COLUMNS = ("subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper")
 RUN_COLUMNS = (
@@ -235,7 +236,7 @@ def _given_note(given: Mapping[str, str]) -> list[str]:
     return ["", f"Networks given as a file, not trained by this study: {files}."]
 
 
-PAPER_NUMBERS = Path(__file__).parents[2] / "resources" / "paper_numbers.csv"
+PAPER_NUMBERS = RESOURCES / "paper_numbers.csv"
 
 
 def subset_sizes(manifests: Iterable[Path | str]) -> dict[str, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Benchmarks of jobs that run in forks (imagenet_transfer/forks.py): Snakemake measures only what a job itself starts.
+"""Benchmarks of jobs that run in forks (imagenet_transfer/running/forks.py): Snakemake measures only what a job itself starts.
 
 A job's process whose child runs elsewhere is called `runs as PID`, which adds that child to what Snakemake measures.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 from snakemake import benchmark
 
-from imagenet_transfer.jobs import fork_of
+from imagenet_transfer.running.jobs import fork_of
 
 
 class JobProcess(psutil.Process):

@@ -1,7 +1,7 @@
 """The study behind the config, wildcards, and the look-ups that rules share.
 
 INPUTS:  config (a study: config.yaml, configs/*.yaml)
-OUTPUTS: `study`, a checked imagenet_transfer.study.Study; input and params functions
+OUTPUTS: `study`, a checked imagenet_transfer.study.study.Study; input and params functions
 """
 
 import re
@@ -14,13 +14,14 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from imagenet_transfer.config_file import check_owner, plain, read_config
+from imagenet_transfer.study.config_file import check_owner, plain, read_config
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_text
-from imagenet_transfer.given import checksums
-from imagenet_transfer.jobs import check_writable, count_gpus, prepare_environment
-from imagenet_transfer.provenance import digests_of
-from imagenet_transfer.study import SCRATCH, PretrainRun, Study, TransferRun
+from imagenet_transfer.training.imported import checksums
+from imagenet_transfer.running.jobs import check_writable, count_gpus, prepare_environment
+from imagenet_transfer.running.provenance import digests_of
+from imagenet_transfer.labels.manifests import SCRATCH
+from imagenet_transfer.study.study import PretrainRun, Study, TransferRun
 
 prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
@@ -608,7 +609,7 @@ def single_runs():
 
 def hours_of_runs(wildcards):
     """Return what one run of each task costs on the devices whose rates are known."""
-    from imagenet_transfer.reporting.plan import read_rates, run_hours  # loads pandas, which a dry run can do without
+    from imagenet_transfer.study.plan import read_rates, run_hours  # loads pandas, which a dry run can do without
 
     return run_hours(study, read_rates("rates.csv"))
 

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.label_sets import read_label_set
-    from imagenet_transfer.reporting.hierarchy import choose_leaves, classes_under, draw_clustering
-    from imagenet_transfer.reporting.style import save_figure
-    from imagenet_transfer.store import Store
-    from imagenet_transfer.taxonomy import read_classes, taxonomy_for
+    from imagenet_transfer.data.store import Store
+    from imagenet_transfer.figures.style import save_figure
+    from imagenet_transfer.figures.tree_figures import choose_leaves, classes_under, draw_clustering
+    from imagenet_transfer.labels.label_sets import read_label_set
+    from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
 
     taxonomy, layout = taxonomy_for(read_classes(snakemake.params.classes)), snakemake.params.layout
     label_sets = {Path(path).stem: read_label_set(path) for path in snakemake.input.label_sets}

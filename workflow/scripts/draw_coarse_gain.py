@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     import pandas as pd
 
-    from imagenet_transfer.analyses import coarse_gain
-    from imagenet_transfer.descriptors import class_descriptors
+    from imagenet_transfer.data.store import Store
+    from imagenet_transfer.features.analyses import coarse_gain
+    from imagenet_transfer.features.descriptors import class_descriptors
+    from imagenet_transfer.figures.charts import draw_coarse_gain
+    from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import read_table, write_csv
-    from imagenet_transfer.label_sets import read_label_set
-    from imagenet_transfer.reporting.charts import draw_coarse_gain
-    from imagenet_transfer.reporting.records import check_features, check_records
-    from imagenet_transfer.reporting.style import save_figure
-    from imagenet_transfer.store import Store
+    from imagenet_transfer.labels.label_sets import read_label_set
+    from imagenet_transfer.running.records import check_features, check_records
 
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
     store = Store(Path(files.store).parent)

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.figures.coarse_limit import coarse_limit_frame
+    from imagenet_transfer.figures.extra_charts import draw_coarse_limit
+    from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
-    from imagenet_transfer.reporting.coarse_limit import coarse_limit_frame
-    from imagenet_transfer.reporting.extra_charts import draw_coarse_limit
-    from imagenet_transfer.reporting.records import check_records
-    from imagenet_transfer.reporting.style import save_figure
     from imagenet_transfer.reporting.tables import collect_runs, subset_sizes
+    from imagenet_transfer.running.records import check_records
 
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
     check_records([*files.metrics, *files.networks], snakemake.params.expected)

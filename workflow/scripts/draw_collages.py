@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.label_sets import read_label_set
-    from imagenet_transfer.reporting.mosaics import draw_collages, pick_images
-    from imagenet_transfer.reporting.style import save_figure
-    from imagenet_transfer.store import Store
+    from imagenet_transfer.data.store import Store
+    from imagenet_transfer.figures.mosaics import draw_collages, pick_images
+    from imagenet_transfer.figures.style import save_figure
+    from imagenet_transfer.labels.label_sets import read_label_set
 
     layout = snakemake.params.layout
     label_sets = {Path(path).stem: read_label_set(path) for path in snakemake.input.label_sets}

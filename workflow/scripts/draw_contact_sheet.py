@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.reporting.contact_sheet import contact_sheet
-    from imagenet_transfer.taxonomy import read_classes, taxonomy_for
+    from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
+    from miniature_world.contact_sheet import contact_sheet
 
     datasets = snakemake.config["datasets"].values()
     roots = {entry["render"]: Path(entry["root"]) for entry in datasets if "render" in entry}

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.figures.charts import draw_curve
+    from imagenet_transfer.figures.numbers import curve_frame
+    from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
-    from imagenet_transfer.reporting.charts import draw_curve
-    from imagenet_transfer.reporting.curves import curve_frame
-    from imagenet_transfer.reporting.records import check_records
-    from imagenet_transfer.reporting.style import save_figure
+    from imagenet_transfer.running.records import check_records
 
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output
     runs = [*files.metrics, *files.networks]

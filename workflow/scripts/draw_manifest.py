@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.data.store import Store
     from imagenet_transfer.files import sha256_of
-    from imagenet_transfer.label_sets import read_label_set
-    from imagenet_transfer.manifests import draw_manifest, write_manifest
-    from imagenet_transfer.store import Store
+    from imagenet_transfer.labels.label_sets import read_label_set
+    from imagenet_transfer.labels.manifests import draw_manifest, write_manifest
 
     settings = snakemake.params.settings
     store = Store(Path(snakemake.input.store).parent)

@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     import pandas as pd
 
-    from imagenet_transfer.analyses import neighbours_of
-    from imagenet_transfer.embeddings import read_embeddings
+    from imagenet_transfer.data.store import Store
+    from imagenet_transfer.features.analyses import neighbours_of
+    from imagenet_transfer.features.embeddings import read_embeddings
+    from imagenet_transfer.figures.mosaics import draw_neighbours
+    from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
-    from imagenet_transfer.label_sets import read_label_set
-    from imagenet_transfer.reporting.mosaics import draw_neighbours
-    from imagenet_transfer.reporting.records import check_features, check_records
-    from imagenet_transfer.reporting.style import save_figure
+    from imagenet_transfer.labels.label_sets import read_label_set
+    from imagenet_transfer.labels.taxonomy import taxonomy_for
     from imagenet_transfer.reporting.tables import subset_sizes
-    from imagenet_transfer.stages import prepare
-    from imagenet_transfer.store import Store
-    from imagenet_transfer.taxonomy import taxonomy_for
+    from imagenet_transfer.running.records import check_features, check_records
+    from imagenet_transfer.training.stages import prepare
 
     device = prepare(snakemake.threads)
     layout, files, output = snakemake.params.layout, snakemake.input, snakemake.output

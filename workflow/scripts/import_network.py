@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.given import import_network
+    from imagenet_transfer.training.imported import import_network
 
     arch, subset, replicate = (snakemake.wildcards[key] for key in ("arch", "subset", "rep"))
     path = snakemake.config["subsets"][subset]["weights"].replace("{arch}", arch).replace("{rep}", replicate)

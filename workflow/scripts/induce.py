@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.analyses import induction
-    from imagenet_transfer.embeddings import read_embeddings
+    from imagenet_transfer.data.store import Store
+    from imagenet_transfer.features.analyses import induction
+    from imagenet_transfer.features.embeddings import read_embeddings
     from imagenet_transfer.files import read_facts, write_csv, write_json
-    from imagenet_transfer.label_sets import read_label_set
-    from imagenet_transfer.reporting.records import check_features
-    from imagenet_transfer.stages import prepare
-    from imagenet_transfer.store import Store
+    from imagenet_transfer.labels.label_sets import read_label_set
+    from imagenet_transfer.running.records import check_features
+    from imagenet_transfer.training.stages import prepare
 
     device = prepare(snakemake.threads)
     files = {"subset": snakemake.input.features, "baseline": snakemake.input.baseline}

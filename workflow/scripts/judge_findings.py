@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.claims.findings import findings, judge_architectures, power
     from imagenet_transfer.files import read_facts, read_table, write_csv
-    from imagenet_transfer.reporting.findings import findings, judge_architectures, power
-    from imagenet_transfer.reporting.records import check_tested
+    from imagenet_transfer.running.records import check_tested
 
     files, settings = snakemake.input, snakemake.params.settings
     for path, record in zip(files.answers, files.records, strict=True):

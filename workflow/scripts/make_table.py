@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.reporting.records import check_records
     from imagenet_transfer.reporting.tables import write_table
+    from imagenet_transfer.running.records import check_records
 
     files = snakemake.input
     check_records([*files.metrics, *files.networks], snakemake.params.expected)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.datasets import list_dataset
+    from imagenet_transfer.data.integrity import reading_data
+    from imagenet_transfer.data.layouts import list_dataset
+    from imagenet_transfer.data.store import build_store
     from imagenet_transfer.files import exclusive
-    from imagenet_transfer.repair import reading_data
-    from imagenet_transfer.store import build_store
-    from imagenet_transfer.taxonomy import read_classes
+    from imagenet_transfer.labels.taxonomy import read_classes
 
     entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
     classes = snakemake.params.settings["classes"]

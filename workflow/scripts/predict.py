@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.embeddings import classify
+    from imagenet_transfer.data.store import Store
+    from imagenet_transfer.features.embeddings import classify
     from imagenet_transfer.files import read_facts, sha256_of, write_csv, write_json
-    from imagenet_transfer.stages import prepare
-    from imagenet_transfer.store import Store
+    from imagenet_transfer.training.stages import prepare
 
     device = prepare(snakemake.threads)
     store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import exclusive
-    from imagenet_transfer.stages import pretrain
+    from imagenet_transfer.training.stages import pretrain
 
     folder = Path(snakemake.output.metrics).parent
     with exclusive(folder, "trains in"):

@@ -1,10 +1,10 @@
 """Print what a study would compute, before anything runs."""
 
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.reporting.plan import alternatives, plan, plan_text, read_rates
-    from imagenet_transfer.study import Study
+    from imagenet_transfer.study.plan import alternatives, plan, plan_text, read_rates
+    from imagenet_transfer.study.study import Study
 
     rates = read_rates("rates.csv")
     study = Study.of(snakemake.config, snakemake.params.schema)

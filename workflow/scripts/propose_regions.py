@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.data.proposals import propose
+    from imagenet_transfer.data.store import Store
     from imagenet_transfer.files import exclusive
-    from imagenet_transfer.proposals import propose
-    from imagenet_transfer.store import Store
 
     store = Store(Path(snakemake.input.meta).parent)
     folder = Path(snakemake.output.meta).parent

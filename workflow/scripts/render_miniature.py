@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.jobs import job_log
 
 
 def main() -> None:
     """Render into the root of the data set that names the part."""
-    from imagenet_transfer.datasets.miniature import render_part, synsets_drawn
     from imagenet_transfer.files import write_json
-    from imagenet_transfer.taxonomy import read_classes, taxonomy_for
+    from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
+    from miniature_world import render_part, synsets_drawn
 
     settings, part = snakemake.params.settings, snakemake.wildcards.part
     datasets = snakemake.config["datasets"].values()

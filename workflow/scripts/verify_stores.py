@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.jobs import job_log
 
 
 def check_stores(datasets, threads):
@@ -46,8 +46,8 @@ def sound(path):
 
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.data.integrity import damaged_images, is_whole
     from imagenet_transfer.errors import UserError
-    from imagenet_transfer.repair import damaged_images, is_whole
 
     damaged, sentences = check_stores(snakemake.params.datasets, snakemake.threads)
     if damaged:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from imagenet_transfer.forks import run_forked
-from imagenet_transfer.jobs import job_log
+from imagenet_transfer.running.forks import run_forked
+from imagenet_transfer.running.jobs import job_log
 
 run_forked()
 

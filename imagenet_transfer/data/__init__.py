@@ -1,0 +1,1 @@
+"""Data sets: from the layouts on disk to packed stores and region proposals."""

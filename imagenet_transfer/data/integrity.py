@@ -1,0 +1,131 @@
+"""Mending packed stores in place: damaged records are packed again from the images on disk."""
+
+import contextlib
+import gzip
+import hashlib
+import itertools
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagenet_transfer.data.codecs import Encoder, Unreadable, encoder
+from imagenet_transfer.data.layouts import Listing
+from imagenet_transfer.data.packing import libraries
+from imagenet_transfer.data.store import Store
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import atomic_write, read_facts, sha256_of
+
+
+def damaged_images(folder: Path, threads: int) -> list[tuple[str, str]]:
+    """Return (image, shard's path) of every record of a store that is damaged or missing, in the store's order.
+
+    A shard that has grown counts as one more. Raises UserError if the store's tables are damaged, without which no
+    record can be checked.
+    """
+    store = Store(folder, threads, complete=False)
+    _check_tables(store)
+    damaged = [(image, str(store.shard_of(row))) for row, image in store.verify()]
+    sizes = enumerate(store.meta["shard_bytes"])
+    longer = [number for number, size in sizes if store.shard(number).is_file() and _size(store, number) > size]
+    return damaged + [("bytes behind the last image", str(store.shard(number))) for number in longer]
+
+
+def _size(store: Store, shard: int) -> int:
+    return store.shard(shard).stat().st_size
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether a file has the digest, if any, that the JSON beside it states; UserError if that is damaged."""
+    return read_facts(path.with_suffix(".json")).get("digest") in (None, sha256_of(path))
+
+
+def mend_store(folder: Path, listing: Listing, root: Path, spec: Mapping[str, Any], threads: int) -> None:
+    """Pack the damaged records of a store again from the images below `root`.
+
+    `listing` and `spec` are those that the store was packed from. Only shards are written, each as a whole once its
+    records have the checksums of the index: what was computed from the store stays valid and up to date. Raises
+    UserError if an image on disk is no longer the one that was packed.
+    """
+    store = Store(folder, threads, complete=False)
+    _check_tables(store)
+    damaged = [row for row, _ in store.verify()]
+    rows_of = {shard: list(rows) for shard, rows in itertools.groupby(damaged, lambda row: store.index["shard"][row])}
+    path_of = dict(zip(listing.images["image"], listing.images["path"], strict=True))
+    for shard, size in enumerate(store.meta["shard_bytes"]):
+        if shard in rows_of or _size(store, shard) != size:
+            rows = rows_of.get(shard, [])
+            sources = [root / path_of.get(store.images["image"][row], "") for row in rows]
+            _mend_shard(store, shard, rows, sources, encoder(spec))
+
+
+def _mend_shard(store: Store, shard: int, rows: Sequence[int], sources: Sequence[Path], encode: Encoder) -> None:
+    path = store.shard(shard)
+    with atomic_write(path) as temporary:
+        if path.is_file():
+            shutil.copyfile(path, temporary)
+        with temporary.open("r+b" if path.is_file() else "w+b") as file:
+            file.truncate(store.meta["shard_bytes"][shard])
+            for row, source in zip(rows, sources, strict=True):
+                file.seek(int(store.index["offset"][row]))
+                file.write(_record(store, row, source, encode))
+
+
+def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
+    """Return an image's record, whose bytes are those that were packed."""
+    try:
+        data = encode(source.read_bytes())[0]
+    except (OSError, Unreadable) as error:
+        raise _not_as_packed(store, f"{source} cannot be read ({error})") from error
+    if zlib.crc32(data) != store.index["crc32"][row]:
+        _check_libraries(store)
+        raise _not_as_packed(store, f"{source} is no longer what was packed as {store.images['image'][row]}")
+    return data
+
+
+def _check_libraries(store: Store) -> None:
+    """Raise UserError if the store was packed by other versions of libraries, which may write other bytes."""
+    try:
+        packed_by = read_facts(store.folder / "packed.json", "libraries")["libraries"]
+    except UserError:
+        return
+    if packed_by != libraries():
+        raise UserError(
+            f"{store.folder} was packed by {packed_by}, and here are {libraries()}, which write other bytes: "
+            "copy the damaged shards from where they are whole, or install those versions for `repair`."
+        )
+
+
+def _not_as_packed(store: Store, problem: str) -> UserError:
+    return UserError(
+        f"{store.folder} cannot be mended: {problem}. Restore the data set; or delete {store.folder} and run the same "
+        "command without a target, which packs what is there now and computes anew what depends on it."
+    )
+
+
+def _check_tables(store: Store) -> None:
+    try:
+        tables = [gzip.decompress((store.folder / f"{name}.csv.gz").read_bytes()) for name in ("images", "objects")]
+        digest = hashlib.sha256(store.index.tobytes() + b"".join(tables)).hexdigest()
+    except (OSError, EOFError, zlib.error):
+        digest = "none"
+    if digest != store.meta["digest"]:
+        raise UserError(
+            f"The tables of {store.folder} (index.npy, images.csv.gz, objects.csv.gz) are damaged: delete "
+            f"{store.folder}, then pack it again by the target `stores` alone, after which results stay up to date."
+        )
+
+
+@contextlib.contextmanager
+def reading_data(rendered_as: str | None) -> Iterator[None]:
+    """Let UserErrors about a data set on disk say how it is rendered again, if it is; `rendered_as` is the target."""
+    try:
+        yield
+    except UserError as error:
+        if not rendered_as:
+            raise
+        raise UserError(
+            f"{error} These images are rendered: `snakemake --force {rendered_as}`, with the options of this command, "
+            "renders them again."
+        ) from error

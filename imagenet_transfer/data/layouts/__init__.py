@@ -1,0 +1,111 @@
+"""Readers of what users have on disk: one module per layout, all returning a `Listing`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagenet_transfer.data.layouts.listing import LayoutError, Listing, NamesError, check_folder, shown
+from imagenet_transfer.errors import UserError
+
+__all__ = ["LAYOUTS", "Listing", "list_dataset"]
+
+Reader = Callable[[Path, Mapping[str, Any], Sequence[str]], Listing]
+
+
+def _ilsvrc(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.ilsvrc import read_ilsvrc
+
+    return read_ilsvrc(root, wnids)
+
+
+def _tiny_imagenet(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.tiny_imagenet import read_tiny_imagenet
+
+    return read_tiny_imagenet(root, wnids)
+
+
+def _voc(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.voc import VOC_CLASSES, read_voc
+
+    return read_voc(root, int(entry["year"]), tuple(entry.get("classes", VOC_CLASSES)))
+
+
+def _voc_action(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.voc_action import read_voc_action
+
+    return read_voc_action(root)
+
+
+def _sun397(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.sun import read_sun
+
+    return read_sun(root, int(entry["partition"]))
+
+
+def _places365(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.places import read_places365
+
+    return read_places365(root)
+
+
+def _places205(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    from imagenet_transfer.data.layouts.places import read_places205
+
+    return read_places205(root)
+
+
+LAYOUTS: dict[str, Reader] = {
+    "ilsvrc": _ilsvrc,
+    "tiny-imagenet": _tiny_imagenet,
+    "voc": _voc,
+    "voc-action": _voc_action,
+    "sun397": _sun397,
+    "places365": _places365,
+    "places205": _places205,
+}
+
+
+def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing:
+    """Return the listing of the data set that a config entry describes (layout, root, images, ...).
+
+    `wnids`: the classes to read of an ImageNet layout (all that are there if empty); other layouts know their classes.
+    Raises UserError if anything is missing, or if the numbers of images or classes differ from those that the entry
+    declares (`images`, `num_classes`).
+    """
+    root, layout = Path(entry["root"]), entry["layout"]
+    if "classes" in entry and layout != "voc":
+        raise UserError(f"The layout {layout} has no use for the key `classes`: declare `num_classes` instead.")
+    try:
+        listing = LAYOUTS[layout](check_folder(root), entry, wnids)
+    except LayoutError as error:
+        raise LayoutError(f'{error} README.md, "Data", row `{layout}`, shows what belongs where.') from error
+    except NamesError as error:
+        raise UserError(f"{root}: {error}") from error
+    except OSError as error:
+        where = shown(str(error.filename or root), 300)
+        raise UserError(f"{where} cannot be read ({error.strerror}): check the disk and the rights.") from error
+    _check_numbers(listing, entry, root)
+    return listing
+
+
+def _check_numbers(listing: Listing, entry: Mapping[str, Any], root: Path) -> None:
+    """Raise UserError if the disk disagrees with what the entry declares."""
+    classes = entry.get("num_classes", len(listing.classes))
+    if len(listing.classes) != classes:
+        raise UserError(
+            f"{root} has {len(listing.classes):,} classes where the config's `num_classes` says {classes:,}: "
+            "unpack it again, or correct `root` or `num_classes` in the config."
+        )
+    found = listing.images.split.value_counts().sort_index()
+    for split, expected in (entry.get("images") or {}).items():
+        if split not in found:
+            raise UserError(
+                f"{root} has no split {split}, of which the config's `images` speaks; layout {entry['layout']} "
+                f"has {' and '.join(found.index)}: correct `images`."
+            )
+        if found[split] != expected:
+            reason = "an archive is probably half unpacked" if found[split] < expected else "files were probably added"
+            raise UserError(
+                f"{root} holds {found[split]:,} {split} images where the config's `images: {split}` says {expected:,}: "
+                f"{reason}; unpack it again, or correct `root` or `images` in the config."
+            )

@@ -1,0 +1,1 @@
+"""What networks compute from images, and what is measured in it."""

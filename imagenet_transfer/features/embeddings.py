@@ -1,0 +1,142 @@
+"""Features and predictions of a trained network for the images of a store (Section 4, Figures 4 to 6)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from imagenet_transfer.data.store import Store, tested_split
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.features.neighbours import MatrixFile, read_ahead
+from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_json
+from imagenet_transfer.models import build_model
+from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.training.checkpoints import copy_weights, load_weights
+from imagenet_transfer.versions import VERSIONS
+
+BATCH = 256
+
+
+class Embeddings(MatrixFile):
+    """One layer's features of all records of a store: float16 rows of length 1 (or 0), read by `take`.
+
+    `meta` has the keys version, layer, store (digest), weights, shape and digest (SHA-256 of the file).
+    """
+
+    def __init__(self, path: Path | str):
+        self.meta = _read_meta(Path(path))
+        super().__init__(path)
+        if list(self.shape) != self.meta["shape"]:
+            raise self._damaged(f"its shape is {list(self.shape)}, and {self.meta['shape']} beside it")
+
+
+def read_embeddings(path: Path | str, store: Store) -> Embeddings:
+    """Return the embeddings that `embed` wrote; UserError if they are not whole or of other images."""
+    embeddings = Embeddings(path)
+    if embeddings.meta["store"] != store.meta["digest"]:
+        raise UserError(
+            f"{path} holds features of other images than {store.folder}: compare networks of one data set, or run the "
+            "target that computes the features again."
+        )
+    return embeddings
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        raise UserError(f"{path} is not finished ({beside.name} is missing): run the target that computes it.")
+    meta = read_facts(beside, "version", "store")
+    if meta["version"] != VERSIONS["embedding"]:
+        raise UserError(
+            f"{path} has format {meta['version']}, and this is format {VERSIONS['embedding']}: delete it and run again."
+        )
+    return meta
+
+
+def embed(
+    store: Store,
+    weights: Path | str,
+    architecture: Mapping[str, Any],
+    layer: str,
+    path: Path | str,
+    device: str = "cpu",
+    batch: int = BATCH,
+) -> None:
+    """Write one layer's features of all records' centre crops to `path` (.npy), then their origin to .json beside it.
+
+    `layer` is fc6 or fc7 (after the ReLU) or fc8 (class scores). The rows are those of the store, float16 and divided
+    by their length (a row of zeros stays one). The memory does not grow with the store. Raises UserError for weights of
+    another architecture and for damaged images.
+    """
+    path = Path(path)
+    path.with_suffix(".json").unlink(missing_ok=True)
+    network = load_network(weights, architecture, device)
+    shape = (len(store), network.get_submodule(layer).out_features)
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        for images in _centre_crops(store, np.arange(len(store)), network, batch):
+            features = F.normalize(activations(network, images, layer).float())
+            file.write(features.half().cpu().numpy().tobytes())
+    identity = {"store": store.meta["digest"], "weights": sha256_of(weights), "digest": sha256_of(path)}
+    write_json(
+        path.with_suffix(".json"), {"version": VERSIONS["embedding"], "layer": layer, "shape": shape, **identity}
+    )
+
+
+def classify(
+    store: Store,
+    weights: Path | str,
+    architecture: Mapping[str, Any],
+    classes: Sequence[str],
+    device: str = "cpu",
+    batch: int = BATCH,
+) -> pd.DataFrame:
+    """Return image, wnid and predicted (the top class of the centre crop) of the validation images, in store order.
+
+    `classes` are the wnids of the network's outputs, in label order; the first of equal scores counts. Raises UserError
+    if the network has another number of outputs.
+    """
+    network = load_network(weights, architecture, device)
+    if network.fc8.out_features != len(classes):
+        raise UserError(f"{weights} has {network.fc8.out_features} outputs, not {len(classes)}: train it again.")
+    rows = store.split(tested_split(store.images))
+    crops = _centre_crops(store, rows, network, batch)
+    best = [activations(network, images, "fc8").cpu().numpy().argmax(axis=1) for images in crops]
+    images = store.images.iloc[rows][["image", "class"]].rename(columns={"class": "wnid"})
+    return images.assign(predicted=np.asarray(classes)[np.concatenate(best)]).reset_index(drop=True)
+
+
+def load_network(weights: Path | str, architecture: Mapping[str, Any], device: str = "cpu") -> AlexNet:
+    """Return a trained network ready to evaluate; the weights tell its number of classes.
+
+    Raises UserError if the weights belong to another architecture.
+    """
+    last = load_weights(weights).get("fc8.weight")
+    if last is None:
+        raise UserError(f"{weights} has no layer fc8: the weights belong to another architecture than the config's.")
+    network = build_model(architecture, len(last))
+    copy_weights(network, weights, without=())
+    return network.eval().to(device, memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def activations(network: AlexNet, images: Tensor, layer: str) -> Tensor:
+    """Return a layer's output N,D of uint8 RGB images N,H,W,3 of the input size: after the ReLU, but for fc8."""
+    if layer == "fc6":
+        pooled = network.pool5(network.convolutions(network.preprocess(images)))
+        return F.relu(network.fc6(pooled.flatten(1)))
+    return network.embed(images) if layer == "fc7" else network(images)
+
+
+def _centre_crops(store: Store, rows: np.ndarray, network: AlexNet, batch: int) -> Iterator[Tensor]:
+    """Yield the centre crops of some records, uint8 N,H,W,3, on the network's device."""
+    margin = (store.meta["size"] - network.input_size) // 2
+    window = slice(margin, margin + network.input_size)
+    parts = (rows[start : start + batch] for start in range(0, len(rows), batch))
+    for images in read_ahead(store.batch, parts):
+        yield torch.from_numpy(images).to(network.pixel_mean.device)[:, window, window]

@@ -1,0 +1,1 @@
+"""Label sets over WordNet, and the manifests of images drawn by them."""

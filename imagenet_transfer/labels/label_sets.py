@@ -1,0 +1,221 @@
+"""Label sets: which fine classes are kept, and which coarser class each of them counts as (Sections 4 and 5)."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import check_regular
+from imagenet_transfer.labels.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
+from imagenet_transfer.seeds import seed_of
+
+COLUMNS = ("wnid", "label", "class_wnid", "class_name")
+METHODS = (
+    "The methods are identity, bottom-up (depth), top-down (round), exclusion (roots: pascal or a list of wnids), "
+    "minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
+)
+Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of the class that it counts as
+
+
+def label_set_of(settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the label set that a study describes by `Study.label_set_slice`.
+
+    `categories_of` are the classes of the data set whose own categories it is, for a set of that kind.
+    """
+    if settings["spec"]["method"] == "categories":
+        return categories(categories_of)
+    wnids = read_classes(settings["classes"])
+    return build_label_set(settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name)
+
+
+def build_label_set(
+    spec: Mapping[str, Any],
+    wnids: Sequence[str],
+    taxonomy: Taxonomy,
+    pascal_roots: Mapping[str, str],
+    seed: int,
+    name: str,
+) -> pd.DataFrame:
+    """Return the label set that `spec` (the config's `label_sets.<name>`) makes of the fine classes `wnids`.
+
+    The frame has one row per fine class kept, in ascending order: wnid, label (the rank of class_wnid among the set's
+    distinct ones, from 0), class_wnid and class_name (NLTK's, "dog.n.01"). `seed` is the study's; only `random-split`
+    depends on it. Raises UserError if a parameter lies outside its range, if a split leaves nothing, or if a
+    bottom-up or top-down set's name ends in another number than that of its classes ("bottom-up-918").
+    """
+    wnids = sorted(set(wnids))
+    classes = _classes(spec, wnids, taxonomy, pascal_roots, seed, name)
+    _require(bool(classes), name, "keeps none of the classes; choose other roots or another class list")
+    if spec["method"] in ("bottom-up", "top-down"):
+        _check_name(name, len(set(classes.values())))
+    return _frame(classes, taxonomy)
+
+
+def _classes(
+    spec: Mapping[str, Any], wnids: list[str], taxonomy: Taxonomy, pascal_roots: Mapping[str, str], seed: int, name: str
+) -> Classes:
+    """Return the fine classes that the method keeps, each with the class that it counts as."""
+    match spec:
+        case {"method": "identity"}:
+            return _identity(wnids)
+        case {"method": "bottom-up", "depth": depth}:
+            return _bottom_up(wnids, taxonomy, depth, name)
+        case {"method": "top-down", "round": rounds}:
+            return _top_down(wnids, taxonomy, rounds, name)
+        case {"method": "exclusion", "roots": "pascal"}:
+            return _exclusion(wnids, taxonomy, pascal_roots.values())
+        case {"method": "exclusion", "roots": roots}:
+            return _exclusion(wnids, taxonomy, roots)
+        case {"method": "minimal-split", "depth": depth, "half": "a" | "b" as half}:
+            return _half(wnids, half, _minimal_split(wnids, taxonomy, depth, name))
+        case {"method": "random-split", "size": size, "half": "a" | "b" as half}:
+            return _half(wnids, half, _random_split(wnids, size, seed, name))
+        case _:
+            raise UserError(f"label_sets.{name} is not a known method with all its keys: {dict(spec)}. {METHODS}")
+
+
+def _identity(wnids: Sequence[str]) -> Classes:
+    return {wnid: wnid for wnid in wnids}
+
+
+def _bottom_up(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) -> Classes:
+    """Return every class's ancestor at `depth`, the class itself where it lies higher (Section 4.2)."""
+    _check_depth(wnids, taxonomy, depth, name)
+    return {wnid: taxonomy.ancestor_at(wnid, depth) for wnid in wnids}
+
+
+def _top_down(wnids: Sequence[str], taxonomy: Taxonomy, rounds: int, name: str) -> Classes:
+    """Return the classes after `rounds` rounds of merging each into the top-most parent above it (Section 5.1)."""
+    _require(rounds >= 1, name, f"has the round {rounds}; rounds count from 1")
+    classes = _identity(wnids)
+    for done in range(rounds):
+        merged = _merge_into_parents(classes, taxonomy)
+        _require(merged != classes, name, f"asks for round {rounds}, but nothing is left to merge after round {done}")
+        classes = merged
+    return classes
+
+
+def _merge_into_parents(classes: Classes, taxonomy: Taxonomy) -> Classes:
+    """Replace each class by its parent, then by the top-most of all those parents on its own chain."""
+    parents = {wnid: taxonomy.parent(above) or above for wnid, above in classes.items()}
+    nodes = set(parents.values())
+    top_most = {node: next(above for above in taxonomy.chain(node) if above in nodes) for node in nodes}
+    return {wnid: top_most[parent] for wnid, parent in parents.items()}
+
+
+def _exclusion(wnids: Sequence[str], taxonomy: Taxonomy, roots: Iterable[str]) -> Classes:
+    """Return the classes that have none of the roots among their ancestors on any hypernym path (Section 5.2)."""
+    return _identity([wnid for wnid in wnids if taxonomy.ancestors(wnid).isdisjoint(roots)])
+
+
+def _minimal_split(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) -> set[str]:
+    """Return the larger part of the most even division in two that shares no ancestor at `depth` (Section 5.5).
+
+    Parts of equal size are told apart by the lowest wnid: it is in the part returned. See `_most_even` for the choice
+    among equally even divisions.
+    """
+    _check_depth(wnids, taxonomy, depth, name)
+    groups: dict[str, list[str]] = {}
+    for wnid in wnids:
+        groups.setdefault(taxonomy.ancestor_at(wnid, depth), []).append(wnid)
+    _require(len(groups) > 1, name, f"cannot split: all classes share one ancestor at depth {depth}; go deeper")
+    parts = list(groups.values())
+    return {wnid for index in _most_even([len(part) for part in parts]) for wnid in parts[index]}
+
+
+def _most_even(sizes: Sequence[int]) -> list[int]:
+    """Return the indices whose sizes add up to the least sum that is at least half of the whole.
+
+    Exact, by the subset sums of every tail of the list. Among several such choices it is the one that takes the
+    first index if any does, then the second, and so on.
+    """
+    tails = [{0}]  # tails[i]: the sums that the last i sizes can make
+    for size in reversed(sizes):
+        tails.append(tails[-1] | {total + size for total in tails[-1]})
+    wanted = min(total for total in tails[-1] if 2 * total >= sum(sizes))
+    chosen = []
+    for index, (size, rest) in enumerate(zip(sizes, reversed(tails[:-1]), strict=True)):
+        if wanted - size in rest:
+            chosen.append(index)
+            wanted -= size
+    return chosen
+
+
+def _random_split(wnids: Sequence[str], size: int, seed: int, name: str) -> set[str]:
+    """Return `size` classes drawn uniformly: the first by a hash of study seed and wnid (Section 5.5)."""
+    _require(0 < size < len(wnids), name, f"has the size {size}; its classes allow 1 to {len(wnids) - 1}")
+    return set(sorted(wnids, key=partial(seed_of, seed, "random-split"))[:size])
+
+
+def _half(wnids: Sequence[str], half: str, first: set[str]) -> Classes:
+    """Return the half "a", which is `first`, or "b", which is the rest."""
+    return _identity([wnid for wnid in wnids if (wnid in first) == (half == "a")])
+
+
+def _check_depth(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) -> None:
+    deepest = max(map(taxonomy.depth, wnids))
+    _require(0 <= depth <= deepest, name, f"has the depth {depth}; its classes allow 0 to {deepest}")
+
+
+def _check_name(name: str, found: int) -> None:
+    """Refuse a set whose name ends in "-<number>" where it has another number of classes."""
+    promised = name.rpartition("-")[2]
+    _require(
+        not promised.isdecimal() or int(promised) == found,
+        name,
+        f"promises {promised} classes by its name but has {found}; mend its depth or round, or rename it",
+    )
+
+
+def _require(holds: bool, name: str, complaint: str) -> None:
+    if not holds:
+        raise UserError(f"label_sets.{name} {complaint}.")
+
+
+def _frame(classes: Classes, taxonomy: Taxonomy) -> pd.DataFrame:
+    """Return the rows in ascending order of wnid, labelled by the rank of the class."""
+    labels = dict(zip(sorted(set(classes.values())), itertools.count()))
+    rows = [(wnid, labels[above], above, taxonomy.names[above]) for wnid, above in sorted(classes.items())]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def categories(names: Sequence[str]) -> pd.DataFrame:
+    """Return a data set's own classes as a label set, such as Places'; labels are the ranks of the names."""
+    rows = [(name, label, name, name) for label, name in enumerate(sorted(names))]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def read_label_set(path: Path | str) -> pd.DataFrame:
+    """Return a label set written as CSV: wnid, label (int64), class_wnid, class_name.
+
+    Raises UserError if the file cannot be read, has other columns, names a fine class twice, or has labels that are not
+    the ranks of class_wnid.
+    """
+    types = dict.fromkeys(COLUMNS, str) | {"label": "int64"}
+    try:
+        frame = pd.read_csv(check_regular(path), dtype=types, keep_default_na=False)
+    except (OSError, ValueError, OverflowError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
+        raise UserError(f"{path}: the label set cannot be read ({reason}). Build it again: delete the file.") from None
+    if problem := _flaw(frame):
+        raise UserError(f"{path}: {problem}. Build it again: delete the file and run the same command.")
+    return frame
+
+
+def _flaw(frame: pd.DataFrame) -> str | None:
+    """Return what is wrong with a label set that was read."""
+    if tuple(frame.columns) != COLUMNS:
+        return f"a label set has the columns {', '.join(COLUMNS)}"
+    if frame.empty:
+        return "the label set holds no class"
+    if frame["wnid"].duplicated().any():
+        return f"{frame['wnid'][frame['wnid'].duplicated()].iloc[0]} appears twice"
+    ranks = pd.Index(sorted(set(frame["class_wnid"]))).get_indexer(frame["class_wnid"])
+    wrong = frame["wnid"][ranks != frame["label"]]
+    if len(wrong):
+        return f"the labels are not the ranks of class_wnid from 0 (the first wrong one is that of {wrong.iloc[0]})"
+    return None

@@ -1,0 +1,291 @@
+"""The WordNet 3.0 noun hierarchy above a list of classes: parents, depths, ancestors."""
+
+import contextlib
+import functools
+import graphlib
+import io
+import itertools
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import read_small_text, write_csv
+from imagenet_transfer.resources import RESOURCES
+
+DEBIAN_WORDNET = Path("/usr/share/wordnet")
+WORDNET_VERSION = "3.0"
+MAX_CLASS_LIST = 2**22  # bytes; all nouns of WordNet take 0.8 million
+HOW_TO_GET_WORDNET = (
+    "Install it with `apt-get install wordnet-base` or `python -m nltk.downloader wordnet`, "
+    "or name the folder that holds its file data.noun."
+)
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Synsets by wnid: `names` their NLTK names ("dog.n.01"), `hypernyms` all their hypernyms ordered by NLTK name.
+
+    The hypernyms are WordNet's `@` pointers only, never instance hypernyms. The first one is the parent: old NLTK
+    releases sorted `hypernyms()`, so the authors' `hypernyms()[0]` meant the hypernym whose name sorts first.
+    """
+
+    names: Mapping[str, str]
+    hypernyms: Mapping[str, tuple[str, ...]]
+
+    def parent(self, wnid: str) -> str | None:
+        """Return the hypernym whose NLTK name sorts first, None at a root."""
+        hypernyms = self.hypernyms[wnid]
+        return hypernyms[0] if hypernyms else None
+
+    def chain(self, wnid: str) -> tuple[str, ...]:
+        """Return the wnids from the root down to `wnid` along the parents, both included."""
+        chain = [wnid]
+        while parent := self.parent(chain[-1]):
+            chain.append(parent)
+        return tuple(reversed(chain))
+
+    def depth(self, wnid: str) -> int:
+        """Return the number of steps from the root along the parents; the root `entity` has depth 0."""
+        return len(self.chain(wnid)) - 1
+
+    def ancestor_at(self, wnid: str, depth: int) -> str:
+        """Return the member of the chain at `depth`, or `wnid` itself where its own depth is less."""
+        chain = self.chain(wnid)
+        return chain[min(depth, len(chain) - 1)]
+
+    def ancestors(self, wnid: str) -> frozenset[str]:
+        """Return `wnid` and everything above it on any of its hypernym paths."""
+        return frozenset(_reachable([wnid], self.hypernyms.__getitem__))
+
+    def children(self, wnid: str) -> tuple[str, ...]:
+        """Return, in ascending order, the wnids whose parent is `wnid`."""
+        return self._children.get(wnid, ())
+
+    @functools.cached_property
+    def _children(self) -> dict[str, tuple[str, ...]]:
+        children: dict[str, tuple[str, ...]] = {}
+        for wnid in sorted(self.hypernyms):
+            if parent := self.parent(wnid):
+                children[parent] = (*children.get(parent, ()), wnid)
+        return children
+
+
+def _reachable(wnids: Iterable[str], hypernyms_of: Any) -> set[str]:
+    """Return the wnids and all that is reached from them through `hypernyms_of`."""
+    reached: set[str] = set()
+    waiting = list(wnids)
+    while waiting:
+        wnid = waiting.pop()
+        if wnid not in reached:
+            reached.add(wnid)
+            waiting.extend(hypernyms_of(wnid))
+    return reached
+
+
+def read_taxonomy(path: Path | str) -> Taxonomy:
+    """Return the taxonomy of a CSV with the columns wnid, name, hypernyms (wnids parted by spaces).
+
+    Raises UserError if the file cannot be read, a hypernym has no row of its own, or the hypernyms run in a circle.
+    """
+    frame = _read_columns(path, ("wnid", "name", "hypernyms"))
+    hypernyms = {wnid: tuple(above.split()) for wnid, above in zip(frame["wnid"], frame["hypernyms"], strict=True)}
+    missing = sorted({above for row in hypernyms.values() for above in row} - hypernyms.keys())
+    if missing:
+        raise UserError(f"{path}: the hypernym {missing[0]} has no row of its own. Rebuild or restore the file.")
+    try:
+        graphlib.TopologicalSorter(hypernyms).prepare()
+    except graphlib.CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise UserError(f"{path}: the hypernyms run in a circle ({circle}). Rebuild or restore the file.") from None
+    return Taxonomy(dict(zip(frame["wnid"], frame["name"], strict=True)), hypernyms)
+
+
+def write_taxonomy(taxonomy: Taxonomy, path: Path | str) -> None:
+    """Write what `read_taxonomy` reads, in ascending order of wnid: equal taxonomies give equal bytes."""
+    wnids = sorted(taxonomy.names)
+    columns = {
+        "wnid": wnids,
+        "name": [taxonomy.names[wnid] for wnid in wnids],
+        "hypernyms": [" ".join(taxonomy.hypernyms[wnid]) for wnid in wnids],
+    }
+    write_csv(path, pd.DataFrame(columns))
+
+
+def read_wnids(path: Path | str) -> tuple[str, ...]:
+    """Return the wnids of a class list (one a line), ascending. Raises UserError at anything else, and at repeats."""
+    try:
+        wnids = read_small_text(path, MAX_CLASS_LIST).split()
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: the class list cannot be read, as it is no text. It holds one wnid a line.") from None
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"{path}: the class list cannot be read ({reason}). It holds one wnid a line.") from None
+    for wnid in wnids:
+        _offset(wnid, f"{path}: ")
+    if not wnids:
+        raise UserError(f"{path}: the class list is empty. It holds one wnid a line, such as n02084071.")
+    ordered = sorted(wnids)
+    for wnid, following in itertools.pairwise(ordered):
+        if wnid == following:
+            raise UserError(f"{path}: the class list has {wnid} twice; remove one.")
+    return tuple(ordered)
+
+
+def read_pascal_roots(path: Path | str = RESOURCES / "pascal_roots.csv") -> dict[str, str]:
+    """Return PASCAL VOC's 20 object names with the wnid of the synset that stands for each (Section 5.2)."""
+    frame = _read_columns(path, ("object", "wnid"))
+    for wnid in frame["wnid"]:
+        _offset(wnid, f"{path}: ")
+    return dict(zip(frame["object"], frame["wnid"], strict=True))
+
+
+def taxonomy_for(wnids: Iterable[str], resources: Path | str = RESOURCES) -> Taxonomy:
+    """Return a taxonomy that holds the wnids: the shipped table if it has them all, else one made from WordNet.
+
+    Raises UserError as `from_wordnet` does.
+    """
+    wnids, table = set(wnids), Path(resources) / "taxonomy.csv"
+    shipped = read_taxonomy(table)
+    beyond = sorted(wnids - shipped.names.keys())
+    if not beyond:
+        return shipped
+    try:
+        return from_wordnet(wnids)
+    except UserError as error:
+        raise UserError(f"{table} lacks {len(beyond)} of the classes ({beyond[0]}, ...). {error}") from None
+
+
+def from_wordnet(wnids: Iterable[str], folder: Path | str | None = None) -> Taxonomy:
+    """Return the taxonomy of the wnids and everything above them, read with NLTK from WordNet 3.0.
+
+    `folder` holds data.noun and its companions; by default it is NLTK's corpus or else Debian's /usr/share/wordnet.
+    Raises UserError if WordNet is missing or not 3.0, or if it knows no noun synset of one of the wnids.
+    """
+    with _wordnet_reader(folder) as reader:
+        synset_of = functools.cache(functools.partial(_synset, reader))
+        hypernyms_of = functools.cache(lambda wnid: tuple(_wnid(above) for above in _sorted_hypernyms(synset_of(wnid))))
+        closure = sorted(_reachable(wnids, hypernyms_of))
+        names = {wnid: synset_of(wnid).name() for wnid in closure}
+        return Taxonomy(names, {wnid: hypernyms_of(wnid) for wnid in closure})
+
+
+def _sorted_hypernyms(synset: Any) -> list[Any]:
+    """Return the synset's hypernyms by name: NLTK's own order changes from one process to the next."""
+    return sorted(synset.hypernyms(), key=lambda hypernym: hypernym.name())
+
+
+def _wnid(synset: Any) -> str:
+    return f"n{synset.offset():08d}"
+
+
+def _synset(reader: Any, wnid: str) -> Any:
+    """Return NLTK's synset of a wnid, which is the letter n and its byte offset in data.noun."""
+    offset = _offset(wnid)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NLTK warns of an unknown offset; the sentence below says it
+        synset = reader.synset_from_pos_and_offset("n", offset)
+    if synset is None:
+        raise UserError(f"WordNet {WORDNET_VERSION} has no noun synset {wnid}. Correct or remove it in the class list.")
+    return synset
+
+
+def _offset(wnid: str, where: str = "") -> int:
+    if not re.fullmatch(r"n[0-9]{8}", wnid):
+        raise UserError(f"{where}{wnid[:40]!r} is no wnid: it takes the letter n and 8 digits, such as n02084071.")
+    return int(wnid[1:])
+
+
+@contextlib.contextmanager
+def _wordnet_reader(folder: Path | str | None) -> Iterator[Any]:
+    """Yield an NLTK reader of WordNet 3.0. NLTK reads below its data path only, so the folder joins it meanwhile."""
+    import nltk.data
+
+    root = _wordnet_root(folder)
+    nltk.data.path.append(str(root))
+    try:
+        yield _open_wordnet(root)
+    finally:
+        nltk.data.path.remove(str(root))
+
+
+def _wordnet_root(folder: Path | str | None) -> Any:
+    """Return the folder of data.noun: its absolute path, or NLTK's pointer into its own, perhaps zipped, corpus."""
+    if folder is None and (corpus := _nltk_corpus()):
+        return corpus
+    root = Path(folder or DEBIAN_WORDNET).resolve()
+    if not (root / "data.noun").is_file():
+        raise UserError(f"WordNet {WORDNET_VERSION} was not found in {root}. {HOW_TO_GET_WORDNET}")
+    return str(root)
+
+
+def _nltk_corpus() -> Any:
+    import nltk.data
+
+    for name in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
+        with contextlib.suppress(LookupError):
+            return nltk.data.find(name)
+    return None
+
+
+def _open_wordnet(root: Any) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "The multilingual functions are not available"
+            reader = _reader_class()(root, None)
+        version = reader.get_version()
+    except (OSError, ValueError) as error:
+        raise UserError(f"WordNet in {root} cannot be read ({error}). {HOW_TO_GET_WORDNET}") from None
+    if version != WORDNET_VERSION:
+        raise UserError(
+            f"{root} holds WordNet {version or 'of no known version'}, but wnids are offsets in {WORDNET_VERSION}. "
+            f"{HOW_TO_GET_WORDNET}"
+        )
+    return reader
+
+
+def _reader_class() -> type:
+    """Return NLTK's reader, content with the files of Debian's package."""
+    from nltk.corpus.reader.wordnet import WordNetCorpusReader
+
+    class Reader(WordNetCorpusReader):
+        def open(self, file: str) -> Any:
+            """Stand in for `lexnames`, which Debian leaves out: the names of the 45 lexicographer files."""
+            if file == "lexnames":
+                return io.StringIO("".join(f"{index:02d}\tlexicographer-file\t0\n" for index in range(45)))
+            return super().open(file)
+
+        def map_wn(self, version: str = "wordnet") -> None:
+            """Leave out the map between WordNet versions, which wants index.sense and NLTK's own corpus."""
+
+    return Reader
+
+
+def _read_columns(path: Path | str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return a CSV's text columns. Raises UserError if the file cannot be read or has other columns."""
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}). Restore it from the repository.") from None
+    if tuple(frame.columns) != columns:
+        found = ", ".join(frame.columns)[:100]
+        raise UserError(f"{path} has the columns {found} instead of {', '.join(columns)}. Restore it.")
+    if frame[columns[0]].duplicated().any():
+        twice = frame[columns[0]][frame[columns[0]].duplicated()].iloc[0]
+        raise UserError(f"{path} has two rows of {twice}. Restore it from the repository.")
+    return frame
+
+
+def read_classes(name: str) -> tuple[str, ...]:
+    """Return the wnids of a config's `classes`, ascending: a list's name in resources/classes or a file's path."""
+    shipped = {path.stem: path for path in sorted((RESOURCES / "classes").glob("*.txt"))}
+    if name not in shipped and not os.path.lexists(name):
+        lists, asked = ", ".join(shipped), name if len(name) < 200 else f"{name[:100]}..."
+        raise UserError(f"config: classes is {asked!r}, which is neither a list of the workflow ({lists}) nor a file.")
+    return read_wnids(shipped.get(name, Path(name)))

@@ -1,0 +1,9 @@
+"""The one path to the files in `resources/`: taxonomy, class lists, the paper's numbers, rates, style."""
+
+from pathlib import Path
+
+_PLACES = (
+    Path(__file__).parent / "_resources",  # in an installed wheel
+    Path(__file__).parents[1] / "resources",  # in the repository
+)
+RESOURCES = next(place for place in _PLACES if (place / "taxonomy.csv").exists())

@@ -1,0 +1,1 @@
+"""Around a job: its process, GPU, deadline, log and record."""

@@ -1,0 +1,52 @@
+"""Whether manifests and label sets are those that the study describes, by what they say of themselves."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import csv_bytes, read_facts, sha256_of
+from imagenet_transfer.labels.label_sets import label_set_of
+
+
+def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> str | None:
+    """Return the SHA-256 of the CSV file that a study's label set should be.
+
+    `settings` is its `Study.label_set_slice`. None if it is a data set's own categories and the `store` is not there.
+    """
+    if store and not Path(store).exists():
+        return None
+    categories = read_facts(store, "classes")["classes"] if store else ()
+    return hashlib.sha256(csv_bytes(label_set_of(settings, name, categories))).hexdigest()
+
+
+def check_draw(run: str, manifest: str, expected: Mapping[str, Any], label_sets: Mapping[str, str | None]) -> None:
+    """Raise UserError, naming the run, unless its label set and its manifest are those of the study.
+
+    `expected` holds the settings of the draw and the path of its `label_set`; `label_sets` gives the digests that these
+    should have. A manifest's .json from before draws were written into it is accepted.
+    """
+    label_set = expected["label_set"]
+    digest = label_sets[label_set]
+    if digest and Path(label_set).exists() and sha256_of(label_set) != digest:
+        raise _other(run, label_set, "is not the label set")
+    drawn = read_facts(manifest, "digest").get("drawn") if Path(manifest).exists() else None
+    if drawn is None:
+        return
+    found, wanted = _flat(drawn), _flat({**expected, "label_set": digest or drawn.get("label_set")})
+    if changed := sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key)):
+        raise _other(run, manifest, f"was not drawn by the {', '.join(changed)}")
+
+
+def _flat(drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a draw with those of its sampling among them."""
+    return {**{key: value for key, value in drawn.items() if key != "sampling"}, **drawn["sampling"]}
+
+
+def _other(run: str, file: str, what: str) -> UserError:
+    return UserError(
+        f"{run} rests on {file}, which {what} that this study's config asks for, and Snakemake did "
+        f"not know it. Make it again: snakemake --force {file}, and then call the same command, which "
+        "makes again what depends on it; or restore the config."
+    )

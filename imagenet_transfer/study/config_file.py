@@ -1,0 +1,194 @@
+"""The config as a file: read strictly, checked against the schema, answered in sentences."""
+
+import difflib
+import functools
+import math
+import reprlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.study.strict_yaml import load_yaml
+
+MOST_NAMED = 30  # names in a sentence
+
+
+def canonical(value: Any) -> Any:
+    """Return nested plain dictionaries with sorted keys: equal content, equal text, in whatever order written."""
+    if isinstance(value, Mapping):
+        return {str(key): canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [canonical(item) for item in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return nested plain dictionaries in the order as written: Snakemake reads JSON into a kind of its own."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def nearest_name(name: Any, known: Iterable[str]) -> str:
+    """Return a half-sentence with the known name most like `name`, or all of them."""
+    spelling = {key.lower(): key for key in sorted(known)}
+    close = difflib.get_close_matches(str(name).lower()[:100], spelling, n=1)
+    if close:
+        return f" Did you mean '{spelling[close[0]]}'?"
+    names = list(spelling.values())
+    return f" It has: {', '.join(names[:MOST_NAMED]) or 'nothing'}{', ...' if len(names) > MOST_NAMED else ''}."
+
+
+def check_schema(config: Mapping[str, Any], schema_path: Path | str) -> None:
+    """Raise UserError, with one line a problem, if the config does not have the shape that the schema describes."""
+    errors = sorted(_validator(schema_path).iter_errors(config), key=lambda e: list(map(str, e.absolute_path)))
+    errors = [error for error in errors if error.validator != "oneOf" or isinstance(error.instance, Mapping)]
+    if errors:
+        raise UserError("\n".join(dict.fromkeys(f"config: {_sentence(error)}" for error in errors)))
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(checker: Any, value: Any) -> bool:
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON's numbers: 3.0 is an integer there, and neither NaN nor infinity is a number that a comparison would refuse.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_finite}
+    ),
+)
+
+
+@functools.cache
+def _validator(schema_path: Path | str) -> Any:
+    return _Validator(yaml.safe_load(Path(schema_path).read_text(encoding="utf-8")))
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    where = ".".join(shown(part) for part in error.absolute_path) or "the top level"
+    if "propertyNames" in error.relative_schema_path:
+        return f"{where} has the name {shown(error.instance, quoted=True)}, {_expectation(error)}"
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = error.schema.get("properties", {})
+        unknown = [key for key in error.instance if key not in known]
+        return f"{where} has the unknown key '{shown(unknown[0])}'.{nearest_name(unknown[0], known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if error.message.startswith(repr(key)))
+        about = error.schema.get("properties", {}).get(missing, {}).get("description", "")
+        return f"{where} lacks the key '{missing}'. {about}".rstrip()
+    if error.validator == "oneOf":
+        keys = " or ".join(f"`{option['required'][0]}`" for option in error.validator_value)
+        return f"{where} needs either {keys}, and not both."
+    if error.validator == "uniqueItems":
+        twice = next(item for index, item in enumerate(error.instance) if item in error.instance[:index])
+        return f"{where} has {shown(twice, quoted=True)} twice; remove one."
+    return f"{where} is {shown(error.instance, quoted=True)}, {_expectation(error)}"
+
+
+def _expectation(error: jsonschema.ValidationError) -> str:
+    about = error.schema.get("description", "")
+    wanted = error.validator_value
+    match error.validator:
+        case "type":
+            text = f"but should be {KINDS[wanted]}{_yaml_trap(error.instance, wanted)}. {about}"
+        case "enum":
+            text = f"but should be one of {', '.join(map(str, wanted))}. {about}"
+        case "pattern":
+            text = f"but {about or 'names are lower-case letters, digits and single hyphens'}."
+        case "anyOf":
+            text = f"which is none of what is allowed there. {about}"
+        case name if name in LIMITS:
+            text = f"but should {LIMITS[name].format(wanted)}. {about}"
+        case _:
+            text = f"but should not be: {shortened(error.message)}. {about}"
+    return text.rstrip()
+
+
+KINDS = {
+    "object": "keys with values",
+    "array": "a list, as in [a, b]",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+LIMITS = {
+    "minimum": "be {} or more",
+    "exclusiveMinimum": "be more than {}",
+    "maximum": "be {} or less",
+    "exclusiveMaximum": "be less than {}",
+    "minItems": "have {} or more entries",
+    "maxItems": "have {} entries or fewer",
+    "minLength": "have {} or more characters",
+    "maxLength": "have {} characters or fewer",
+    "minProperties": "have {} or more keys",
+}
+
+
+def _yaml_trap(value: Any, wanted: str) -> str:
+    """Return advice where YAML reads another type than it looks."""
+    if wanted in ("number", "integer") and isinstance(value, str) and _is_number(value):
+        return " (YAML reads 1e-3 as text, write 0.001 or 1.0e-3; and no quotes)"
+    if wanted == "integer" and isinstance(value, float) and value.is_integer():
+        return f" (write {value:.0f})"
+    if wanted == "string" and isinstance(value, (bool, int, float)):
+        return " (put it in quotes)"
+    return ""
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Return the text on one line, without its middle where it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
+
+
+def shown(value: Any, quoted: bool = False) -> str:
+    """Return a value of a config as text for a sentence, short whatever it holds."""
+    if value is None:
+        return "empty"
+    if isinstance(value, str) and not quoted and value.isprintable():
+        return shortened(value)
+    return shortened(_BRIEFLY.repr(value))
+
+
+_BRIEFLY = reprlib.Repr()
+_BRIEFLY.maxlevel, _BRIEFLY.maxdict, _BRIEFLY.maxlist, _BRIEFLY.maxstring, _BRIEFLY.maxother = 2, 2, 4, 70, 70
+
+
+def read_config(path: Path | str) -> dict[str, Any]:
+    """Return a YAML file's content; raise UserError for what YAML cannot read or would read as something else."""
+    config = load_yaml(path)
+    if not isinstance(config, dict):
+        found = "nothing" if config is None else type(config).__name__
+        raise UserError(f"{path} should hold the keys of a study, but holds {found}; see config.yaml.")
+    return config
+
+
+def check_owner(path: Path | str, name: str) -> None:
+    """Raise UserError if the results beside `path` (a saved config) are those of another study than `name`."""
+    path = Path(path)
+    if not path.exists():
+        return
+    owner = read_config(path).get("study")
+    if owner != name:
+        raise UserError(
+            f"{path.parent}/ holds the results of the study '{owner}', not of '{name}': run this study in a folder "
+            f"of its own, with `snakemake --directory runs/{name} ...`."
+        )

@@ -1,0 +1,328 @@
+"""What a study costs before it is run: networks, images, hours and disk of every output, shared runs counted once.
+
+Hours are training images by measured rates (`resources/rates.csv`; `benchmarks/training_rate.py` measures yours). Work
+that a device was not measured at is scaled by multiply-adds from the nearest that it was. Evaluation (one to three per
+cent for the paper), rendering, packing and region proposals are not in them.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import read_table
+from imagenet_transfer.labels.taxonomy import read_classes
+from imagenet_transfer.resources import RESOURCES
+from imagenet_transfer.study.costs import parameters, work_gmacs, work_of
+from imagenet_transfer.study.cross_checks import RENDERED_FROM
+
+RATES = RESOURCES / "rates.csv"
+RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
+COLUMNS = ("output", "networks", "fine_tunings", "embeddings", "shared", "images_millions", "disk_gb")
+TOTAL = "all outputs"
+NETWORKS = (1, 3)  # per subset: what else a study may cost
+
+# Whose rate a kind of work takes that was not measured itself
+LIKE = {
+    "train": (),
+    "embed": ("last-layer", "train"),
+    "last-layer": ("embed", "train"),
+    "detection": ("action", "train"),
+    "action": ("detection", "train"),
+}
+
+# Bytes a stored image
+JPEG_256 = 26_500  # 256x256, 4:4:4, quality 90: measured, benchmarks/store_reading.py
+ORIGINAL_PIXEL = 0.49  # a pixel of VOC2007's files: 9,963 images of about 500x375 in 0.91 GB
+PHOTOGRAPH_PIXELS = 500 * 375
+PICTURES = ("voc", "action")  # parts of the miniature whose images keep their size
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run that is still to be done: its kind, training images, and billions of multiply-adds an image."""
+
+    kind: str
+    images: float
+    gmacs: float
+
+
+@dataclass
+class Share:
+    """What one output adds to a study."""
+
+    networks: int = 0
+    fine_tunings: int = 0
+    embeddings: int = 0
+    shared: int = 0
+    work: list[Work] = field(default_factory=list)
+    disk: float = 0.0
+
+
+def read_rates(*paths: Path | str) -> pd.DataFrame:
+    """Return the rates of this repository and of the given files that exist; UserError if one is not a table of rates.
+
+    A user's own rows replace those of the same device.
+    """
+    frames = [read_table(RATES, RATE_COLUMNS)]
+    for path in map(Path, paths):
+        if path.exists():
+            frame = read_table(path)
+            if missing := set(RATE_COLUMNS) - set(frame.columns):
+                raise UserError(
+                    f"{path} lacks the columns {', '.join(sorted(missing))}: benchmarks/training_rate.py writes it."
+                )
+            frames = [old[~old["device"].isin(frame["device"])] for old in frames] + [frame]
+    return pd.concat(frames, ignore_index=True)[list(RATE_COLUMNS)]
+
+
+def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an output and a last one for all: COLUMNS and the hours on each device of `rates`.
+
+    A run or store that several outputs need is counted in the row of the first; `shared` says how many runs of an
+    output are counted in rows above it. NaN where the config does not say how many images a data set has.
+    """
+    seen: set[Any] = set()
+    shares = {output: share_of(study, output, seen) for output in study.outputs}
+    rows = [row(name, share, rates) for name, share in shares.items()]
+    frame = pd.DataFrame(rows)
+    total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]} | {"output": TOTAL, "shared": 0}
+    return pd.concat([frame, pd.DataFrame([total])[list(frame.columns)]], ignore_index=True)
+
+
+def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of `plan` for the same study with 1 and with 3 networks per subset.
+
+    With 3, every task has at least as many replicates, so that each network is fine-tuned.
+    """
+    rows = []
+    for number in NETWORKS:
+        total = plan(with_networks(study, number), rates).iloc[-1:]
+        networks = "1 network" if number == 1 else f"{number} networks"
+        rows.append(total.assign(output=f"{TOTAL}, {networks} per subset"))
+    return pd.concat(rows, ignore_index=True)
+
+
+def with_networks(study: Any, number: int) -> Any:
+    """Return the study with `number` networks per subset and at least as many runs of each task."""
+    tasks = {name: {**task, "replicates": max(number, task["replicates"])} for name, task in study.tasks.items()}
+    return replace(study, replicates=number, tasks=tasks)
+
+
+def row(output: str, share: Share, rates: pd.DataFrame) -> dict[str, Any]:
+    """Return the plan's row of one output."""
+    counts = (share.networks, share.fine_tunings, share.embeddings, share.shared)
+    images = sum(work.images for work in share.work if work.kind != "embed") / 1e6
+    values = dict(zip(COLUMNS, (output, *counts, images, share.disk / 1e9), strict=True))
+    return values | {hours_on(device): hours(share.work, rates, device) for device in rates["device"].unique()}
+
+
+def hours_on(device: str) -> str:
+    """Return the name of the plan's column of a device."""
+    return f"hours on {device}"
+
+
+def hours(work: Iterable[Work], rates: pd.DataFrame, device: str) -> float:
+    """Return the hours that some runs take on a device."""
+    rows = rates[rates["device"] == device]
+    return sum(item.images / rate(rows, item.kind, item.gmacs) for item in work) / 3600
+
+
+def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
+    """Return the images a second of a kind of work, scaled by multiply-adds from the nearest measured rate.
+
+    `rows` are the rates of one device; a kind that was not measured takes the rate of the first of LIKE that was.
+    """
+    measured = set(rows["work"])
+    chosen = next((rows[rows["work"] == name] for name in (kind, *LIKE[kind]) if name in measured), rows)
+    nearest = min(chosen.itertuples(), key=lambda row: abs(math.log(row.gmacs / gmacs)))
+    return nearest.images_per_s * nearest.gmacs / gmacs
+
+
+def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return, by device, the hours of one run of each task, and of one network ("pretrain": the study's longest)."""
+    architecture = next(iter(study.architectures))
+    works = {
+        name: work(study, architecture, task["recipe"], task_images(study, name)) for name, task in study.tasks.items()
+    }
+    trained = [(name, entry["recipe"]) for name, entry in study.subsets.items() if "recipe" in entry]
+    networks = [work(study, architecture, recipe, subset_images(study, name)) for name, recipe in trained]
+
+    def of_device(device: str) -> dict[str, float]:
+        known = {name: hours([one], rates, device) for name, one in works.items()}
+        return known | {"pretrain": max((hours([one], rates, device) for one in networks), default=0.0)}
+
+    return {str(device): of_device(device) for device in rates["device"].unique()}
+
+
+# What an output needs
+
+
+def share_of(study: Any, output: str, seen: set[Any]) -> Share:
+    """Return what an output adds to what was seen before; adds it to `seen`."""
+    share = Share()
+    for run in study.pretrain_runs(output):
+        if _new(run, seen, share):
+            entry = study.subsets[run.subset]
+            share.disk += 4 * parameters(study.architectures[run.architecture], subset_classes(study, run.subset))
+            if "weights" in entry:  # given, not trained
+                continue
+            share.networks += 1
+            share.work.append(work(study, run.architecture, entry["recipe"], subset_images(study, run.subset)))
+            share.disk += _once(
+                ("store", entry["dataset"]), seen, lambda name=entry["dataset"]: store_bytes(study, name)
+            )
+    for run in study.transfer_runs(output):
+        if _new(run, seen, share):
+            task, dataset = study.tasks[run.task], study.dataset_of(run.task)
+            share.fine_tunings += 1
+            share.work.append(work(study, run.architecture, task["recipe"], task_images(study, run.task)))
+            share.disk += _once(("store", dataset), seen, lambda name=dataset: store_bytes(study, name))
+    for run in study.embeddings(output):
+        if _new(run, seen, share):
+            architecture, dataset = study.architectures[run.architecture], study.subsets[run.subset]["dataset"]
+            images = sum(declared(study, dataset).values()) if declared(study, dataset) else math.nan
+            share.embeddings += 1
+            share.work.append(Work("embed", images, work_gmacs("embed", architecture, {})))
+            share.disk += 2 * architecture["fc_width"] * images
+    return share
+
+
+def _new(run: Any, seen: set[Any], share: Share) -> bool:
+    """Tell whether a run was not seen before, and count it as shared otherwise."""
+    new = run not in seen
+    seen.add(run)
+    share.shared += not new
+    return new
+
+
+def _once(key: Any, seen: set[Any], bytes_of: Any) -> float:
+    if key in seen:
+        return 0.0
+    seen.add(key)
+    return bytes_of()
+
+
+def work(study: Any, architecture: str, recipe: str, num_images: float) -> Work:
+    """Return the work of training by a recipe on `num_images` images."""
+    entry, network = study.recipes[recipe], study.architectures[architecture]
+    batch = entry["batch_size"] * entry.get("accumulate", 1)
+    images = entry["iterations"] * batch if "iterations" in entry else entry["epochs"] * num_images
+    kind = work_of(entry)
+    return Work(kind, images, work_gmacs(kind, network, entry))
+
+
+# Sizes, from what the config declares
+
+
+def declared(study: Any, dataset: str) -> Mapping[str, int]:
+    """Return the number of images of each split that the config declares; none if it does not."""
+    return study.datasets[dataset].get("images", {})
+
+
+def training_images(study: Any, dataset: str) -> float:
+    """Return the declared number of training images of a data set, NaN if it is not declared."""
+    images = declared(study, dataset)
+    return images.get("train", images.get("trainval", math.nan))
+
+
+def task_images(study: Any, task: str) -> float:
+    """Return the training images of a task, those of a subset if it is one of its halves."""
+    entry = study.tasks[task]
+    return subset_images(study, entry["subset"]) if "subset" in entry else training_images(study, entry["dataset"])
+
+
+def subset_images(study: Any, subset: str) -> float:
+    """Return at most how many images a subset has: label sets that leave classes out are taken as whole."""
+    entry = study.subsets[subset]
+    images, classes = training_images(study, entry["dataset"]), subset_classes(study, subset)
+    if "classes" in entry:
+        images *= classes / dataset_classes(study, entry["dataset"])
+    return min(images, entry["images_per_class"] * classes) if "images_per_class" in entry else images
+
+
+def subset_classes(study: Any, subset: str) -> int:
+    """Return at most how many classes a subset has."""
+    entry = study.subsets[subset]
+    return entry.get("classes", dataset_classes(study, entry["dataset"]))
+
+
+def dataset_classes(study: Any, dataset: str) -> int:
+    """Return how many classes a data set has: the declared number, such as that of Places, or that of the study."""
+    return study.datasets[dataset].get("num_classes", len(read_classes(study.classes)))
+
+
+def store_bytes(study: Any, dataset: str) -> float:
+    """Return the bytes of a packed store."""
+    store, images = study.datasets[dataset]["store"], declared(study, dataset)
+    pixels = store.get("size", 0) ** 2
+    original = ORIGINAL_PIXEL * photograph_pixels(study, dataset)
+    each = {"raw": 3 * pixels, "jpeg": JPEG_256 * pixels / 256**2, "original": original}
+    return each[store["codec"]] * sum(images.values()) if images else math.nan
+
+
+def photograph_pixels(study: Any, dataset: str) -> int:
+    """Return the pixels of an image as it lies on disk: rendered ones are as large as the config says."""
+    part = study.datasets[dataset].get("render")
+    sizes = [study.miniature[key].get("size") for key in RENDERED_FROM[part] if key in PICTURES] if part else []
+    return math.prod(sizes[0]) if sizes else PHOTOGRAPH_PIXELS
+
+
+# For people
+
+
+def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | None = None) -> str:
+    """Return a plan as aligned text, with where its rates are from.
+
+    `others` are further rows, shown below the total (`alternatives`).
+    """
+    devices = [name for name in frame.columns if name not in COLUMNS]
+    titles = ["output", "networks", "fine-tunings", "embeddings", "shared", "images (M)", "disk (GB)"]
+    letters = [f"hours ({chr(ord('a') + i)})" for i in range(len(devices))]
+    shown = frame if others is None else pd.concat([frame, others], ignore_index=True)
+    lines = [[*titles, *letters]]
+    lines += [[_text(value) for value in values] for values in shown.itertuples(index=False)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    table = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
+    rule, below = "-" * len(table[0]), len(frame)  # the head and all rows except the total
+    parts = [*table[:below], rule, *table[below:], ""]
+    if others is not None:
+        parts.append(ALTERNATIVES)
+    return "\n".join([*parts, *_notes(devices, rates)]) + "\n"
+
+
+ALTERNATIVES = """\
+`replicates` says how many networks a subset has; with 3, every task is taken in at least 3 replicates, one for each
+network: only then do intervals speak of the subset, and not of one network."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return "?"
+    if 0 < value < 0.01:
+        return "<0.01"
+    return f"{value:.0f}" if value == round(value) or value >= 10 else f"{value:.2g}"
+
+
+def _notes(devices: Iterable[str], rates: pd.DataFrame) -> list[str]:
+    notes = [
+        "A run that several outputs need is counted with the first; 'shared' says how many an output takes from above.",
+        "Hours are of training and embedding one after the other, by these rates; evaluation and packing come on top:",
+    ]
+    for i, column in enumerate(devices):
+        device = column.removeprefix("hours on ")
+        notes.append(f"({chr(ord('a') + i)}) {device}")
+        for measured in rates[rates["device"] == device].itertuples():
+            notes.append(f"    {measured.work}: {measured.images_per_s:g} images/s ({measured.source})")
+    return [
+        *notes,
+        "Other work is scaled from these by multiply-adds: too few hours for detection, whose sampling and suppression",
+        "are none, and for networks much smaller than the measured one. While a network trains, its saved state takes",
+        "twice its weights on disk besides. '?': the config declares no `images`.",
+    ]

@@ -1,0 +1,145 @@
+"""Networks that were trained elsewhere: a file of weights, and the metrics.json that came with it."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import read_json, sha256_of, write_json
+from imagenet_transfer.running.provenance import fingerprint_of, provenance
+from imagenet_transfer.training.metrics import check_finite
+
+RECORD = "metrics.json"  # beside the weights, if they are of a run of this project
+TRAINED_ONLY = ("dropout", "init")  # of an architecture: they matter for training alone
+TEXT, NUMBER, TABLE = {"type": "string"}, {"type": "number"}, {"type": "object"}
+KEYS = {
+    "n_classes": {"type": "integer"},
+    "n_images": {"anyOf": [{"type": "integer"}, {"const": ""}]},  # empty if it was imported without a record
+    "seed": {"anyOf": [{"type": "integer"}, {"const": ""}]},
+    "fingerprint": TEXT,
+    "wall_s": NUMBER,
+    "metrics": {
+        "type": "array",
+        "items": {"required": ["metric", "value", "unit"], "properties": {"metric": TEXT, "value": NUMBER}},
+    },
+    "settings": {"type": "object", "required": ["architecture"], "properties": {"architecture": TABLE}},
+    "provenance": {
+        "type": "object",
+        "required": ["commit", "versions", "device", "finished"],
+        "properties": {"commit": TEXT, "versions": TABLE, "device": TEXT, "finished": TEXT},
+    },
+}
+RECORD_SCHEMA = {"type": "object", "required": list(KEYS), "properties": KEYS}  # of what is read
+
+
+def checksums(weights: Path | str, imported: Path | str) -> dict[str, str | None]:
+    """Return the SHA-256 of a given file of weights and of the record beside it (None without one).
+
+    If the file cannot be read, these are the ones in `imported`, the metrics.json of its import, as long as there is
+    one: a network that was imported needs its file no longer. None without either.
+    """
+    try:
+        record = Path(weights).with_name(RECORD)
+        return {"weights": _sha256(weights), "record": _sha256(record) if record.exists() else None}
+    except OSError:
+        return _imported_checksums(imported)
+
+
+_sha256 = lru_cache(maxsize=None)(sha256_of)  # the workflow asks more than once
+
+
+def _imported_checksums(path: Path | str) -> dict[str, str | None]:
+    try:
+        inputs = read_json(path)["inputs"]
+        return {key: inputs[key] for key in ("weights", "record")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"weights": None, "record": None}
+
+
+def import_network(
+    weights: Path, settings: Mapping[str, Any], files: Mapping[str, str | None], names: Mapping[str, Any], folder: Path
+) -> None:
+    """Check a given network against the architecture and write its weights.pt and metrics.json into `folder`.
+
+    `settings` holds the architecture, `files` the checksums of the given files, `names` (arch, subset, rep) goes into
+    metrics.json. Metrics, seed, settings and provenance are those of the record beside the weights; the key `given`
+    says what was imported, and by which settings and versions. Raises UserError if the files are missing or do not fit.
+    """
+    from imagenet_transfer.training.checkpoints import (
+        save_weights,  # loads torch; the workflow itself needs checksums alone
+    )
+
+    if not weights.is_file():
+        raise UserError(
+            f"subsets.{names['subset']}.weights: there is no file {weights}; put it there or correct the path."
+        )
+    if checksums(weights, folder / RECORD) != files:
+        raise UserError(f"{weights} or its {RECORD} has changed since the workflow began: run the same command again.")
+    record = read_record(weights.with_name(RECORD), settings["architecture"])
+    model, num_classes = given_model(weights, settings["architecture"])
+    save_weights(folder / "weights.pt", model)
+    trained = {"n_classes": num_classes, "n_images": "", "seed": "", "metrics": [], "wall_s": 0, **record}
+    here = provenance("cpu")
+    content = {"settings": settings, "inputs": files}
+    names = {**names, "weights": sha256_of(folder / "weights.pt")}
+    given = {"file": str(weights), **files, "settings": settings, "imported": here}
+    facts = {"stage": "pretrain", **names, "given": given}
+    origin = {"fingerprint": fingerprint_of(content), "provenance": here} | trained
+    write_json(folder / RECORD, {**content, **origin, **facts})
+
+
+def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
+    """Return a network with the weights of a file, and its number of classes; UserError if they do not fit."""
+    import torch
+
+    from imagenet_transfer.models import build_model
+    from imagenet_transfer.training.checkpoints import copy_weights, load_weights
+
+    tensors = load_weights(path)
+    if "fc8.weight" not in tensors:
+        found = ", ".join(list(tensors)[:3]) or "nothing"
+        raise UserError(
+            f"{path} holds {found}, ..., not conv1 to fc8 of this project's AlexNet, which is Caffe's: networks of "
+            "torchvision or other programs compute something else and cannot be imported."
+        )
+    for tensor in tensors.values():
+        if not tensor.is_floating_point():
+            raise UserError(f"{path} holds values of type {tensor.dtype}; give the weights as floating-point numbers.")
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise UserError(f"{path} holds values that are infinite or not numbers: the training diverged; train it again.")
+    num_classes = tensors["fc8.weight"].shape[0] if tensors["fc8.weight"].ndim else 1
+    model = build_model(architecture, num_classes)
+    with torch.no_grad():
+        copy_weights(model, path, without=())
+    return model, num_classes
+
+
+def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the record beside given weights says of their training; nothing without a record.
+
+    Raises UserError if it is none of this project, or of a network that sees its pixels otherwise.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        record = read_json(path)
+        jsonschema.validate(record, RECORD_SCHEMA)
+    except (OSError, ValueError, jsonschema.ValidationError) as error:
+        reason = getattr(error, "message", error)
+        raise UserError(
+            f"{path} is not the metrics.json of a pre-training run ({str(reason)[:100]}): take the one that was "
+            "written with the weights, or put the weights into a folder without it."
+        ) from error
+    measured = {entry["metric"]: entry["value"] for entry in record["metrics"]}
+    check_finite(measured, path, "train the network again, or put the weights into a folder without the record")
+    trained_as = record["settings"]["architecture"]
+    for key, value in architecture.items():
+        if key not in TRAINED_ONLY and trained_as.get(key) != value:
+            raise UserError(
+                f"{path}: the network was trained with {key} {trained_as.get(key)}, but the config's architecture says "
+                f"{value}: make them equal."
+            )
+    return {key: record[key] for key in KEYS}

@@ -1,0 +1,307 @@
+"""The one training loop: schedule, resume, deadline and non-finite guard. Stages bring jobs."""
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.running.provenance import commit
+from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.training.checkpoints import StateFile
+
+
+class Job(Protocol):
+    """What a stage brings to the loop. The randomness of a step comes from its number, so a resumed run repeats it."""
+
+    model: nn.Module
+    fresh_layers: tuple[str, ...]  # prefixes of parameter names that the recipe's fresh_lr_factor applies to
+    num_images: int  # training images, for schedules in epochs
+
+    def load(self, step: int) -> Any:
+        """Return the batch of a step as CPU tensors; called in a background thread, a pure function of the step."""
+
+    def loss(self, batch: Any) -> Tensor:
+        """Return the mean loss of a batch, on the model's device."""
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the metrics of the model as it is."""
+
+    def tested(self) -> pd.DataFrame:
+        """Return what the last evaluation found in each test image: enough for the metrics of any part of them."""
+
+
+class Deadline:
+    """The time at which a job hands over, or never: so long before its end that the state is saved by then.
+
+    That is a twentieth of the minutes it is given, for the evaluation that may come in between, or 20 seconds if more.
+    """
+
+    def __init__(self, minutes: float | None):
+        seconds = math.inf if minutes is None else min(0.95 * 60 * minutes, 60 * minutes - 20)
+        self.ends = time.monotonic() + seconds
+
+    def passed(self) -> bool:
+        """Tell whether the job should save and stop."""
+        return time.monotonic() > self.ends
+
+
+class DeadlineReachedError(UserError):
+    """The job ran out of its time and has saved its state; the next attempt continues."""
+
+
+class NonFiniteLossError(UserError):
+    """The loss became infinite or not a number."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate and length of a run, in iterations."""
+
+    iterations: int
+    lr: float
+    lr_steps: tuple[int, ...]
+    lr_gamma: float
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any], num_images: int) -> "Schedule":
+        """Read a recipe: `iterations`, or `epochs` of `num_images` images; `lr_steps` are in the same unit."""
+        per_unit = 1.0 if "iterations" in recipe else num_images / (recipe["batch_size"] * recipe.get("accumulate", 1))
+        length = recipe["iterations"] if "iterations" in recipe else recipe["epochs"]
+        steps = tuple(round(step * per_unit) for step in recipe["lr_steps"])
+        return cls(max(1, math.ceil(length * per_unit)), recipe["lr"], steps, recipe["lr_gamma"])
+
+    def lr_at(self, step: int) -> float:
+        """Return the learning rate of a step counted from 0: lr, times lr_gamma from each of lr_steps on."""
+        return self.lr * self.lr_gamma ** sum(step >= at for at in self.lr_steps)
+
+
+class CaffeSGD:
+    """Caffe's solver: v <- momentum v + rate (gradient + decay w); w <- w - v, with factors of rate and decay a tensor.
+
+    `torch.optim.SGD` keeps the rate out of v, which differs for some steps after each change of the rate; besides, its
+    first step imports torch's compiler, a second and a half of every fine-tuning run.
+    """
+
+    def __init__(self, model: nn.Module, fresh: tuple[str, ...], recipe: Mapping[str, Any]):
+        self.momentum: float = recipe["momentum"]
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.factors = {name: solver_factors(name, fresh, recipe) for name in self.parameters}
+        self.velocity = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Change the parameters by their gradients at learning rate `lr`."""
+        for name, parameter in self.parameters.items():
+            if parameter.grad is None:
+                continue
+            factor, decay = self.factors[name]
+            gradient = parameter.grad.add_(parameter, alpha=decay) if decay else parameter.grad
+            velocity = self.velocity[name].mul_(self.momentum).add_(gradient, alpha=lr * factor)
+            parameter.sub_(velocity)
+
+    def load(self, velocity: Mapping[str, Tensor]) -> None:
+        """Take up saved velocities."""
+        for name, tensor in self.velocity.items():
+            tensor.copy_(velocity[name])
+
+
+def solver_factors(name: str, fresh: tuple[str, ...], recipe: Mapping[str, Any]) -> tuple[float, float]:
+    """Return a parameter's factor of the rate, and its decay: biases learn twice as fast without decay [caffe]."""
+    factor = recipe["fresh_lr_factor"] if fresh and name.startswith(fresh) else 1.0
+    return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe["weight_decay"])
+
+
+def prefetch(job: Job, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
+    """Yield the batches of steps start..stop-1; a background thread prepares the next ones."""
+    with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+        waiting = [pool.submit(job.load, step) for step in range(start, min(start + ahead, stop))]
+        try:
+            for step in range(start, stop):
+                if step + ahead < stop:
+                    waiting.append(pool.submit(job.load, step + ahead))
+                yield waiting.pop(0).result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class LossMeter:
+    """Mean loss since the last report, and the guard against non-finite losses.
+
+    A GPU is asked for its losses only every `every` steps, as each question waits for it.
+    """
+
+    def __init__(self, every: int):
+        self.every = every
+        self.pending: list[tuple[int, Tensor]] = []
+        self.total, self.count = 0.0, 0
+        self.last_finite: float | None = None
+
+    def add(self, step: int, loss: Tensor) -> None:
+        """Take in the loss of a step."""
+        self.pending.append((step, loss.detach()))
+        if len(self.pending) >= self.every:
+            self.flush()
+
+    def flush(self) -> None:
+        """Read the pending losses; raise NonFiniteLossError at the first that is not finite."""
+        if not self.pending:
+            return
+        losses = torch.stack([loss for _, loss in self.pending]).tolist()
+        for (step, _), loss in zip(self.pending, losses, strict=True):
+            if not math.isfinite(loss):
+                last = "none" if self.last_finite is None else f"{self.last_finite:.4f}"
+                raise NonFiniteLossError(
+                    f"The loss at step {step} is {loss} (last finite loss: {last}). Lower `lr` in this recipe of the "
+                    "config, or check the images; the run starts again from its last saved state."
+                )
+            self.total, self.count, self.last_finite = self.total + loss, self.count + 1, loss
+        self.pending.clear()
+
+    def mean(self) -> float:
+        """Return the mean loss since the last call."""
+        self.flush()
+        mean = self.total / max(1, self.count)
+        self.total, self.count = 0.0, 0
+        return mean
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run leaves: metrics, a history row per evaluation; seconds and commits of all its attempts."""
+
+    metrics: dict[str, float]
+    history: list[dict[str, float]]
+    seconds: float
+    commits: list[str]
+
+
+def train(
+    job: Job,
+    recipe: Mapping[str, Any],
+    seed: int,
+    state_file: StateFile,
+    deadline: Deadline | None = None,
+    save_seconds: float = 120.0,
+) -> Outcome:
+    """Train a job by stochastic gradient descent with momentum.
+
+    `recipe` gives batch_size, iterations or epochs, lr, lr_steps, lr_gamma, momentum, weight_decay, fresh_lr_factor,
+    evaluate_every (iterations) and accumulate (batches whose gradients are averaged for one step). The history has one
+    row an evaluation: iteration, lr, loss (mean since the last row) and the job's metrics.
+
+    Raises DeadlineReachedError after saving, if the deadline passes, and NonFiniteLossError.
+    """
+    trainer = _Trainer(job, recipe, seed, state_file)
+    saved = time.monotonic()
+    with trainer.batches() as batches, trainer.progress_bar() as bar:
+        while trainer.step < trainer.schedule.iterations:
+            trainer.take_step(batches)
+            bar.update()
+            if trainer.step % recipe["evaluate_every"] == 0 or trainer.finished():
+                bar.write(trainer.report(), file=sys.stderr)
+            if deadline and deadline.passed() and not trainer.finished():
+                trainer.save()
+                raise DeadlineReachedError(
+                    f"The time given to this job is nearly over: stopped and saved at step {trainer.step} of "
+                    f"{trainer.schedule.iterations}. Run the same command again and it continues from there."
+                )
+            if time.monotonic() - saved > save_seconds and not trainer.finished():
+                trainer.save()
+                saved = time.monotonic()
+    return trainer.outcome()
+
+
+class _Trainer:
+    """A run in progress; `save` keeps everything that its next step depends on."""
+
+    def __init__(self, job: Job, recipe: Mapping[str, Any], seed: int, state_file: StateFile):
+        self.job, self.recipe, self.seed, self.state_file = job, recipe, seed, state_file
+        self.device = next(job.model.parameters()).device
+        self.schedule = Schedule.of(recipe, job.num_images)
+        self.accumulate: int = recipe.get("accumulate", 1)
+        self.solver = CaffeSGD(job.model, job.fresh_layers, recipe)
+        self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
+        self.history: list[dict[str, float]] = []
+        self.commits = [commit()]
+        self.step, self.seconds_before, self.started = 0, 0.0, time.monotonic()
+        state, sentence = state_file.load()
+        print(sentence, file=sys.stderr)
+        if state is not None:
+            self._restore(state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.job.model.load_state_dict(state["model"])
+        self.solver.load(state["velocity"])
+        self.meter.total, self.meter.count, self.meter.last_finite = state["meter"]
+        self.history, self.step, self.seconds_before = state["history"], state["step"], state["seconds"]
+        self.commits = list(dict.fromkeys([*state.get("commits", ()), *self.commits]))
+
+    def save(self) -> None:
+        """Write the state, once its losses are known to be finite."""
+        self.meter.flush()
+        meter = [self.meter.total, self.meter.count, self.meter.last_finite]
+        networks = {"model": self.job.model.state_dict(), "velocity": self.solver.velocity}
+        progress = {"meter": meter, "history": self.history, "step": self.step, "seconds": self.seconds()}
+        self.state_file.save(networks | progress | {"commits": self.commits})
+
+    def seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.started
+
+    def finished(self) -> bool:
+        return self.step == self.schedule.iterations
+
+    def batches(self) -> contextlib.AbstractContextManager[Iterator[Any]]:
+        stop = self.schedule.iterations * self.accumulate
+        return contextlib.closing(prefetch(self.job, self.step * self.accumulate, stop))
+
+    def progress_bar(self) -> tqdm:
+        interval = 0.5 if sys.stderr.isatty() else 20.0
+        total = self.schedule.iterations
+        return tqdm(total=total, initial=self.step, unit="it", mininterval=interval, file=sys.stderr)
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        if self.recipe.get("precision", "float32") == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def take_step(self, batches: Iterator[Any]) -> None:
+        self.job.model.train()
+        torch.manual_seed(seed_of(self.seed, "step", self.step))  # dropout and sampling depend on the step alone
+        self.solver.zero_grad()
+        step_loss = torch.zeros((), device=self.device)
+        for _ in range(self.accumulate):
+            with self.autocast():
+                loss = self.job.loss(next(batches)) / self.accumulate
+            loss.backward()
+            step_loss += loss.detach()
+        self.meter.add(self.step, step_loss)
+        self.solver.step(self.schedule.lr_at(self.step))
+        self.step += 1
+
+    def report(self) -> str:
+        """Evaluate, add a row to the history and return it as a line of text."""
+        self.job.model.eval()
+        row = {"iteration": self.step, "lr": self.schedule.lr_at(self.step - 1), "loss": self.meter.mean()}
+        with torch.no_grad():
+            row |= self.job.evaluate()
+        self.history.append(row)
+        return "  ".join(f"{name} {value:.4g}" for name, value in row.items() if "/" not in name)
+
+    def outcome(self) -> Outcome:
+        metrics = {k: v for k, v in self.history[-1].items() if k not in ("iteration", "lr", "loss")}
+        return Outcome(metrics, self.history, self.seconds(), self.commits)

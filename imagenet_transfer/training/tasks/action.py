@@ -1,0 +1,176 @@
+"""PASCAL-ACT-CLS: fine-tune R*CNN on VOC2012's train images, measure its mean average precision on val."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from imagenet_transfer.data.layouts.voc import CORNERS
+from imagenet_transfer.data.layouts.voc_action import ACTIONS
+from imagenet_transfer.data.proposals import Proposals
+from imagenet_transfer.data.store import Store
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.models.boxes import from_voc
+from imagenet_transfer.models.rstarcnn import Regions, RStarCNN, RStarConfig, blanked, testing_regions, training_regions
+from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.training.metrics import average_precision, mean_ap
+from imagenet_transfer.training.tasks.classification import DataOrder
+from imagenet_transfer.training.tasks.detection import grouped_by_size, pretrained_trunk
+
+NUM_CLASSES = len(ACTIONS) + 1  # the last one is `other`
+
+
+class People(NamedTuple):
+    """People: half-open boxes (N,4) in pixels and class numbers (N,)."""
+
+    boxes: Tensor
+    labels: Tensor
+
+
+class Example(NamedTuple):
+    """A training image, uint8 RGB H,W,3, regions drawn in it, labels of the primary ones, and what tells it apart."""
+
+    image: Tensor
+    regions: Regions
+    labels: Tensor
+    key: tuple[int, bool]  # record number, whether mirrored
+
+
+def training_labels(table: pd.DataFrame) -> np.ndarray:
+    """Return the class (N,) of people by their columns of ACTIONS: the first positive one, else `other` [rstar]."""
+    positive = table[list(ACTIONS)].to_numpy() == 1
+    return np.where(positive.any(1), positive.argmax(1), len(ACTIONS))
+
+
+def people_of(table: pd.DataFrame) -> People:
+    """Return the people of some rows of a store's table."""
+    boxes = from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32)))
+    return People(boxes, torch.from_numpy(training_labels(table)))
+
+
+def action_ap(scores: np.ndarray, labels: np.ndarray, variant: str = "all-point") -> dict[str, float]:
+    """Return the average precision, 0..1, of each action over the people labelled 1 or -1 for it.
+
+    `scores` and `labels` (people, ACTIONS). An action that nobody does has NaN.
+    """
+    positive, unclear = labels == 1, labels == 0
+    return {
+        action: average_precision(scores[:, i], positive[:, i], unclear[:, i], int(positive[:, i].sum()), variant)
+        for i, action in enumerate(ACTIONS)
+    }
+
+
+class ActionJob:
+    """Fine-tuning of R*CNN on a store of VOC2012's action set, for `training.train`.
+
+    Every epoch goes once through the train images, each mirrored with probability one half. `weights` are copied but
+    for fc8 (None: a random start). The recipe's `rstarcnn` has the keys of `RStarConfig`, `ap_variant` is all-point
+    or 11-point. Raises UserError if the proposals are not of this store, or it has nothing to train on or to test.
+    """
+
+    fresh_layers: tuple[str, ...] = ()  # R*CNN's new layers learn at the rate of all others
+
+    def __init__(
+        self,
+        store: Store,
+        proposals: Proposals,
+        architecture: Mapping[str, Any],
+        weights: Path | str | None,
+        recipe: Mapping[str, Any],
+        seed: int,
+        device: str = "cpu",
+    ):
+        _check(store, proposals)
+        self.store, self.seed, self.device = store, seed, torch.device(device)
+        self.proposals = proposals
+        self.ap_variant: str = recipe.get("ap_variant", "all-point")
+        self.config = RStarConfig.from_mapping(recipe.get("rstarcnn", {}))
+        torch.manual_seed(seed_of(seed, "initial values"))
+        trunk = pretrained_trunk(architecture, NUM_CLASSES, weights, self.config.copy_fc)
+        self.model = RStarCNN(trunk, NUM_CLASSES, self.config)
+        self.model.to(device, memory_format=torch.channels_last)
+        self.blank = architecture["pixel_mean"][::-1]  # of BGR: in RGB
+        self.names = store.images["image"].to_numpy()
+        self.places = store.objects.groupby("image").indices  # of each image's people in the store's table
+        self.people = people_of(store.objects)
+        self.train_rows, self.test_rows = store.split("train"), store.split("val")
+        self.num_images = len(self.train_rows)
+        self.order = DataOrder(self.num_images, recipe["batch_size"], seed)
+
+    def load(self, step: int) -> list[Example]:
+        """Return the training images of a step with regions drawn in them, some of them mirrored."""
+        chosen = self.order.at(step)
+        mirror = np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen)) < 0.5
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "regions", step))
+        return [self.example(self.train_rows[i], flip, generator) for i, flip in zip(chosen, mirror, strict=True)]
+
+    def example(self, row: int, flip: bool, generator: torch.Generator) -> Example:
+        """Return a record's image with regions drawn by the generator, mirrored if `flip`."""
+        people = self._people_of(row)
+        image = self._image(row, people)
+        regions, labels = training_regions(*people, self._proposals_of(row), self.config, generator)
+        if flip:
+            image, regions = image.flip(1), regions.mirrored(image.shape[1])
+        return Example(image, regions, labels, (int(row), bool(flip)))
+
+    def _people_of(self, row: int) -> People:
+        return People(*(part[self.places[self.names[row]]] for part in self.people))
+
+    def _image(self, row: int, people: People) -> Tensor:
+        image = torch.from_numpy(self.store.image(row))
+        return image if self.config.surroundings else blanked(image, people.boxes, self.blank)
+
+    def _proposals_of(self, row: int) -> Tensor:
+        return torch.from_numpy(self.proposals.of(row))
+
+    def loss(self, batch: list[Example]) -> Tensor:
+        """Return the mean loss over all primary regions; images of one size go through the network together."""
+        total = torch.stack([self._group_loss(group) for group in grouped_by_size(batch)]).sum()
+        return total / sum(len(example.labels) for example in batch)
+
+    def _group_loss(self, group: list[Example]) -> Tensor:
+        images = torch.stack([example.image for example in group]).to(self.device, non_blocking=True)
+        labels = torch.cat([example.labels for example in group]).to(self.device, non_blocking=True)
+        regions = [example.regions.to(self.device) for example in group]
+        return self.model.loss(images, regions, labels, [example.key for example in group])
+
+    @torch.inference_mode()
+    def probabilities(self, row: int) -> np.ndarray:
+        """Return the softmax probabilities (people,NUM_CLASSES) of a record's people, given their boxes [rstar]."""
+        people = self._people_of(row)
+        image = self._image(row, people).to(self.device)
+        regions = testing_regions(people.boxes, self._proposals_of(row), self.config).to(self.device)
+        return self.model(image[None], [regions]).double().softmax(1).cpu().numpy()
+
+    def evaluate(self) -> dict[str, float]:
+        """Return, in percent, mAP and AP/{action} of the val images, for every action that someone does there."""
+        self.model.eval()
+        scores = np.concatenate([self.probabilities(row) for row in self.test_rows])
+        places = np.concatenate([self.places[self.names[row]] for row in self.test_rows])
+        people = self.store.objects.iloc[places]
+        scores = scores[:, : len(ACTIONS)]
+        self._tested = people[["image", "object"]].assign(**dict(zip(ACTIONS, scores.T, strict=True)))
+        ap = action_ap(scores, people[list(ACTIONS)].to_numpy(), self.ap_variant)
+        metrics = {"mAP": mean_ap(ap)} | {f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)}
+        return {name: 100 * value for name, value in metrics.items()}
+
+    def tested(self) -> pd.DataFrame:
+        """Return image, person (the store's `object`, from 1 within its image) and the score of each action."""
+        return self._tested.rename(columns={"object": "person"})
+
+
+def _check(store: Store, proposals: Proposals) -> None:
+    """Raise UserError if the proposals belong to other images, or there is nothing to train on or to test."""
+    if proposals.facts["store"] != store.meta["digest"]:
+        raise UserError(f"The proposals are not of {store.folder} as it is now: run the target that makes them.")
+    if len(store.split("train")) == 0:
+        raise UserError(f"{store.folder} has no train images; check the data set's lists.")
+    tested = set(store.images["image"].iloc[store.split("val")])
+    people = store.objects[store.objects["image"].isin(tested)]
+    if not (people[list(ACTIONS)] == 1).any(axis=None):
+        raise UserError(f"{store.folder}: nobody in a val image does any of the actions; check the data set's lists.")

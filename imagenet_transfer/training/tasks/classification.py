@@ -1,0 +1,145 @@
+"""Classification: pre-training, SUN-CLS, and last layers re-trained on frozen features."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from imagenet_transfer.models import build_model
+from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.training.checkpoints import copy_weights
+from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
+
+EVALUATION_BATCH = 250
+
+
+class ImageSource(Protocol):
+    """The part of `store.Store` that classification reads: records with a name each, in the column `image`."""
+
+    images: pd.DataFrame
+
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        """Return the images of some rows as uint8 N,S,S,3."""
+
+
+class DataOrder:
+    """Which images a step sees: a permutation an epoch, each a pure function of (seed, epoch)."""
+
+    def __init__(self, num_images: int, batch_size: int, seed: int):
+        self.num_images, self.batch_size, self.seed = num_images, batch_size, seed
+        self._permutation = lru_cache(maxsize=3)(self._permutation)
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng(seed_of(self.seed, "epoch", epoch)).permutation(self.num_images)
+
+    def at(self, step: int) -> np.ndarray:
+        """Return the positions 0..num_images-1 of a step's images; a batch may reach into the next epoch."""
+        wanted = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs, places = np.divmod(wanted, self.num_images)
+        return np.concatenate([self._permutation(int(e))[places[epochs == e]] for e in np.unique(epochs)])
+
+
+def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -> Tensor:
+    """Cut a window of `size` pixels out of each image, mirrored where told, on the images' device.
+
+    images N,S,S,3; top, left N (pixels); mirror N (bool). Returns N,size,size,3 of the same type.
+    """
+    if images.device.type == "cpu":  # copying windows is five times as fast there as gathering pixels
+        corners = zip(images, top.tolist(), left.tolist(), mirror.tolist(), strict=True)
+        windows = (
+            image[t : t + size, x : x + size].flip(1) if m else image[t : t + size, x : x + size]
+            for image, t, x, m in corners
+        )
+        return torch.stack(list(windows))
+    steps = torch.arange(size, device=images.device)
+    rows = top[:, None] + steps
+    columns = left[:, None] + torch.where(mirror[:, None], steps.flip(0), steps)
+    index = torch.arange(len(images), device=images.device)[:, None, None]
+    return images[index, rows[:, :, None], columns[:, None, :]]
+
+
+class ClassificationJob:
+    """Training of a network on labelled images of one store, for `training.train`.
+
+    Rows are record numbers of the store; labels are 0..num_classes-1. `weights` are copied but for fc8 (None: a random
+    start). The recipe's `layers` is "all", or "last" to train fc8 alone on frozen features (evaluated without dropout,
+    trained with it, as in fine-tuning).
+    """
+
+    def __init__(
+        self,
+        store: ImageSource,
+        train: pd.DataFrame,
+        test: pd.DataFrame,
+        num_classes: int,
+        architecture: Mapping[str, Any],
+        recipe: Mapping[str, Any],
+        seed: int,
+        weights: Path | str | None = None,
+        device: str = "cpu",
+    ):
+        torch.manual_seed(seed_of(seed, "initial values"))
+        self.model = build_model(architecture, num_classes)
+        self.fresh_layers: tuple[str, ...] = ()
+        if weights is not None:
+            copy_weights(self.model, weights, without=("fc8",))
+            self.fresh_layers = ("fc8",)
+        if recipe.get("layers", "all") == "last":
+            for name, parameter in self.model.named_parameters():
+                parameter.requires_grad = name.startswith("fc8")
+        self.model.to(device, memory_format=torch.channels_last)
+        self.store, self.train_set, self.test_set, self.num_classes = store, train, test, num_classes
+        self.size, self.stored_size = architecture["input_size"], architecture["image_size"]
+        self.seed, self.device, self.num_images = seed, torch.device(device), len(train)
+        self.order = DataOrder(len(train), recipe["batch_size"], seed)
+        self._train_rows, self._train_labels = train["row"].to_numpy(), train["label"].to_numpy()
+
+    def load(self, step: int) -> tuple[Tensor, ...]:
+        """Return a step's images (uint8 N,S,S,3), labels, crop corners (top, left) and mirroring."""
+        chosen = self.order.at(step)
+        draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
+        corners = draw.integers(0, self.stored_size - self.size, (2, len(chosen)), endpoint=True)
+        mirror = draw.random(len(chosen)) < 0.5
+        images = torch.from_numpy(self.store.batch(self._train_rows[chosen]))
+        labels = torch.from_numpy(self._train_labels[chosen].astype(np.int64))
+        return images, labels, torch.from_numpy(corners[0]), torch.from_numpy(corners[1]), torch.from_numpy(mirror)
+
+    def loss(self, batch: Sequence[Tensor]) -> Tensor:
+        """Return the softmax cross-entropy of random crops, mirrored with probability one half."""
+        images, labels, top, left, mirror = (part.to(self.device, non_blocking=True) for part in batch)
+        return F.cross_entropy(self.model(crop(images, self.size, top, left, mirror)), labels)
+
+    def evaluate(self) -> dict[str, float]:
+        """Return mean class accuracy, top 1 and top 5, in percent, on the centre crops of the test images."""
+        labels = self.test_set["label"].to_numpy()
+        ranks = self.ranks(self.test_set["row"].to_numpy(), labels)
+        self._tested_ranks = ranks
+        accuracy = {"top1": mean_class_accuracy(ranks < 1, labels, self.num_classes)}
+        if self.num_classes > 5:
+            accuracy["top5"] = mean_class_accuracy(ranks < 5, labels, self.num_classes)
+        return {name: 100 * value for name, value in accuracy.items()}
+
+    def tested(self) -> pd.DataFrame:
+        """Return image, label and rank (0: the highest score is the label's) of each test image."""
+        names = self.store.images["image"].to_numpy()[self.test_set["row"]]
+        return pd.DataFrame({"image": names, "label": self.test_set["label"].to_numpy(), "rank": self._tested_ranks})
+
+    def ranks(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return the rank (N,), from 0, of each record's label by the scores of its centre crop.
+
+        Scores are kept of one batch at a time: those of 50,000 images and 1,000 classes would take 200 MB.
+        """
+        margin = (self.stored_size - self.size) // 2
+        window = slice(margin, margin + self.size)
+        ranks = np.empty(len(rows), dtype=np.int64)
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            images = torch.from_numpy(self.store.batch(rows[part])).to(self.device)
+            ranks[part] = label_ranks(self.model(images[:, window, window]).float().cpu().numpy(), labels[part])
+        return ranks

@@ -1,0 +1,82 @@
+"""Writer of VOC2012's layout with its action lists."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from miniature_world.actions import ACTIONS, OTHER, Role, action_picture, cast_roles
+from miniature_world.scenes import Box
+from miniature_world.world import Files, Jobs, World, encode
+
+SPLITS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
+
+
+def action_jobs(world: World) -> Jobs:
+    """Return (split, number) of every picture."""
+    split_of = ["train"] * world.spec["action"]["train"] + ["val"] * world.spec["action"]["val"]
+    return [(split, number) for number, split in enumerate(split_of, 1)]
+
+
+def action_files(world: World, split: str, number: int) -> Files:
+    """Yield one picture and its annotation."""
+    size = tuple(world.spec["action"]["size"])
+    roles, rng = _roles(world, split, number), world.rng("voc2012", split, number)
+    picture, boxes = action_picture(rng, roles, world.action_things, world.bystanders, world.taxonomy, size)
+    name = _image_id(number)
+    yield f"VOC2012/JPEGImages/{name}.jpg", encode(picture)
+    yield f"VOC2012/Annotations/{name}.xml", _annotation(name, size, boxes, roles).encode()
+
+
+def action_lists(world: World, folder: Path) -> dict[str, str]:
+    """Return the lists of VOC2012/ImageSets: Main/<split>, Action/<split> and Action/<action>_<split>."""
+    jobs, texts = action_jobs(world), {}
+    people = {job: _people(world, folder, *job) for job in jobs}
+    for split, parts in SPLITS.items():
+        chosen = [job for job in jobs if job[0] in parts]
+        texts[f"Main/{split}"] = "".join(f"{_image_id(number)}\n" for _, number in chosen)
+        rows = [row for job in chosen for row in people[job]]
+        texts[f"Action/{split}"] = texts[f"Main/{split}"]  # PASCAL's own holds images alone too
+        for action in (*ACTIONS, OTHER):
+            lines = [f"{name} {index} {role.labels[action]:2d}\n" for name, index, role in rows]
+            texts[f"Action/{action}_{split}"] = "".join(lines)
+    return {f"VOC2012/ImageSets/{name}.txt": text for name, text in texts.items()}
+
+
+def _image_id(number: int) -> str:
+    return f"2012_{number:06d}"
+
+
+def _roles(world: World, split: str, number: int) -> tuple[Role, ...]:
+    return cast_roles(world.rng("voc2012", "roles", split, number))
+
+
+def _people(world: World, folder: Path, split: str, number: int) -> list[tuple[str, int, Role]]:
+    """Return image, object index (from 1) and role of each person of one of our own annotations."""
+    text = (folder / f"VOC2012/Annotations/{_image_id(number)}.xml").read_text(encoding="utf-8")
+    names = [part.split("<")[0] for part in text.split("<name>")[1:]]
+    indices = [index for index, name in enumerate(names, 1) if name == "person"]
+    roles = _roles(world, split, number)
+    return [(_image_id(number), index, role) for index, role in zip(indices, roles, strict=True)]
+
+
+def _annotation(name: str, size: tuple[int, int], boxes: Sequence[Box], roles: Sequence[Role]) -> str:
+    """Return an annotation with the tags and their order of VOC2012's action files: `xmax` first, no `truncated`."""
+    rest = iter(roles)
+    objects = "".join(_object(box, next(rest) if box.name == "person" else None) for box in boxes)
+    return (
+        f"<annotation>\n\t<filename>{name}.jpg</filename>\n\t<folder>VOC2012</folder>\n{objects}"
+        "\t<segmented>0</segmented>\n"
+        f"\t<size>\n\t\t<depth>3</depth>\n\t\t<height>{size[1]}</height>\n\t\t<width>{size[0]}</width>\n\t</size>\n"
+        "</annotation>\n"
+    )
+
+
+def _object(box: Box, role: Role | None) -> str:
+    named = sorted((*ACTIONS, OTHER)) if role else ()
+    flags = "".join(f"\t\t\t<{action}>{role.labels[action] == 1:d}</{action}>\n" for action in named)
+    actions = f"\t\t<actions>\n{flags}\t\t</actions>\n" if role else f"\t\t<truncated>{box.truncated:d}</truncated>\n"
+    return (
+        f"\t<object>\n\t\t<name>{box.name}</name>\n{actions}"
+        f"\t\t<bndbox>\n\t\t\t<xmax>{box.xmax}</xmax>\n\t\t\t<xmin>{box.xmin}</xmin>\n"
+        f"\t\t\t<ymax>{box.ymax}</ymax>\n\t\t\t<ymin>{box.ymin}</ymin>\n\t\t</bndbox>\n"
+        f"\t\t<difficult>{box.difficult:d}</difficult>\n\t\t<pose>Unspecified</pose>\n\t</object>\n"
+    )

@@ -1,0 +1,141 @@
+"""The paper's numbers beside ours: each statement once, differences by hand, none where comparing makes no sense."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from imagenet_transfer.claims.comparison import COLUMNS, NO_RUN, comparison, read_paper_numbers
+from imagenet_transfer.reporting.tables import PAPER_NUMBERS, published
+
+MEANS = {
+    ("imagenet", "pascal-det"): (58.0, 0.3, 3),
+    ("images-500", "pascal-det"): (57.0, 0.4, 3),
+    ("bottom-up-918", "sun-cls"): (53.0, math.nan, 1),
+    ("imagenet", "sun-cls"): (52.5, math.nan, 1),
+    ("imagenet", "imagenet-cls"): (57.4, math.nan, 1),
+}
+
+
+def tables():
+    metric = {"pascal-det": "mAP", "sun-cls": "top1", "imagenet-cls": "top1"}
+    rows = [
+        {"subset": s, "task": t, "metric": metric[t], "mean": m, "std": sd, "n": n}
+        for (s, t), (m, sd, n) in MEANS.items()
+    ]
+    own = {"stage": "pretrain", "subset": "imagenet"}
+    values = (("top1", 1, 55.0), ("top1", 2, 57.0), ("top5", 1, 79.0), ("top5", 2, 81.0))
+    runs = [own | {"metric": metric, "rep": rep, "value": value} for metric, rep, value in values]
+    induction = [("top-down-127", 1, 30.0), ("imagenet", 1, 42.0), ("top-down-127", 2, 32.0), ("imagenet", 2, 46.0)]
+    shared = {"subset": "top-down-127", "k": 5}
+    figure4 = [shared | {"network": name, "rep": rep, "value": value} for name, rep, value in induction]
+    gains = {1: [20.0, 3.0, 5.0], 2: [24.0, 3.0, 9.0]}  # above the median: 15 points twice
+    wnids = ("n01861778", "n04451818", "n1")
+    figure6 = [
+        {"class_wnid": wnid, "rep": rep, "gain": gain}
+        for rep, of_rep in gains.items()
+        for wnid, gain in zip(wnids, of_rep, strict=True)
+    ]
+    halves = [("own", 57.0, 0.2), ("half", 60.0, 0.3), ("everything", 58.5, 0.4)]
+    half = {"split": "minimal", "half": "a", "n": 2}
+    figure9 = [half | {"network": name, "mean": mean, "std": std} for name, mean, std in halves]
+    frames = {"figure4": figure4, "figure6": figure6, "figure9": figure9, "runs": runs, "table1": rows}
+    return {name: pd.DataFrame(content) for name, content in frames.items()}
+
+
+def compared(compare=True, frames=None):
+    frame = comparison(read_paper_numbers(), tables() if frames is None else frames, compare)
+    assert tuple(frame.columns) == COLUMNS
+    return frame
+
+
+def row(frame, **keys):
+    for key, value in keys.items():
+        frame = frame[frame[key] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_every_number_of_the_protocol_is_there():
+    frame = compared()
+    keys = frame[["subset", "reference", "task", "metric", "kind"]].apply(tuple, axis=1)
+    assert keys.is_unique
+    stated = {(r.subset, r.task): float(r.paper) for r in frame[frame["kind"] == "difference"].itertuples()}
+    assert stated == {
+        ("images-500", "pascal-det"): -1.5,
+        ("top-down-127", "pascal-det"): -2.8,
+        ("bottom-up-486", "pascal-det"): -1.7,
+        ("bottom-up-486", "sun-cls"): -0.8,
+        ("bottom-up-486", "pascal-act"): 0.6,
+        ("top-down-127", "induction"): -15.0,
+    }
+    values = frame[frame["kind"] == "value"]
+    assert [float(v) for v in values["paper"]] == [58.3, 57.0, 54.6, 57.8, 53.8, 57.1, 80.2]
+    assert values["where"].str.contains("not the paper").tolist() == [False] * 5 + [True] * 2
+    assert (frame["kind"] == "sign").sum() == 19
+
+
+def test_cells_and_differences_by_hand():
+    frame = compared()
+    whole = row(frame, subset="imagenet", task="pascal-det", kind="value")
+    assert whole[["paper", "paper_std", "ours", "ours_std", "n"]].tolist() == [58.3, 0.3, 58.0, 0.3, 3]
+    assert whole["difference"] == pytest.approx(-0.3)
+    half = row(frame, subset="images-500", kind="difference")
+    assert half["ours"] == pytest.approx(-1.0)
+    assert half["ours_std"] == pytest.approx(0.5)  # of 0.3 and 0.4
+    assert half["difference"] == pytest.approx(0.5)
+    top5 = row(frame, subset="imagenet", metric="top5")  # from its pre-training runs: 79 and 81
+    assert top5[["ours", "ours_std", "n"]].tolist() == [80.0, pytest.approx(math.sqrt(2)), 2]
+
+
+def test_the_recipes_accuracy_is_put_next_to_the_networks_own_not_to_re_trained_last_layers():
+    top1 = row(compared(), subset="imagenet", metric="top1", kind="value", task="imagenet-cls")
+    assert top1[["paper", "ours", "n"]].tolist() == ["57.1", 56.0, 2]  # last layers, re-trained, are at 57.4
+    shown = tables()
+    cells = shown["table1"].assign(task=shown["table1"]["task"].replace("imagenet-cls", "imagenet-cls:own"))
+    for frames, expected in (({"figure1": cells}, 57.4), ({"table1": shown["table1"]}, None)):
+        found = row(compared(frames=frames), subset="imagenet", metric="top1", kind="value", task="imagenet-cls")
+        assert found["ours"] == expected if expected else math.isnan(found["ours"])
+
+
+def test_signs_agree_or_do_not():
+    frame = compared()
+    better = row(frame, subset="bottom-up-918", task="sun-cls")
+    assert better["ours"] == pytest.approx(0.5)
+    assert math.isnan(better["difference"])
+    assert better["note"].startswith("the same sign")
+    assert "one run: without its spread" in better["note"]
+    assert "was never published" in better["note"]
+    mammal, tool = row(frame, reference="n01861778"), row(frame, reference="n04451818")
+    assert mammal[["ours", "ours_std", "n"]].tolist() == [15.0, 0.0, 2]
+    assert tool["ours"] == pytest.approx(-4.0)  # below the medians of 5 and 9
+    assert tool["note"].startswith("the same sign")
+    minimal = row(frame, subset="minimal-a")
+    assert minimal[["ours", "ours_std", "n"]].tolist() == [pytest.approx(1.5), pytest.approx(0.5), 2]
+
+
+def test_induction_is_in_points_below_the_baseline():
+    found = row(compared(), subset="top-down-127", metric="top5")
+    assert (found["ours"], found["difference"]) == (pytest.approx(-13.0), pytest.approx(2.0))
+    assert (found["ours_std"], found["n"]) == (pytest.approx(math.sqrt(2)), 2)  # of 12 and 14 points
+    assert row(compared(), subset="top-down-127", metric="top1")["note"] == NO_RUN
+
+
+def test_what_was_not_run_stays_empty():
+    frame = compared(frames={})
+    assert frame["ours"].isna().all()
+    assert set(frame["note"]) == {NO_RUN}
+
+
+def test_other_studies_are_not_compared():
+    frame = compared(compare=False)
+    assert frame["note"].str.contains("comparing makes no sense").all()
+    assert frame["difference"].isna().all()
+    assert frame["paper"].tolist() == compared()["paper"].tolist()
+
+
+def test_differences_are_no_cells_of_tables():
+    numbers = pd.read_csv(PAPER_NUMBERS)
+    assert published(numbers, "bottom-up-486", "pascal-det", "mAP") == ""
+    assert published(numbers, "images-500", "pascal-det", "mAP") == 57.0
+    assert published(numbers, "images-500", "pascal-det", "AP/dog") == ""

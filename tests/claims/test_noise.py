@@ -1,0 +1,48 @@
+"""What a table says about its noise: hand-worked differences, single runs, and who counts."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from imagenet_transfer.claims.noise import least_difference, noise_notes, samples_of
+from imagenet_transfer.claims.statistics import prior_of
+
+VALUES = {"whole": (50.0, 53.0, 52.0), "half": (49.0, 51.0, 53.0), "scratch": (10.0, 30.0, 20.0)}
+
+
+def runs_of(values, task="det", metric="mAP"):
+    rows = [
+        {"subset": name, "task": task, "rep": rep, "metric": metric, "value": value}
+        for name, numbers in values.items()
+        for rep, value in enumerate(numbers, start=1)
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)  # in no order
+
+
+def test_two_sets_are_told_apart_by_the_paired_interval():
+    # differences 1, 2, -1: sd 1.5275; t(0.975) with 2 degrees of freedom is 4.3027
+    samples = samples_of(runs_of(VALUES), ("whole", "half"), "det", "mAP")
+    assert least_difference(samples, prior_of(samples)) == pytest.approx(4.3027 * 1.5275 / math.sqrt(3), rel=1e-3)
+
+
+def test_a_random_start_is_not_compared():
+    with_scratch = noise_notes(runs_of(VALUES), ("whole", "half", "scratch"), {"det": "mAP"})
+    without = noise_notes(runs_of(VALUES), ("whole", "half"), {"det": "mAP"})
+    assert with_scratch == without
+    assert "differences below 3.8 points are within the noise of 3 runs" in with_scratch[0]
+    assert "the 2 pre-training sets of this table" in with_scratch[0]
+
+
+def test_what_cannot_be_told_is_said():
+    single = {name: numbers[:1] for name, numbers in VALUES.items()}
+    assert "one run each" in noise_notes(runs_of(single), tuple(single), {"det": "mAP"})[0]
+    assert "too few" in noise_notes(runs_of(VALUES), ("whole", "scratch"), {"det": "mAP"})[0]
+
+
+def test_each_task_has_its_own_noise():
+    runs = pd.concat([runs_of(VALUES), runs_of({"whole": (1.0, 9.0, 5.0), "half": (6.0, 2.0, 9.0)}, "act")])
+    (sentence,) = noise_notes(runs, ("whole", "half"), {"det": "mAP", "act": "mAP"})
+    det, act = sentence.split("; act")
+    assert "det: differences below 3.8" in det
+    assert "differences below 16.5" in act  # differences -5, 7, -4: sd 6.658

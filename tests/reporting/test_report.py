@@ -1,0 +1,313 @@
+"""The report: everything is in one page, escaped, and it asks the network for nothing."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+from PIL import Image
+
+from imagenet_transfer.claims.comparison import comparison, read_paper_numbers
+from imagenet_transfer.claims.findings import COLUMNS, COMPARABLE, POWER_COLUMNS
+from imagenet_transfer.files import write_json
+from imagenet_transfer.reporting.report import (
+    CAPTIONS,
+    Parts,
+    Picture,
+    caption,
+    effect_html,
+    heading,
+    hours_text,
+    markdown_html,
+    p_text,
+    prose_html,
+    report,
+    tally,
+)
+
+TABLE = "# Table 1\n\n| Pre-trained on | det (mAP) |\n| --- | ---: |\n| a < b | 58.1 ± 0.3 |\n\nIn percent & so on.\n"
+VOID = {"meta", "img", "br"}
+POINTS, GAIN, NONE = "points", "percent of the gain", float("nan")
+FINDINGS = pd.DataFrame(  # of claims 1a, 1b, and one of the user's own
+    [
+        *(
+            ("1a", "introduction", f"{task}: pre-training <helps>", "whole 60.0 ± 1.0 (3 runs)", *found)
+            for task, found in {
+                "det": (12.3, 8.0, 16.6, POINTS, 0.0004, "holds", "holds", "holds", "3 replicates"),
+                "sun": (4.0, 0.5, 7.5, POINTS, 0.03, "holds", "cannot tell", "cannot tell", "3 replicates"),
+            }.items()
+        ),
+        (
+            *("1b", "Figure 1", "det: half is enough", "keeps -12 %", -30.0, -50.0, -10.0, GAIN),
+            *(0.01, "does not", "does not", "cannot tell", "3 replicates"),
+        ),
+        (
+            *("mine & yours", "this study", "act: a < b", "a 1.0 (1 run)", -4.06, NONE, NONE, POINTS),
+            *(NONE, "cannot tell", "cannot tell", "cannot tell", "no interval; raise `replicates`"),
+        ),
+    ],
+    columns=list(COLUMNS[:-1]),
+).assign(comparable=COMPARABLE[False])
+HOURS = ["hours on a <card>", "hours on one core"]
+POWER = pd.DataFrame(
+    [
+        ("1b", "det: <half>", 0.1, -3.9, 4.0, POINTS, 3, 348, 1038, 1234.5, 0.004),
+        ("mine & yours", "act: a < b", -4.06, NONE, NONE, POINTS, 1, NONE, NONE, NONE, NONE),
+        ("6c", "equal", 0.0, -2.0, 2.0, POINTS, 3, NONE, NONE, NONE, NONE),
+        ("7a", "rank", 0.1, -0.2, 0.4, "rho", 0, NONE, NONE, NONE, NONE),
+    ],
+    columns=[*POWER_COLUMNS[:2], *("effect", "low", "high", "unit", "replicates", "needed", "runs"), *HOURS],
+)
+
+
+class Page(HTMLParser):
+    """The page as a browser reads it: its elements, its text, and whether every element is closed in turn."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words, self.open = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+    def text(self):
+        return " ".join(self.words)
+
+
+def parts(tmp_path, **changes):
+    Image.new("RGB", (4, 3), "red").save(tmp_path / "figure1.png")
+    proven = {
+        "commit": "c0ffee",
+        "device": "a <card>",
+        "finished": "2026-11-23T10:00:00+00:00",
+        "versions": {"torch": "2"},
+    }
+    write_json(tmp_path / "metrics.json", {"provenance": proven})
+    runs = pd.DataFrame(
+        [("pretrain", "net", "s", "", rep, m, 3600.0) for rep in (1, 2) for m in ("top1", "top5")]
+        + [("transfer", "net", "s", "det", rep, "mAP", 1800.0) for rep in (1, 2, 3)]
+        + [("transfer", "net", "other", "det", 1, "mAP", 1800.0)],
+        columns=["stage", "arch", "subset", "task", "rep", "metric", "wall_s"],
+    )
+    content = {
+        "name": "minia<ture",
+        "seed": 2016,
+        "compare": False,
+        "findings": FINDINGS,
+        "power": POWER,
+        "tables": {"table1": TABLE},
+        "figures": [Picture("figure1", tmp_path / "figure1.png", 'what "is" seen', "results/figure1.csv")],
+        "comparison": comparison(read_paper_numbers(), {}, False),
+        "runs": runs,
+        "records": [tmp_path / "metrics.json"],
+    }
+    return Parts(**content | changes)
+
+
+@pytest.fixture
+def page(tmp_path):
+    report(tmp_path / "report.html", parts(tmp_path))
+    return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_everything_is_there(page):
+    text = page.text()
+    assert "the study minia<ture" in text
+    for words in (
+        "seed 2016",
+        "c0ffee",
+        "a <card>",
+        "torch 2",
+        "2026-11-23",
+        "58.1 ± 0.3",
+        "a < b",
+        "In percent & so on.",
+    ):
+        assert words in text
+    for words in (
+        "this study has no such run",
+        "cannot tell",
+        "The numbers of this study are not about the paper's images",
+        "57.1",
+        "results/figure1.csv",
+    ):
+        assert words in text
+    assert [attrs["id"] for attrs in page.all("section")] == [
+        *("findings", "power", "tables", "figures", "comparison", "runs"),
+    ]
+    assert "compare its rows with each other, not with the paper" in text
+    assert "comparing makes no sense" not in text  # in each row
+
+
+def test_nothing_is_asked_of_the_network(page, tmp_path):
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?\s*(https?:|//|file:)", text)
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed"})
+    assert all(attrs["href"].startswith("#") for attrs in page.all("a"))
+    ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
+    assert {attrs["href"][1:] for attrs in page.all("a")} <= ids
+
+
+def test_pictures_are_inside_and_described(page, tmp_path):
+    (image,) = page.all("img")
+    assert image["alt"] == 'what "is" seen'
+    data = image["src"].removeprefix("data:image/png;base64,")
+    assert base64.b64decode(data) == (tmp_path / "figure1.png").read_bytes()
+
+
+def test_headers_say_what_they_head(page):
+    assert {attrs.get("scope") for attrs in page.all("th")} == {"col", "row", "rowgroup"}
+    assert page.all("html") == [{"lang": "en"}]
+
+
+def test_runs_are_counted_once(page):
+    text = " ".join(page.text().split())
+    assert "pretrain 2 1 2 2.00" in text  # two networks of an hour each, with two metrics each
+    assert "transfer det 4 2 1–3 2.00" in text  # of two subsets, with three replicates and one
+    assert "all 6 2 1–3 4.00" in text
+
+
+def cells(page_html, section):
+    """The text of each row of a section's tables, tags replaced by spaces."""
+    part = re.search(rf'<section id="{section}">(.*?)</section>', page_html, re.S)[1]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", part, re.S)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+
+
+@pytest.fixture
+def html(tmp_path):
+    report(tmp_path / "report.html", parts(tmp_path))
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_each_claim_shows_its_verdicts_before_and_after_holm(html):
+    rows = cells(html, "findings")
+    (first,) = [row for row in rows if row.startswith("1a") and "introduction" in row]
+    assert first.endswith("introduction holds × 2 holds cannot tell holds cannot tell")
+    (own,) = [row for row in rows if row.startswith("mine &amp; yours this study")]
+    assert own.endswith("cannot tell cannot tell cannot tell")
+
+
+def test_every_verdict_is_counted_in_a_tile_of_its_own(html):
+    tiles = re.findall(r"<li><span.*?</li>", html)
+    said = [" ".join(re.sub(r"<[^>]+>", " ", tile).split()) for tile in tiles]
+    assert said == [
+        "holds 2 1 after Holm, in the study",
+        "does not 1 0 after Holm, in the study",
+        "cannot tell 1 3 after Holm, in the study",
+    ]
+    assert html.index('class="scores"') < html.index("Claim, and where")
+
+
+def test_statements_have_effect_unit_and_p(html):
+    rows = cells(html, "findings")
+    (sun,) = [row for row in rows if row.startswith("sun: pre-training")]
+    assert "&lt;helps&gt;" in sun
+    assert "4.0 [0.5, 7.5] points holds p = 0.030 cannot tell in the study: cannot tell" in sun
+    (half,) = [row for row in rows if row.startswith("det: half")]
+    assert "keeps −12 %" in half
+    assert "−30.0 [−50.0, −10.0] percent of the gain does not p = 0.010 does not" in half
+    (act,) = [row for row in rows if row.startswith("act: a &lt; b")]
+    assert "−4.1 points, no interval cannot tell cannot tell in the study: cannot tell" in act
+    assert "raise <code>replicates</code>" in html
+
+
+def test_how_verdicts_are_made_is_said_with_where_to_read_on(page):
+    text = page.text()
+    assert "if the whole 95 % interval of its effect lies within its bounds" in " ".join(text.split())
+    assert "docs/statistics.md" in text
+
+
+def test_what_it_would_take(html):
+    head, *rows = cells(html, "power")
+    assert head == "Statement Replicates now Needed Runs to add Hours (a) Hours (b)"
+    assert rows == [
+        "1b det: &lt;half&gt; 3 348 1,038 1,234 &lt; 0.01",
+        "mine &amp; yours act: a &lt; b 1 unknown: no interval",
+        "6c equal 3 more than 1,000",
+        "7a rank 0 not a matter of replicates",
+    ]
+    assert "(a) a &lt;card&gt;; (b) one core." in html
+
+
+def test_nothing_is_needed_where_all_is_decided(tmp_path):
+    report(tmp_path / "report.html", parts(tmp_path, power=POWER.iloc[:0]))
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "every statement is decided" in page.text()
+
+
+def test_power_as_a_script_reads_it_looks_the_same(html, tmp_path):
+    """`power` leaves cells empty, of which reading makes NaN."""
+    columns = ["needed", "runs", *HOURS]
+    made = POWER.astype(dict.fromkeys(columns, object)).fillna(dict.fromkeys(columns, ""))
+    made.to_csv(tmp_path / "power.csv", index=False)
+    for power in (made, pd.read_csv(tmp_path / "power.csv")):
+        report(tmp_path / "again.html", parts(tmp_path, power=power))
+        assert (tmp_path / "again.html").read_text(encoding="utf-8") == html
+
+
+def test_numbers_as_text():
+    assert p_text(0.0004) == "p &lt; 0.001"
+    assert (p_text(0.0321), p_text(0.5), p_text(1.0)) == ("p = 0.032", "p = 0.50", "p = 1.00")
+    assert p_text(NONE) == ""
+    assert [hours_text(value) for value in (0, 0.004, 0.25, 3.14, 2500, "", NONE)] == [
+        *("0", "&lt; 0.01", "0.25", "3.1", "2,500", "", ""),
+    ]
+    assert effect_html(NONE, NONE, NONE, POINTS) == ""
+    assert effect_html(1, 0, 2, "<points>") == '1.0 [0.0, 2.0]<div class="small">&lt;points&gt;</div>'
+    assert prose_html("a-1 is -2 <b> `c`") == "a-1 is −2 &lt;b&gt; <code>c</code>"
+    assert tally(pd.Series(["cannot tell", "holds", "cannot tell"])).index("holds") < 70
+
+
+def test_figures_have_titles_that_people_read():
+    names = {"figure1": "Figure 1", "figure-all-layers": "All layers", "coarse-limit": "Coarse limit"}
+    assert {name: heading(name) for name in names} == names
+
+
+def test_the_page_is_the_same_every_time(tmp_path):
+    given = parts(tmp_path)
+    report(tmp_path / "one.html", given)
+    report(tmp_path / "two.html", given)
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_study_without_runs_or_figures(tmp_path):
+    nothing = {"findings": FINDINGS.iloc[:0], "power": POWER.iloc[:0], "runs": parts(tmp_path).runs.iloc[:0]}
+    empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True, **nothing)
+    report(tmp_path / "report.html", empty)
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
+    assert "finished never" in text
+    assert "This study has runs for none of the claims" in text
+
+
+def test_markdown_tables_keep_their_alignment():
+    html = markdown_html(TABLE, "table1")
+    assert '<th scope="col" class="number">det (mAP)</th>' in html
+    assert '<th scope="row">a &lt; b</th><td class="number">58.1 ± 0.3</td>' in html
+
+
+def test_every_kind_of_figure_has_a_caption():
+    layout = {"layer": "fc7", "baseline": "whole", "subset": "whole", "label_set": "coarse", "splits": {"random": []}}
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    builders = schema["properties"]["outputs"]["additionalProperties"]["properties"]["builder"]["enum"]
+    assert set(CAPTIONS) == set(builders) - {"transfer", "budgets"}  # tables have titles
+    for builder in CAPTIONS:
+        text = caption({"builder": builder, "along": "classes", "tasks": ["det"], **layout})
+        assert "{" not in text
+        assert text.endswith(".")

@@ -1,0 +1,254 @@
+"""The plan: costs of networks against their definition, hours and bytes by hand, shared runs once."""
+
+import math
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from conftest import PAPER_ALEXNET, ROOT, TINY
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.models import build_model
+from imagenet_transfer.study.config_file import read_config
+from imagenet_transfer.study.costs import image_gmacs, parameters, pool5_size, region_gmacs, work_gmacs, work_of
+from imagenet_transfer.study.plan import (
+    TOTAL,
+    alternatives,
+    hours_on,
+    plan,
+    plan_text,
+    rate,
+    read_rates,
+    subset_classes,
+    subset_images,
+    with_networks,
+)
+from imagenet_transfer.study.study import Embedding, PretrainRun, Study, TransferRun
+
+RATES = pd.DataFrame(
+    [
+        ("card", "train", 2.0, 100.0, "a page"),
+        ("card", "embed", 1.0, 400.0, "a page"),
+        ("old", "train", 2.0, 10.0, "b"),
+    ],
+    columns=["device", "work", "gmacs", "images_per_s", "source"],
+)
+
+
+@pytest.mark.parametrize("architecture", [PAPER_ALEXNET, TINY])
+def test_parameters_are_those_of_the_network(architecture):
+    model = build_model(architecture, 7)
+    assert parameters(architecture, 7) == sum(p.numel() for p in model.parameters())
+    assert pool5_size(architecture) == model.pool5_size
+
+
+def test_the_papers_network():
+    assert parameters(PAPER_ALEXNET, 1000) == 60_965_224
+    # conv1 105.4, conv2 223.9, conv3 149.5, conv4 112.1, conv5 74.8, fc6 37.7, fc7 16.8, fc8 4.1 million
+    assert image_gmacs(PAPER_ALEXNET) == pytest.approx(0.7244, abs=1e-4)
+
+
+def test_regions_cost_fc6_and_fc7_each():
+    none, hundred = (region_gmacs(PAPER_ALEXNET, 600, 1000, regions, 0) for regions in (0, 100))
+    assert hundred - none == pytest.approx(100 * (9216 * 4096 + 4096 * 4096) / 1e9)
+    cells = {34_848: 150 * 200, 307_200: 75 * 100, 884_736 + 663_552 + 442_368: 37.5 * 50}  # weights a cell: cells
+    assert none == pytest.approx(sum(weights * number for weights, number in cells.items()) / 1e9)
+
+
+def test_kinds_of_work():
+    assert [work_of(r) for r in ({}, {"layers": "last"}, {"detector": {}}, {"rstarcnn": {}})] == [
+        *("train", "last-layer", "detection", "action")
+    ]
+    assert work_gmacs("train", PAPER_ALEXNET, {}) == pytest.approx(3 * image_gmacs(PAPER_ALEXNET))
+    alone = work_gmacs("action", PAPER_ALEXNET, {"rstarcnn": {"context": False}})
+    both = work_gmacs("action", PAPER_ALEXNET, {"rstarcnn": {}})
+    assert both - alone == pytest.approx(3 * 150 * (9216 * 4096 + 4096 * 4096) / 1e9)
+
+
+def test_rates_are_scaled_from_the_nearest_of_the_kind():
+    card = RATES[RATES["device"] == "card"]
+    assert rate(card, "train", 4.0) == pytest.approx(50.0)
+    assert rate(card, "last-layer", 0.5) == pytest.approx(800.0)  # like embedding
+    assert rate(card, "detection", 20.0) == pytest.approx(10.0)  # like training
+    assert rate(RATES[RATES["device"] == "old"], "embed", 1.0) == pytest.approx(20.0)
+    more = pd.concat([card, pd.DataFrame([("card", "train", 0.1, 500.0, "c")], columns=card.columns)])
+    assert rate(more, "train", 0.2) == pytest.approx(250.0)
+
+
+def study():
+    """Two outputs over one data set that share a network and a fine-tuning run."""
+    runs = {
+        "table1": ([PretrainRun("net", "whole", 1)], [TransferRun("scenes", "net", "whole", 1)], []),
+        "figure4": (
+            [PretrainRun("net", "whole", 1), PretrainRun("net", "half", 1)],
+            [TransferRun("scenes", "net", "whole", 1), TransferRun("scenes", "net", "half", 1)],
+            [Embedding("net", "half", 1, "fc7")],
+        ),
+    }
+    return SimpleNamespace(
+        name="hand",
+        classes="miniature",
+        miniature=None,
+        outputs=dict.fromkeys(runs),
+        pretrain_runs=lambda output: runs[output][0],
+        transfer_runs=lambda output: runs[output][1],
+        embeddings=lambda output: runs[output][2],
+        dataset_of=lambda task: "sun",
+        architectures={"net": PAPER_ALEXNET},
+        recipes={
+            "pretrain": {"batch_size": 256, "iterations": 1000},
+            "finetune": {"batch_size": 10, "accumulate": 2, "epochs": 3},
+        },
+        subsets={
+            "whole": {"dataset": "imagenet", "recipe": "pretrain"},
+            "half": {"dataset": "imagenet", "recipe": "pretrain", "images_per_class": 500},
+        },
+        tasks={"scenes": {"dataset": "sun", "recipe": "finetune", "kind": "classification"}},
+        datasets={
+            "imagenet": {"images": {"train": 64000, "val": 6400}, "store": {"codec": "jpeg", "size": 256}},
+            "sun": {"images": {"train": 1000, "test": 1000}, "store": {"codec": "raw", "size": 64}},
+        },
+    )
+
+
+def test_the_plan_by_hand():
+    frame = plan(study(), RATES).set_index("output")
+    counts = ["networks", "fine_tunings", "embeddings", "shared"]
+    assert frame.loc["table1", counts].tolist() == [1, 1, 0, 0]
+    assert frame.loc["figure4", counts].tolist() == [1, 1, 1, 2]
+    assert frame.loc[TOTAL, counts[:3]].tolist() == [2, 2, 1]
+    assert frame.loc["table1", "images_millions"] == pytest.approx((256_000 + 3000) / 1e6)
+    gmacs = 3 * image_gmacs(PAPER_ALEXNET)
+    hours = (256_000 + 3000) * gmacs / (100 * 2) / 3600
+    assert frame.loc["table1", hours_on("card")] == pytest.approx(hours)
+    assert frame.loc["table1", hours_on("old")] == pytest.approx(10 * hours)
+    embedding = 70_400 * image_gmacs(PAPER_ALEXNET) / 400 / 3600
+    assert frame.loc[TOTAL, hours_on("card")] == pytest.approx(2 * hours + embedding)
+
+
+def test_the_disk_by_hand():
+    frame = plan(study(), RATES).set_index("output")
+    weights = 4 * parameters(PAPER_ALEXNET, 64)
+    first = weights + 70_400 * 26_500 + 2000 * 64 * 64 * 3  # stores stand with the first output that needs them
+    assert frame.loc["table1", "disk_gb"] == pytest.approx(first / 1e9)
+    assert frame.loc["figure4", "disk_gb"] == pytest.approx((weights + 70_400 * 4096 * 2) / 1e9)
+    assert frame.loc[TOTAL, "disk_gb"] == pytest.approx(frame["disk_gb"].iloc[:2].sum())
+
+
+def test_drawn_classes_count_by_their_images():
+    given = study()
+    given.subsets["few"] = {"dataset": "imagenet", "recipe": "pretrain", "classes": 16}
+    given.subsets["few-small"] = given.subsets["few"] | {"images_per_class": 100}
+    given.subsets["scenes"] = {"dataset": "sun", "recipe": "pretrain", "images_per_class": 10}
+    given.datasets["sun"]["num_classes"] = 20
+    counts = {name: subset_images(given, name) for name in given.subsets}
+    assert counts == {"whole": 64_000, "half": 32_000, "few": 16_000, "few-small": 1600, "scenes": 200}
+    assert [subset_classes(given, name) for name in ("whole", "few-small", "scenes")] == [64, 16, 20]
+
+
+TINY_IMAGENET = ROOT / "configs/tiny-imagenet.yaml"
+
+
+@pytest.mark.parametrize("path", [ROOT / "config.yaml", ROOT / "configs/paper.yaml", TINY_IMAGENET])
+def test_the_budgets_of_shipped_studies_are_equal(path):
+    given = Study.of(read_config(path), ROOT / "workflow/schemas/config.schema.yaml")
+    if path == TINY_IMAGENET:
+        given.datasets["imagenet"]["images"] = {"train": 200 * 500}
+    rows = [row["subsets"] for row in given.outputs["table2"]["rows"]]
+    for more_classes, more_images in zip(*rows, strict=True):
+        assert subset_images(given, more_classes) == subset_images(given, more_images)
+
+
+def test_tiny_imagenet_does_not_hang_on_how_many_images_there_are():
+    config = read_config(TINY_IMAGENET)
+    assert all(entry["images_per_class"] <= 150 for entry in config["subsets"].values())
+    assert all("subset" in task for task in config["tasks"].values())
+
+
+def test_what_is_not_declared_is_not_guessed():
+    given = study()
+    del given.datasets["imagenet"]["images"]
+    frame = plan(given, RATES).set_index("output")
+    assert math.isnan(frame.loc["table1", "disk_gb"])
+    assert math.isnan(frame.loc[TOTAL, hours_on("card")])
+    assert frame.loc[TOTAL, "networks"] == 2
+    assert "?" in plan_text(frame.reset_index(), RATES)
+
+
+def test_the_text_is_aligned_and_says_where_rates_are_from():
+    lines = plan_text(plan(study(), RATES), RATES).splitlines()
+    assert len({len(line) for line in lines[:3]}) == 1
+    assert lines[0].startswith("output")
+    assert lines[4].startswith(TOTAL)
+    assert any("train: 100 images/s (a page)" in line for line in lines)
+
+
+def test_a_users_rates_replace_those_of_the_same_device(tmp_path):
+    path = tmp_path / "rates.csv"
+    assert len(read_rates(path)) == len(read_rates())
+    known = read_rates()["device"].iloc[0]
+    mine = RATES.assign(device=[known, known, "mine"])
+    mine.to_csv(path, index=False)
+    found = read_rates(path)
+    assert found[found["device"] == known]["source"].tolist() == ["a page", "a page"]
+    assert "mine" in set(found["device"])
+    path.write_text("device,speed\nx,1\n")
+    with pytest.raises(UserError, match=r"rates\.csv lacks the columns gmacs, images_per_s, source, work"):
+        read_rates(path)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"])
+def test_every_study_has_a_plan(name):
+    given = Study.of(read_config(ROOT / name), ROOT / "workflow/schemas/config.schema.yaml")
+    frame = plan(given, read_rates()).set_index("output")
+    runs = {run for output in given.outputs for run in given.pretrain_runs(output)}
+    assert frame.loc[TOTAL, "networks"] == len(runs)
+    assert frame.index.tolist() == [*given.outputs, TOTAL]
+
+
+PAPER = ROOT / "configs/paper.yaml"
+
+
+def paper():
+    return Study.of(read_config(PAPER), ROOT / "workflow/schemas/config.schema.yaml")
+
+
+def test_each_replicate_of_a_network_is_counted_and_fine_tuned():
+    """By hand for Table 1 of the paper: two networks and a random start on three tasks."""
+    given, rates = paper(), RATES
+    three = with_networks(given, 3)
+    once, thrice = (plan(one, rates).set_index("output").loc["table1"] for one in (given, three))
+    assert (once["networks"], thrice["networks"]) == (2, 6)
+    assert once["fine_tunings"] == 3 * (3 + 3 + 1)  # sun-cls has one replicate
+    assert thrice["fine_tunings"] == 3 * (3 + 3 + 3)
+    pretraining, scenes = 450_000 * 256 / 1e6, 50_000 * 50 / 1e6
+    more = thrice["images_millions"] - once["images_millions"]
+    assert more == pytest.approx(4 * pretraining + 6 * scenes)
+    assert three.replicates == 3
+    assert given.replicates == 1  # the given study stays as it is
+    assert given.tasks["sun-cls"]["replicates"] == 1
+
+
+def test_what_one_and_three_networks_would_cost():
+    given = paper()
+    frame, others = plan(given, RATES), alternatives(given, RATES)
+    one, three = others.iloc[0], others.iloc[1]
+    names = ["all outputs, 1 network per subset", "all outputs, 3 networks per subset"]
+    assert others["output"].tolist() == names
+    pd.testing.assert_series_equal(one.drop("output"), frame.iloc[-1].drop("output"), check_names=False)
+    assert (one["networks"], three["networks"]) == (20, 60)
+    runs = [run for output in given.outputs for run in given.transfer_runs(output)]
+    assert three["fine_tunings"] == 3 * len({(run.task, run.subset) for run in runs})
+    lines = plan_text(frame, RATES, others).splitlines()
+    total = next(i for i, line in enumerate(lines) if line.startswith(f"{TOTAL} "))
+    assert set(lines[total - 1]) == {"-"}
+    assert [line[:35].strip() for line in lines[total + 1 : total + 3]] == names
+    assert len({len(line) for line in lines[: total + 3]}) == 1
+    assert any("at least 3 replicates" in line for line in lines)
+
+
+def test_a_study_of_three_networks_says_what_one_would_cost():
+    given = with_networks(paper(), 3)
+    others = alternatives(given, RATES)
+    assert others["networks"].tolist() == [20, 60]
+    assert others["fine_tunings"].nunique() == 1  # tasks keep the replicates that they have
