@@ -6,7 +6,9 @@ from imagenet_transfer.study.config_file import read_config
 
 min_version("9.11")
 
-if "study" not in config:  # --configfile merges into it: the default study is read only if no study was given
+if (
+    "study" not in config
+):  # --configfile merges into it: the default study is read only if no study was given
 
     read_config(f"{workflow.basedir}/config.yaml")  # says what is wrong with it, and in which line
 

@@ -238,7 +238,9 @@ def main_table(rows, replicates):
 
 def summary_table(rows):
     """Return, by method and n, how many settings have 93-97 %, the extremes, the mean width."""
-    lines = ["| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"]
+    lines = [
+        "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
+    ]
     lines.append("| --- " * 7 + "|")
     for method, n in itertools.product(METHODS, (3, 5, 10)):
         found = [f for key, figures in rows.items() if key[2:] == (n, method) for f in figures]

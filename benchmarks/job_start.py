@@ -32,18 +32,26 @@ SUBREAPER = 36  # prctl's PR_SET_CHILD_SUBREAPER: the server becomes a child of 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     prepare_environment(forks=True)
     os.environ["OMP_NUM_THREADS"] = "1"
-    ways = {"fork": dict(os.environ), "itself": {name: os.environ[name] for name in os.environ if name != FORKS}}
+    ways = {
+        "fork": dict(os.environ),
+        "itself": {name: os.environ[name] for name in os.environ if name != FORKS},
+    }
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "tmp1234.job.py"
         script.write_text(PREAMBLE.format(pickle.dumps(snakemake_object())) + SCRIPT)
         first = seconds(script, ways["fork"])  # starts the server
-        taken = [{way: seconds(script, environment) for way, environment in ways.items()} for _ in range(rounds)]
+        taken = [
+            {way: seconds(script, environment) for way, environment in ways.items()}
+            for _ in range(rounds)
+        ]
     fork, itself = (statistics.median(each[way] for each in taken) for way in ways)
     ratio = statistics.median(each["itself"] / each["fork"] for each in taken)
     print(f"CPU seconds per job: {fork:.2f} as a fork, {itself:.2f} by itself, ratio {ratio:.1f}")
@@ -52,7 +60,15 @@ def main() -> None:
 
 def snakemake_object() -> object:
     """Return what Snakemake hands to a script, without a rule's contents."""
-    from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Snakemake, Wildcards
+    from snakemake.iocontainers import (
+        InputFiles,
+        Log,
+        OutputFiles,
+        Params,
+        ResourceList,
+        Snakemake,
+        Wildcards,
+    )
 
     files, values = (InputFiles(), OutputFiles()), (Params(), Wildcards())
     return Snakemake(*files, *values, 1, ResourceList(), Log(), {}, "job", None)
@@ -71,7 +87,9 @@ def spent() -> float:
     total = ended.ru_utime + ended.ru_stime
     for server in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
         fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # its own, and its children's
+        total += sum(map(int, fields[11:15])) / os.sysconf(
+            "SC_CLK_TCK"
+        )  # its own, and its children's
     return total
 
 

@@ -34,7 +34,9 @@ def make_features(path: Path, number: int, dimensions: int, seed: int) -> None:
     whole = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     half = np.lib.format.open_memmap(half_of(path), "w+", np.float16, shape)
     for start in range(0, number, 5000):
-        part = np.maximum(rng.standard_normal((min(5000, number - start), dimensions), dtype=np.float32), 0)
+        part = np.maximum(
+            rng.standard_normal((min(5000, number - start), dimensions), dtype=np.float32), 0
+        )
         part /= np.linalg.norm(part, axis=1, keepdims=True)
         whole[start : start + len(part)], half[start : start + len(part)] = part, part
 
@@ -47,7 +49,9 @@ def kernel() -> str:
     """Return the kernel of OpenBLAS 0.3.15 that suits this processor, or the one that the environment names."""
     processor = Path("/proc/cpuinfo").read_text()
     without_avx512 = "Zen" if "AuthenticAMD" in processor else "Haswell"
-    return os.environ.get("OPENBLAS_CORETYPE", "SkylakeX" if "avx512f" in processor else without_avx512)
+    return os.environ.get(
+        "OPENBLAS_CORETYPE", "SkylakeX" if "avx512f" in processor else without_avx512
+    )
 
 
 def peak_mb() -> float:
@@ -70,7 +74,11 @@ def search(engine: str, queries: Path, gallery: Path, threads: int) -> dict[str,
         from imagenet_transfer.features.neighbours import nearest
 
         torch.set_num_threads(threads)
-        searched = {"array": lambda: np.load(gallery), "file": lambda: gallery, "half file": lambda: half_of(gallery)}
+        searched = {
+            "array": lambda: np.load(gallery),
+            "file": lambda: gallery,
+            "half file": lambda: half_of(gallery),
+        }
         rows = searched[engine.split(", ")[1]]()
         start = clocks()
         found = nearest(asked, rows, K).indices
@@ -88,10 +96,23 @@ def search(engine: str, queries: Path, gallery: Path, threads: int) -> dict[str,
 
 def in_a_process(engine: str, folder: Path, threads: int) -> dict[str, float]:
     """Return what `search` returns, of a fresh process."""
-    environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    environment = os.environ | {
+        name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    }
     environment |= {"OPENBLAS_CORETYPE": kernel()}
-    command = [sys.executable, __file__, "--folder", str(folder), "--threads", str(threads), "--engine", engine]
-    return json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    command = [
+        sys.executable,
+        __file__,
+        "--folder",
+        str(folder),
+        "--threads",
+        str(threads),
+        "--engine",
+        engine,
+    ]
+    return json.loads(
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    )
 
 
 def report(results: dict[str, list[dict[str, float]]], size: float) -> None:
@@ -100,11 +121,18 @@ def report(results: dict[str, list[dict[str, float]]], size: float) -> None:
     titles = " ".join(f"{title:>8} {'faiss / this':>20}" for title in ("seconds", "CPU s"))
     print(f"{'':20} {titles} {'peak MB':>8} {'/ features':>10}")
     for engine, rounds in results.items():
-        times = " ".join(cells(results["faiss.IndexFlatIP"], rounds, key) for key in ("seconds", "cpu"))
+        times = " ".join(
+            cells(results["faiss.IndexFlatIP"], rounds, key) for key in ("seconds", "cpu")
+        )
         peak = max(one["peak"] for one in rounds)
         print(f"{engine:20} {times} {peak:8,.0f} {peak / size:10.2f}   {ENGINES[engine]}")
-    same = len({one["sum"] for engine in ENGINES if "half" not in engine for one in results[engine]}) == 1
-    print("all on float32 found the same rows" if same else "not all on float32 found the same rows")
+    same = (
+        len({one["sum"] for engine in ENGINES if "half" not in engine for one in results[engine]})
+        == 1
+    )
+    print(
+        "all on float32 found the same rows" if same else "not all on float32 found the same rows"
+    )
 
 
 def cells(reference: list[dict[str, float]], rounds: list[dict[str, float]], key: str) -> str:

@@ -33,7 +33,9 @@ def table(runs: pd.DataFrame) -> pd.DataFrame:
         if min(values.shape) > 1:
             paired, unpaired = variances(values.to_numpy())
             rows.append((task, *values.shape, paired, unpaired, paired / unpaired))
-    return pd.DataFrame(rows, columns=["task", "subsets", "replicates", "paired", "unpaired", "ratio"])
+    return pd.DataFrame(
+        rows, columns=["task", "subsets", "replicates", "paired", "unpaired", "ratio"]
+    )
 
 
 if __name__ == "__main__":

@@ -52,9 +52,21 @@ COLUMNS = ["stage", "images", "classes", "wall_s", "cpu_s", "peak_mb"]
 CORES = 2
 ITERATIONS = 2
 STORE = {"codec": "jpeg", "size": world.SIZE, "quality": 90, "max_unreadable": 0}
-NETWORK = {"image_size": world.SIZE, "input_size": 28, "width": 0.1, "fc_width": 64, "conv1_kernel": 5}
+NETWORK = {
+    "image_size": world.SIZE,
+    "input_size": 28,
+    "width": 0.1,
+    "fc_width": 64,
+    "conv1_kernel": 5,
+}
 NETWORK |= {"conv1_stride": 2, "init": "he", "pixel_std": 58}
-DETECTOR = {"short_side": 96, "long_side": 160, "anchor_base": 12, "anchor_scales": [2, 3.5, 6], "proposal_min_side": 8}
+DETECTOR = {
+    "short_side": 96,
+    "long_side": 160,
+    "anchor_base": 12,
+    "anchor_scales": [2, 3.5, 6],
+    "proposal_min_side": 8,
+}
 LISTING = (
     "import sys, yaml; from imagenet_transfer.data.layouts import list_dataset;"
     "from imagenet_transfer.labels import taxonomy;"
@@ -97,8 +109,14 @@ def rehearsed(size: Rehearsal) -> dict[str, Any]:
         _keep_what_few_classes_have(study, size)
     numbers = {
         "imagenet": (size.place / "ILSVRC2012", size.numbers),
-        "voc2007": (size.folder / "VOCdevkit", {key: world.VOC[key] for key in ("trainval", "test")}),
-        "voc2012-action": (size.folder / "VOCdevkit-action", {key: world.ACTION[key] for key in ("train", "val")}),
+        "voc2007": (
+            size.folder / "VOCdevkit",
+            {key: world.VOC[key] for key in ("trainval", "test")},
+        ),
+        "voc2012-action": (
+            size.folder / "VOCdevkit-action",
+            {key: world.ACTION[key] for key in ("train", "val")},
+        ),
         "sun397": (size.folder / "SUN397", _times(world.SUN_IMAGES, world.SUN_CLASSES)),
         "places": (size.folder / "Places365", _times(world.PLACES_IMAGES, world.PLACES_CLASSES)),
     }
@@ -107,10 +125,19 @@ def rehearsed(size: Rehearsal) -> dict[str, Any]:
         entry |= {"root": str(root), "images": images}
         if entry["store"]["codec"] != "original":
             entry["store"] = STORE
-    study["datasets"]["voc2012-action"]["proposals"] |= {"mode": "single", "max_boxes": 200, "min_side": 12}
+    study["datasets"]["voc2012-action"]["proposals"] |= {
+        "mode": "single",
+        "max_boxes": 200,
+        "min_side": 12,
+    }
     study["architectures"]["alexnet"] |= NETWORK
     for recipe in study["recipes"].values():
-        recipe |= {"iterations": ITERATIONS, "evaluate_every": ITERATIONS, "lr": 1e-4, "lr_steps": [ITERATIONS // 2]}
+        recipe |= {
+            "iterations": ITERATIONS,
+            "evaluate_every": ITERATIONS,
+            "lr": 1e-4,
+            "lr_steps": [ITERATIONS // 2],
+        }
         recipe["batch_size"] = min(recipe["batch_size"], 64)
     study["recipes"]["detection"]["detector"] |= DETECTOR
     for name in ("action", "rstarcnn"):
@@ -123,8 +150,12 @@ def _keep_what_few_classes_have(study: dict[str, Any], size: Rehearsal) -> None:
     study["classes"] = str(size.place / "classes.txt")
     study["label_sets"] = {"imagenet": study["label_sets"]["imagenet"]}
     study["subsets"] = {name: study["subsets"][name] for name in ("imagenet", "images-50")}
-    study["tasks"] = {name: entry for name, entry in study["tasks"].items() if "subset" not in entry}
-    study["outputs"] = {"table1": study["outputs"]["table1"] | {"subsets": ["imagenet", "images-50", "scratch"]}}
+    study["tasks"] = {
+        name: entry for name, entry in study["tasks"].items() if "subset" not in entry
+    }
+    study["outputs"] = {
+        "table1": study["outputs"]["table1"] | {"subsets": ["imagenet", "images-50", "scratch"]}
+    }
 
 
 def _times(images: Mapping[str, int], classes: int) -> dict[str, int]:
@@ -144,7 +175,9 @@ def measured(size: Rehearsal, stage: str, command: Sequence[str | Path]) -> None
     with log.open("w") as output:
         start = time.monotonic()
         arguments = [str(part) for part in command]
-        process = subprocess.Popen(arguments, cwd=size.place, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            arguments, cwd=size.place, env=environment, stdout=output, stderr=output
+        )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -153,7 +186,9 @@ def measured(size: Rehearsal, stage: str, command: Sequence[str | Path]) -> None
         sys.exit(f"'{stage}' failed with status {process.returncode}; its output is {log}.")
 
 
-def record(size: Rehearsal, stage: str, wall: float, cpu: float, peak_mb: float | None = None) -> None:
+def record(
+    size: Rehearsal, stage: str, wall: float, cpu: float, peak_mb: float | None = None
+) -> None:
     """Print a measurement and append it to FOLDER/rehearsal.csv."""
     images = sum(size.numbers.values())
     memory = "" if peak_mb is None else f"{peak_mb:8,.0f} MB"
@@ -168,11 +203,26 @@ def record(size: Rehearsal, stage: str, wall: float, cpu: float, peak_mb: float 
         writer.writerow([stage, images, size.classes, round(wall, 3), round(cpu, 3), peak])
 
 
-def snakemake(size: Rehearsal, stage: str, *targets: str, again: Sequence[str] = (), dry: bool = False) -> None:
+def snakemake(
+    size: Rehearsal, stage: str, *targets: str, again: Sequence[str] = (), dry: bool = False
+) -> None:
     """Measure Snakemake's way to some targets; the outputs of the rules `again` are made anew."""
     program = Path(sys.executable).with_name("snakemake")
-    command = [program, "--snakefile", ROOT / "Snakefile", "--directory", size.place, "--configfile", "study.yaml"]
-    command += ["--cores", str(CORES), *(["--dry-run"] if dry else []), *(["--forcerun", *again] if again else [])]
+    command = [
+        program,
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        size.place,
+        "--configfile",
+        "study.yaml",
+    ]
+    command += [
+        "--cores",
+        str(CORES),
+        *(["--dry-run"] if dry else []),
+        *(["--forcerun", *again] if again else []),
+    ]
     measured(size, stage, [*command, "--", *targets])
 
 
@@ -202,7 +252,9 @@ def pack(size: Rehearsal) -> None:
 def manifests(size: Rehearsal) -> None:
     """Draw all manifests anew; label sets that are missing come first, by themselves."""
     if size.classes < 1000:  # the paper's label sets are of 1,000 classes
-        snakemake(size, "one manifest", "results/manifests/images-50.csv.gz", again=["draw_manifest"])
+        snakemake(
+            size, "one manifest", "results/manifests/images-50.csv.gz", again=["draw_manifest"]
+        )
         return
     snakemake(size, "label sets", "label_sets")
     snakemake(size, "manifests", "manifests", again=["draw_manifest"])
@@ -215,7 +267,9 @@ def dag(size: Rehearsal) -> None:
 
 
 def pretrain(size: Rehearsal) -> None:
-    snakemake(size, "pretrain", "results/pretrain/alexnet/imagenet/rep1/metrics.json", again=["pretrain"])
+    snakemake(
+        size, "pretrain", "results/pretrain/alexnet/imagenet/rep1/metrics.json", again=["pretrain"]
+    )
 
 
 def embed(size: Rehearsal) -> None:
@@ -238,13 +292,18 @@ def summarise(size: Rehearsal, rules: Sequence[str]) -> None:
         place = size.place / "benchmarks" / rule
         paths = sorted(place.rglob("*.tsv")) if place.is_dir() else [place.with_suffix(".tsv")]
         wall, cpu, peak = (list(column) for column in zip(*map(_benchmark, paths), strict=True))
-        print(f"  {rule:24} {len(paths):4} jobs {sum(wall):9.1f} s  CPU {sum(cpu):9.1f} s  {max(peak):8,.0f} MB")
+        print(
+            f"  {rule:24} {len(paths):4} jobs {sum(wall):9.1f} s  CPU {sum(cpu):9.1f} s  {max(peak):8,.0f} MB"
+        )
 
 
 def _benchmark(path: Path) -> tuple[float, float, float]:
     """Return seconds, CPU seconds and peak megabytes of a job; a job shorter than a sample has no memory."""
     row = next(csv.DictReader(path.open(), delimiter="\t"))
-    return tuple(float(row[key]) if row[key] not in ("-", "NA") else 0.0 for key in ("s", "cpu_time", "max_rss"))
+    return tuple(
+        float(row[key]) if row[key] not in ("-", "NA") else 0.0
+        for key in ("s", "cpu_time", "max_rss")
+    )
 
 
 # --- packing beside a bare loop ---------------------------------------------------------------------------------------
@@ -255,13 +314,17 @@ def ratio(size: Rehearsal, pictures: int = 20_000, photographs: int = 512, round
     entry = rehearsed(size)["datasets"]["imagenet"]
     listing = list_dataset(entry, size.wnids)
     step = max(1, len(listing.images) // pictures)
-    chosen = type(listing)(listing.images.iloc[::step].head(pictures), listing.objects, listing.classes)
+    chosen = type(listing)(
+        listing.images.iloc[::step].head(pictures), listing.objects, listing.classes
+    )
     _compare(size, "32-pixel files", chosen, Path(entry["root"]), STORE, rounds)
     folder = _photographs(size.folder / "photographs", photographs)
     from imagenet_transfer.data.layouts.listing import make_listing
 
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.JPEG"))
-    listing = make_listing([("train", Path(name).stem, name.split("/")[0], name) for name in names], ())
+    listing = make_listing(
+        [("train", Path(name).stem, name.split("/")[0], name) for name in names], ()
+    )
     _compare(size, "photographs to 256", listing, folder, STORE | {"size": 256}, rounds)
 
 
@@ -276,7 +339,9 @@ def _photographs(folder: Path, number: int) -> Path:
     return folder
 
 
-def _compare(size: Rehearsal, what: str, listing: Any, root: Path, spec: Mapping[str, Any], rounds: int) -> None:
+def _compare(
+    size: Rehearsal, what: str, listing: Any, root: Path, spec: Mapping[str, Any], rounds: int
+) -> None:
     """Print the rate of packing and of bare loops, by turns, and the ratio of the medians."""
     paths = [str(root / path) for path in listing.images.path]
     for path in paths:
@@ -292,7 +357,9 @@ def _compare(size: Rehearsal, what: str, listing: Any, root: Path, spec: Mapping
             start = time.monotonic()
             run()
             times[name].append(time.monotonic() - start)
-    rates = {name: len(paths) / sorted(seconds)[len(seconds) // 2] for name, seconds in times.items()}
+    rates = {
+        name: len(paths) / sorted(seconds)[len(seconds) // 2] for name, seconds in times.items()
+    }
     print(f"{what}, {len(paths):,} files, {rounds} rounds, images/s (median):")
     for name, rate in rates.items():
         each = ", ".join(f"{len(paths) / seconds:,.0f}" for seconds in times[name])
@@ -322,7 +389,9 @@ def _recode(paths: Sequence[str], spec: Mapping[str, Any]) -> None:
         pixels = simplejpeg.decode_jpeg(Path(path).read_bytes())
         if pixels.shape[:2] != shape:
             pixels = np.asarray(Image.fromarray(pixels).resize(shape, Image.Resampling.BILINEAR))
-        simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), spec["quality"], "RGB", "444", fastdct=False)
+        simplejpeg.encode_jpeg(
+            np.ascontiguousarray(pixels), spec["quality"], "RGB", "444", fastdct=False
+        )
 
 
 # --- the figure -------------------------------------------------------------------------------------------------------
@@ -344,7 +413,9 @@ def plot(size: Rehearsal) -> None:
     """Draw time and memory of each stage along the number of images, as last measured."""
     import pandas as pd
 
-    frame = pd.read_csv(size.folder / "rehearsal.csv").drop_duplicates(["stage", "images", "classes"], keep="last")
+    frame = pd.read_csv(size.folder / "rehearsal.csv").drop_duplicates(
+        ["stage", "images", "classes"], keep="last"
+    )
     frame = frame[frame["classes"] >= 100].sort_values(["stage", "classes", "images"])
     frame.to_csv(ROOT / "benchmarks/rehearsal.csv", index=False, lineterminator="\n")
     draw(frame, ROOT / "benchmarks/rehearsal.png")
@@ -358,17 +429,33 @@ def draw(frame: Any, path: Path) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-    titles = {"wall_s": "Wall time (s)", "cpu_s": "CPU time (s)", "peak_mb": "Peak memory of a process (MB)"}
+    titles = {
+        "wall_s": "Wall time (s)",
+        "cpu_s": "CPU time (s)",
+        "peak_mb": "Peak memory of a process (MB)",
+    }
     figure, panels = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained")
     for axes, (column, title) in zip(panels, titles.items(), strict=True):
         for number, ((stage, name), mark) in enumerate(zip(STAGES.items(), MARKS, strict=True)):
-            rows, style = frame[frame["stage"] == stage], {"marker": mark, "markersize": 6, "color": f"C{number}"}
+            rows, style = (
+                frame[frame["stage"] == stage],
+                {"marker": mark, "markersize": 6, "color": f"C{number}"},
+            )
             whole, fewer = rows[rows["classes"] == 1000], rows[rows["classes"] < 1000]
             if whole.empty:
                 continue
             axes.plot(whole["images"], whole[column], linewidth=1.5, label=name, **style)
-            axes.plot(fewer["images"], fewer[column], linestyle="none", markerfacecolor="white", **style)
-        axes.plot([], [], "o", color="0.3", markerfacecolor="white", label="hollow: 100 classes, else 1,000")
+            axes.plot(
+                fewer["images"], fewer[column], linestyle="none", markerfacecolor="white", **style
+            )
+        axes.plot(
+            [],
+            [],
+            "o",
+            color="0.3",
+            markerfacecolor="white",
+            label="hollow: 100 classes, else 1,000",
+        )
         axes.set(xscale="log", yscale="log", xlabel="Images", title=title)
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
@@ -396,10 +483,14 @@ STEPS: dict[str, Callable[[Rehearsal], None]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, required=True, help="where everything is written")
     parser.add_argument("--images", type=int, default=1300, help="training images a class")
-    parser.add_argument("--classes", type=int, default=1000, help="classes; 1,000 for the label sets of the paper")
+    parser.add_argument(
+        "--classes", type=int, default=1000, help="classes; 1,000 for the label sets of the paper"
+    )
     parser.add_argument("--step", nargs="+", choices=list(STEPS), required=True)
     arguments = parser.parse_args()
     size = Rehearsal(arguments.folder.resolve(), arguments.images, arguments.classes)

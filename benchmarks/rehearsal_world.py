@@ -16,7 +16,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from imagenet_transfer.labels.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
+from imagenet_transfer.labels.taxonomy import (
+    Taxonomy,
+    read_classes,
+    read_pascal_roots,
+    taxonomy_for,
+)
 from imagenet_transfer.seeds import seed_of
 from miniature_world import render_part, synsets_drawn
 from miniature_world.scenes import (
@@ -80,7 +85,8 @@ def lay_out_ilsvrc(pool: Path, root: Path, wnids: list[str], images: int) -> Non
         write_folder(root / "train" / wnid, _training_files(pool / wnid, wnid, images))
         numbers = range(index * held_out + 1, (index + 1) * held_out + 1)
         links = (
-            (f"ILSVRC2012_val_{n:08d}.JPEG", pool / wnid / f"{DISTINCT + k}.JPEG") for k, n in enumerate(numbers, 1)
+            (f"ILSVRC2012_val_{n:08d}.JPEG", pool / wnid / f"{DISTINCT + k}.JPEG")
+            for k, n in enumerate(numbers, 1)
         )
         write_folder(root / "val" / wnid, links)
 
@@ -90,7 +96,10 @@ def _training_files(pictures: Path, wnid: str, images: int) -> Files:
         yield f"{wnid}_{number}.JPEG", pictures / f"{number}.JPEG"
     originals = [(pictures / f"{number}.JPEG").read_bytes() for number in range(1, DISTINCT + 1)]
     for number in range(DISTINCT + 1, images + 1):
-        yield f"{wnid}_{number}.JPEG", commented(originals[(number - 1) % DISTINCT], f"copy {number}")
+        yield (
+            f"{wnid}_{number}.JPEG",
+            commented(originals[(number - 1) % DISTINCT], f"copy {number}"),
+        )
 
 
 def commented(jpeg: bytes, text: str) -> bytes:
@@ -115,7 +124,10 @@ def voc_spec() -> dict:
 def scene_names(number: int) -> list[str]:
     """Return so many names of scene classes, ascending: those of the renderer, then the same with a number."""
     known = list(SCENES)
-    names = (known[k % len(known)] + (f"_{k // len(known) + 1}" if k >= len(known) else "") for k in range(number))
+    names = (
+        known[k % len(known)] + (f"_{k // len(known) + 1}" if k >= len(known) else "")
+        for k in range(number)
+    )
     return sorted(names)
 
 

@@ -29,8 +29,13 @@ def make_pictures(root: Path, number: int) -> None:
     for index in range(number):
         pixels = np.full((375, 500, 3), 128.0)
         for step in (128, 64, 32, 16, 8, 4, 2):
-            noise = rng.normal(0, 0.35 * step**0.75 + 2, (375 // step + 1, 500 // step + 1, 3)).astype(np.float32)
-            layers = [Image.fromarray(noise[..., c]).resize((500, 375), Image.Resampling.BICUBIC) for c in range(3)]
+            noise = rng.normal(
+                0, 0.35 * step**0.75 + 2, (375 // step + 1, 500 // step + 1, 3)
+            ).astype(np.float32)
+            layers = [
+                Image.fromarray(noise[..., c]).resize((500, 375), Image.Resampling.BICUBIC)
+                for c in range(3)
+            ]
             pixels += np.stack([np.asarray(layer) for layer in layers], axis=-1)
         folder = root / f"class{index % 10}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +46,9 @@ def make_pictures(root: Path, number: int) -> None:
 def pack(root: Path, folder: Path, codec: str) -> tuple[Store, float]:
     """Return the packed store and the CPU milliseconds an image that packing took."""
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.JPEG"))
-    listing = make_listing([("train", Path(path).stem, path.split("/")[0], path) for path in paths], ())
+    listing = make_listing(
+        [("train", Path(path).stem, path.split("/")[0], path) for path in paths], ()
+    )
     start = time.process_time()
     build_store(listing, root, folder, {"codec": codec, "size": SIZE}, workers=2, progress=False)
     return Store(folder), 1000 * (time.process_time() - start) / len(paths)
@@ -71,8 +78,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "source"
         make_pictures(root, arguments.pictures)
-        (jpeg, jpeg_cost), (raw, raw_cost) = (pack(root, Path(name) / codec, codec) for codec in ("jpeg", "raw"))
-        normalise = [transforms.ToTensor(), transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+        (jpeg, jpeg_cost), (raw, raw_cost) = (
+            pack(root, Path(name) / codec, codec) for codec in ("jpeg", "raw")
+        )
+        normalise = [
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
         loaders = {
             "ImageFolder + PIL, float32": naive(root, normalise),
             "ImageFolder + PIL, uint8": naive(root, [transforms.PILToTensor()]),
@@ -99,7 +111,9 @@ def report(times: dict[str, list[float]], baselines: list[str]) -> None:
         cells = []
         for baseline in baselines:
             ratios = [base / value for base, value in zip(times[baseline], values, strict=True)]
-            cells.append(f"{statistics.median(ratios):6.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+            cells.append(
+                f"{statistics.median(ratios):6.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+            )
         print(f"{name:28} {statistics.median(values):12.3f}  {cells[0]:>22}  {cells[1]:>22}")
 
 

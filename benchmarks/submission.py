@@ -27,11 +27,17 @@ GROUPED = 4  # fine-tuning takes seconds here
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=None, help="an empty folder to keep both runs in")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="an empty folder to keep both runs in"
+    )
     folder = parser.parse_args().folder
     if missing_programs():
-        sys.exit(f"{', '.join(missing_programs())} not found: apt-get install munge slurmctld slurmd slurm-client")
+        sys.exit(
+            f"{', '.join(missing_programs())} not found: apt-get install munge slurmctld slurmd slurm-client"
+        )
     with tempfile.TemporaryDirectory() as temporary:
         compare((folder or Path(temporary)).resolve())
 
@@ -49,8 +55,12 @@ def compare(folder: Path) -> None:
     finally:
         cluster.stop()
     bound = 1.5 * local + SECONDS_A_JOB * jobs
-    print(f"SLURM: {submitted:.0f} s, {jobs} jobs submitted; 1.5 x local + {SECONDS_A_JOB} s a job: {bound:.0f} s")
-    print(f"ratio to the local time: {submitted / local:.2f}; {(submitted - local) / jobs:.1f} s more for each job")
+    print(
+        f"SLURM: {submitted:.0f} s, {jobs} jobs submitted; 1.5 x local + {SECONDS_A_JOB} s a job: {bound:.0f} s"
+    )
+    print(
+        f"ratio to the local time: {submitted / local:.2f}; {(submitted - local) / jobs:.1f} s more for each job"
+    )
     if (folder / "local" / TABLE).read_bytes() != (folder / "submitted" / TABLE).read_bytes():
         sys.exit("The two tables differ.")
     print("The two tables are the same, byte for byte.")
@@ -63,7 +73,11 @@ def timed(folder: Path, options: list, environment: dict[str, str]) -> float:
     started = time.perf_counter()
     with folder.with_suffix(".log").open("w") as log:
         done = subprocess.run(
-            [sys.executable, "-m", *map(str, words)], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "-m", *map(str, words)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     if done.returncode:
         sys.exit(f"{folder.name} failed:\n{folder.with_suffix('.log').read_text()[-3000:]}")

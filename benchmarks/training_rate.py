@@ -34,7 +34,9 @@ class Noise:
     """A store of noise: squares for classification."""
 
     def __init__(self, size: int):
-        self.pixels = np.random.default_rng(0).integers(0, 256, (256, size, size, 3), dtype=np.uint8)
+        self.pixels = np.random.default_rng(0).integers(
+            0, 256, (256, size, size, 3), dtype=np.uint8
+        )
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         return self.pixels[rows % len(self.pixels)]
@@ -118,7 +120,9 @@ def works(config: dict, batch: int | None) -> Iterator[tuple[str, dict, dict]]:
         recipes = {work_of(recipe): recipe for recipe in reversed(config["recipes"].values())}
         for work, recipe in recipes.items():
             if work != "action":  # the plan scales it from detection
-                size = recipe["batch_size"] if work == "detection" else batch or recipe["batch_size"]
+                size = (
+                    recipe["batch_size"] if work == "detection" else batch or recipe["batch_size"]
+                )
                 yield work, architecture, {**recipe, "batch_size": size}
         yield "embed", architecture, {**recipes["train"], "batch_size": batch or 250}
 
@@ -126,7 +130,14 @@ def works(config: dict, batch: int | None) -> Iterator[tuple[str, dict, dict]]:
 def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespace) -> dict:
     """Return the row of `rates.csv` of one kind of work."""
     if work == "detection":
-        job = DetectionJob(Photographs(recipe["detector"]["short_side"]), architecture, None, recipe, 0, options.device)
+        job = DetectionJob(
+            Photographs(recipe["detector"]["short_side"]),
+            architecture,
+            None,
+            recipe,
+            0,
+            options.device,
+        )
     else:
         job = classification_job(architecture, recipe, options.device)
     job.model.train()
@@ -137,16 +148,25 @@ def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespac
         "device": options.name,
         "work": work,
         "gmacs": round(work_gmacs(work, architecture, recipe), 4),
-        "images_per_s": float(f"{images_per_second(step, images, options.rounds, options.device):.4g}"),
+        "images_per_s": float(
+            f"{images_per_second(step, images, options.rounds, options.device):.4g}"
+        ),
         "source": f"benchmarks/training_rate.py, {options.config}, {images} images a step{threads}, torch "
         f"{torch.__version__}, median of {options.rounds} steps",
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", default="configs/paper.yaml")
-    parser.add_argument("--output", type=Path, default=Path("rates.csv"), help="rows of other devices in it are kept")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("rates.csv"),
+        help="rows of other devices in it are kept",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--name", help="how the plan calls the device")
     parser.add_argument("--batch-size", type=int, help="of classification; default: the recipe's")
@@ -155,7 +175,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.name = options.name or device_name(options.device)
-    rows = [measure(*work, options) for work in works(read_config(options.config), options.batch_size)]
+    rows = [
+        measure(*work, options) for work in works(read_config(options.config), options.batch_size)
+    ]
     frame = pd.DataFrame(rows, columns=list(RATE_COLUMNS))
     print(frame.to_string(index=False))
     if options.output.exists():

@@ -106,7 +106,9 @@ def exclusive(folder: Path | str, work: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # before the lock ends: who holds the file holds the one that has the name
+        with contextlib.suppress(
+            OSError
+        ):  # before the lock ends: who holds the file holds the one that has the name
             path.unlink()
         os.close(descriptor)
 
@@ -148,7 +150,9 @@ def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
     data = csv_bytes(frame)
     if Path(path).suffix == ".gz":
         buffer = io.BytesIO()
-        with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=4, mtime=0) as file:
+        with gzip.GzipFile(
+            filename="", mode="wb", fileobj=buffer, compresslevel=4, mtime=0
+        ) as file:
             file.write(data)
         data = buffer.getvalue()
     with atomic_write(path) as temporary:
@@ -178,7 +182,9 @@ def read_small_text(path: Path | str, most: int) -> str:
     """Return a text file's content; raise OSError if it has more than `most` bytes or is no regular file."""
     path = check_regular(path)
     if path.stat().st_size > most:
-        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, too many for such a file", str(path))
+        raise OSError(
+            errno.EFBIG, f"it has more than {most:,} bytes, too many for such a file", str(path)
+        )
     return path.read_text(encoding="utf-8")
 
 

@@ -20,7 +20,9 @@ def action_files(world: World, split: str, number: int) -> Files:
     """Yield one picture and its annotation."""
     size = tuple(world.spec["action"]["size"])
     roles, rng = _roles(world, split, number), world.rng("voc2012", split, number)
-    picture, boxes = action_picture(rng, roles, world.action_things, world.bystanders, world.taxonomy, size)
+    picture, boxes = action_picture(
+        rng, roles, world.action_things, world.bystanders, world.taxonomy, size
+    )
     name = _image_id(number)
     yield f"VOC2012/JPEGImages/{name}.jpg", encode(picture)
     yield f"VOC2012/Annotations/{name}.xml", _annotation(name, size, boxes, roles).encode()
@@ -58,7 +60,9 @@ def _people(world: World, folder: Path, split: str, number: int) -> list[tuple[s
     return [(_image_id(number), index, role) for index, role in zip(indices, roles, strict=True)]
 
 
-def _annotation(name: str, size: tuple[int, int], boxes: Sequence[Box], roles: Sequence[Role]) -> str:
+def _annotation(
+    name: str, size: tuple[int, int], boxes: Sequence[Box], roles: Sequence[Role]
+) -> str:
     """Return an annotation with the tags and their order of VOC2012's action files: `xmax` first, no `truncated`."""
     rest = iter(roles)
     objects = "".join(_object(box, next(rest) if box.name == "person" else None) for box in boxes)
@@ -72,8 +76,14 @@ def _annotation(name: str, size: tuple[int, int], boxes: Sequence[Box], roles: S
 
 def _object(box: Box, role: Role | None) -> str:
     named = sorted((*ACTIONS, OTHER)) if role else ()
-    flags = "".join(f"\t\t\t<{action}>{role.labels[action] == 1:d}</{action}>\n" for action in named)
-    actions = f"\t\t<actions>\n{flags}\t\t</actions>\n" if role else f"\t\t<truncated>{box.truncated:d}</truncated>\n"
+    flags = "".join(
+        f"\t\t\t<{action}>{role.labels[action] == 1:d}</{action}>\n" for action in named
+    )
+    actions = (
+        f"\t\t<actions>\n{flags}\t\t</actions>\n"
+        if role
+        else f"\t\t<truncated>{box.truncated:d}</truncated>\n"
+    )
     return (
         f"\t<object>\n\t\t<name>{box.name}</name>\n{actions}"
         f"\t\t<bndbox>\n\t\t\t<xmax>{box.xmax}</xmax>\n\t\t\t<xmin>{box.xmin}</xmin>\n"

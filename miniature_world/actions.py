@@ -30,10 +30,19 @@ THINGS = {
     "tvmonitor": "n03782006",
     "instrument": "n03800933",
 }
-UNCLEAR = {"running": "walking", "walking": "running", "jumping": "running", "reading": "usingcomputer"}
-SHARE_UNCLEAR = 0.12  # of the people whose action has a neighbour in UNCLEAR: that one is labelled 0
+UNCLEAR = {
+    "running": "walking",
+    "walking": "running",
+    "jumping": "running",
+    "reading": "usingcomputer",
+}
+SHARE_UNCLEAR = (
+    0.12  # of the people whose action has a neighbour in UNCLEAR: that one is labelled 0
+)
 SHARE_TWO = 0.15  # of people do two actions
-SHARE_TYPICAL = 0.45  # of scenes are before the backdrop that is typical of the first person's action
+SHARE_TYPICAL = (
+    0.45  # of scenes are before the backdrop that is typical of the first person's action
+)
 TYPICAL = {
     "jumping": "sky",
     "phoning": "street",
@@ -67,13 +76,21 @@ MOVES = {
     "running": ("track", "run run leap stride"),
     "walking": ("crossing", "stride stride run"),
 }
-SEATS = ("chair", "crate", "fence")  # the chest has a horse's colour, the railing a bicycle's colour and rings
+SEATS = (
+    "chair",
+    "crate",
+    "fence",
+)  # the chest has a horse's colour, the railing a bicycle's colour and rings
 
 
 def _moving(action: str) -> tuple[Act, ...]:
     """Return the acts of running, walking or jumping: the stances are common to them, the ground is not."""
     ground, stances = MOVES[action]
-    free = tuple(_act(action, legs, arms, ground) for legs in stances.split() for arms in ("swing", "pump", "raise"))
+    free = tuple(
+        _act(action, legs, arms, ground)
+        for legs in stances.split()
+        for arms in ("swing", "pump", "raise")
+    )
     return (*free, *(_act(action, legs, "up", f"{ground} brush") for legs in stances.split()))
 
 
@@ -97,13 +114,19 @@ ACTS = {
     "ridingbike": _riding("ridingbike", "bicycle"),
     "ridinghorse": _riding("ridinghorse", "horse"),
     "running": _moving("running"),
-    "takingphoto": (*_still("takingphoto", "forward", "tripod"), *_still("takingphoto", "up", "camera")),
+    "takingphoto": (
+        *_still("takingphoto", "forward", "tripod"),
+        *_still("takingphoto", "up", "camera"),
+    ),
     "usingcomputer": (
         *_still("usingcomputer", "forward", "desk tvmonitor"),
         *_still("usingcomputer", "forward", "desk tvmonitor"),
         *_still("usingcomputer", "up", "desk tvmonitor brush"),
     ),
-    "walking": (*_moving("walking"), *(_act("walking", "stride", "swing", "crossing dog") for _ in range(4))),
+    "walking": (
+        *_moving("walking"),
+        *(_act("walking", "stride", "swing", "crossing dog") for _ in range(4)),
+    ),
     OTHER: (
         *_still("", "forward", ""),
         *_still("", "forward", "desk"),
@@ -162,7 +185,11 @@ class Stage:
     """A transparent canvas on which one person and the things around them are laid, facing right."""
 
     def __init__(
-        self, scale: float, rng: np.random.Generator, synsets: Mapping[str, Sequence[str]], taxonomy: Taxonomy
+        self,
+        scale: float,
+        rng: np.random.Generator,
+        synsets: Mapping[str, Sequence[str]],
+        taxonomy: Taxonomy,
     ):
         self.scale, self.rng, self.synsets, self.taxonomy = scale, rng, synsets, taxonomy
         self.hip = np.array([1.35 * scale, 1.1 * scale])
@@ -178,9 +205,17 @@ class Stage:
         for layer in self.layers:
             layer.mask = layer.mask & (covered <= VISIBLE)
         if name:
-            self.layers.append(Layer(name, covered > VISIBLE, float((sprite.alpha > VISIBLE).sum())))
+            self.layers.append(
+                Layer(name, covered > VISIBLE, float((sprite.alpha > VISIBLE).sum()))
+            )
 
-    def figure(self, drawing: Drawing, colours: np.ndarray, origin: Sequence[float] = (0, 0), name: str = "") -> None:
+    def figure(
+        self,
+        drawing: Drawing,
+        colours: np.ndarray,
+        origin: Sequence[float] = (0, 0),
+        name: str = "",
+    ) -> None:
         """Lay a drawing whose origin is at a point given in units from the hip."""
         sprite, offset = draw_figure(drawing, colours, self.scale)
         self.lay(sprite, self.hip + self.scale * np.asarray(origin) - offset, name)
@@ -189,7 +224,12 @@ class Stage:
         """Return one of the study's synsets as a sprite, its longer side `size` units."""
         synsets = self.synsets[name]
         wnid = synsets[self.rng.integers(len(synsets))]
-        pose = Pose(size * self.scale, False, angle + self.rng.normal(0, 0.04), float(np.exp(self.rng.normal(0, 0.05))))
+        pose = Pose(
+            size * self.scale,
+            False,
+            angle + self.rng.normal(0, 0.04),
+            float(np.exp(self.rng.normal(0, 0.05))),
+        )
         return draw_object(look_of(wnid, self.taxonomy), pose, self.rng)
 
 
@@ -213,7 +253,9 @@ def _grey(stage: Stage, light: float) -> np.ndarray:
 
 def _vivid(stage: Stage) -> np.ndarray:
     rng = stage.rng
-    return figures.thing_colours(rng, rng.uniform(0.45, 0.75), rng.uniform(0.1, 0.17), rng.uniform(0, 360))
+    return figures.thing_colours(
+        rng, rng.uniform(0.45, 0.75), rng.uniform(0.1, 0.17), rng.uniform(0, 360)
+    )
 
 
 def _lay_thing(stage: Stage, thing: str, who: Person) -> None:
@@ -225,7 +267,9 @@ def _lay_thing(stage: Stage, thing: str, who: Person) -> None:
         case "bicycle":
             _ride(stage, "bicycle", 1.15, 0.36)
         case "chair":
-            stage.figure(figures.seat(foot), figures.thing_colours(rng, 0.5, 0.07, 60), name="chair")
+            stage.figure(
+                figures.seat(foot), figures.thing_colours(rng, 0.5, 0.07, 60), name="chair"
+            )
         case "crate":
             stage.figure(figures.crate(foot, rng), figures.thing_colours(rng, 0.6, 0.11, 55))
         case "fence":
@@ -236,20 +280,35 @@ def _lay_thing(stage: Stage, thing: str, who: Person) -> None:
             colours = figures.thing_colours(rng, 0.55, 0.17, rng.choice([25, 255]))
             stage.figure(figures.kiosk(foot + 0.2), colours, (x + rng.uniform(0.08, 0.16), -0.2))
         case "track":
-            stage.figure(figures.track(rng), figures.thing_colours(rng, 0.55, 0.13, 35), (0, foot + 0.03))
+            stage.figure(
+                figures.track(rng), figures.thing_colours(rng, 0.55, 0.13, 35), (0, foot + 0.03)
+            )
         case "crossing":
             stage.figure(figures.crossing(rng), _grey(stage, 0.42), (0, foot + 0.03))
         case "hurdle":
             colours = figures.thing_colours(rng, 0.55, 0.18, rng.choice([25, 255]))
             gap = rng.uniform(0.05, 0.12)
-            stage.figure(figures.hurdle(rng.uniform(0.3, 0.4)), colours, (rng.normal(0.05, 0.04), foot + gap))
+            stage.figure(
+                figures.hurdle(rng.uniform(0.3, 0.4)), colours, (rng.normal(0.05, 0.04), foot + gap)
+            )
         case "dog":
-            _stand_on(stage, stage.thing("dog", rng.uniform(0.5, 0.62)), (rng.uniform(0.5, 0.6), foot + 0.04), "dog")
+            _stand_on(
+                stage,
+                stage.thing("dog", rng.uniform(0.5, 0.62)),
+                (rng.uniform(0.5, 0.6), foot + 0.04),
+                "dog",
+            )
         case "desk":
-            stage.figure(figures.desk(foot - y - 0.06), figures.thing_colours(rng, 0.6, 0.07, 65), (x + 0.02, y + 0.06))
+            stage.figure(
+                figures.desk(foot - y - 0.06),
+                figures.thing_colours(rng, 0.6, 0.07, 65),
+                (x + 0.02, y + 0.06),
+            )
         case "tvmonitor":
             foot_at = (x + rng.uniform(0.27, 0.33), y + 0.09)
-            _stand_on(stage, stage.thing("tvmonitor", rng.uniform(0.46, 0.54)), foot_at, "tvmonitor")
+            _stand_on(
+                stage, stage.thing("tvmonitor", rng.uniform(0.46, 0.54)), foot_at, "tvmonitor"
+            )
         case "instrument":
             sprite = stage.thing("instrument", rng.uniform(0.78, 0.95), rng.normal(0.1, 0.1))
             centre = stage.hip + stage.scale * np.array([x + rng.uniform(0.08, 0.14), y + 0.06])
@@ -267,7 +326,9 @@ def _lay_thing(stage: Stage, thing: str, who: Person) -> None:
 BEHIND = frozenset({"horse", "bicycle", *SEATS, "kiosk", "track", "crossing", "hurdle"})
 
 
-def _staged(act: Act, scale: float, rng: np.random.Generator, synsets: Mapping, taxonomy: Taxonomy) -> Stage:
+def _staged(
+    act: Act, scale: float, rng: np.random.Generator, synsets: Mapping, taxonomy: Taxonomy
+) -> Stage:
     stage = Stage(scale, rng, synsets, taxonomy)
     who = figures.person(act.legs, act.arms, rng)
     for thing in act.things:
@@ -301,9 +362,13 @@ def action_picture(
     layers: list[Layer] = []
     slots = rng.permutation(len(roles))
     for role, slot in zip(roles, slots.tolist(), strict=True):
-        stage = _staged(role.act, height * _share(rng, len(roles), role.act), rng, synsets, taxonomy)
+        stage = _staged(
+            role.act, height * _share(rng, len(roles), role.act), rng, synsets, taxonomy
+        )
         _lay_stage(picture, rng, stage, (slot + 0.5) / len(roles), layers)
-    boxes = [box for box in (box_of((layer.name, layer.mask, layer.whole)) for layer in layers) if box]
+    boxes = [
+        box for box in (box_of((layer.name, layer.mask, layer.whole)) for layer in layers) if box
+    ]
     return lit(picture, rng), _mixed(rng, boxes)
 
 
@@ -319,17 +384,24 @@ def _share(rng: np.random.Generator, people: int, act: Act) -> float:
     return float(rng.uniform(low, high)) * (0.85 if "horse" in act.things else 1.0)
 
 
-def _lay_bystander(picture: np.ndarray, rng: np.random.Generator, wnid: str, taxonomy: Taxonomy) -> None:
+def _lay_bystander(
+    picture: np.ndarray, rng: np.random.Generator, wnid: str, taxonomy: Taxonomy
+) -> None:
     height, width = picture.shape[:2]
     look = look_of(wnid, taxonomy)
     pose = Pose(height * rng.uniform(0.2, 0.36), rng.random() < 0.5, float(rng.normal(0, 0.08)))
     sprite = draw_object(look, pose, rng)
     tall, wide = sprite.alpha.shape
-    left, top = rng.uniform(-0.2 * wide, width - 0.8 * wide), rng.uniform(0.35, 0.95) * height - tall
+    left, top = (
+        rng.uniform(-0.2 * wide, width - 0.8 * wide),
+        rng.uniform(0.35, 0.95) * height - tall,
+    )
     stand(picture, sprite, round(left), round(top), rng, look.plan)
 
 
-def _lay_stage(picture: np.ndarray, rng: np.random.Generator, stage: Stage, share: float, layers: list[Layer]) -> None:
+def _lay_stage(
+    picture: np.ndarray, rng: np.random.Generator, stage: Stage, share: float, layers: list[Layer]
+) -> None:
     """Lay a stage, perhaps mirrored, about a share of the width; add its objects to the picture's layers."""
     height, width = picture.shape[:2]
     turn = slice(None, None, -1) if rng.random() < 0.5 else slice(None)
@@ -348,11 +420,15 @@ def _lay_stage(picture: np.ndarray, rng: np.random.Generator, stage: Stage, shar
         layer.mask = layer.mask & (covered <= VISIBLE)
     move = np.float32([[1, 0, left], [0, 1, top]])
     for layer in stage.layers:
-        mask = cv2.warpAffine(layer.mask[:, turn].astype(np.uint8), move, (width, height), flags=cv2.INTER_NEAREST)
+        mask = cv2.warpAffine(
+            layer.mask[:, turn].astype(np.uint8), move, (width, height), flags=cv2.INTER_NEAREST
+        )
         layers.append(Layer(layer.name, mask > 0, layer.whole))
 
 
 def _mixed(rng: np.random.Generator, boxes: Sequence[Box]) -> list[Box]:
     """Return the boxes in random order, the people's order among themselves kept."""
     people = iter([box for box in boxes if box.name == "person"])
-    return [next(people) if boxes[k].name == "person" else boxes[k] for k in rng.permutation(len(boxes))]
+    return [
+        next(people) if boxes[k].name == "person" else boxes[k] for k in rng.permutation(len(boxes))
+    ]

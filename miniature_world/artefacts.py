@@ -40,20 +40,38 @@ def chair(look: Look, d: Drawing) -> None:
             d.limb(BODY, (-wide - slant, y), 0.04, (-wide - slant + 0.2, y - 0.05), 0.04)
     else:
         d.poly(
-            BODY, [(-wide - slant, -back), (-wide - slant + 0.22, -back - 0.06), (-wide + 0.22, -0.05), (-wide, 0.05)]
+            BODY,
+            [
+                (-wide - slant, -back),
+                (-wide - slant + 0.22, -back - 0.06),
+                (-wide + 0.22, -0.05),
+                (-wide, 0.05),
+            ],
         )
-    d.poly(SECOND, [(-wide - 0.05, 0.08), (-wide + 0.16, -0.08), (wide + 0.16, -0.08), (wide + 0.03, 0.08)])
+    d.poly(
+        SECOND,
+        [(-wide - 0.05, 0.08), (-wide + 0.16, -0.08), (wide + 0.16, -0.08), (wide + 0.03, 0.08)],
+    )
     d.box(BODY, -wide - 0.05, 0.07, wide + 0.03, 0.15)
     if look.has("arm"):
         d.limb(BODY, (-wide, -0.32), 0.045, (wide, -0.28), 0.045)
         d.limb(BODY, (wide - 0.04, -0.28), 0.035, (wide - 0.06, 0.1), 0.035)
     if look.has("rocker"):
-        d.path(BODY, [(-wide - 0.35, leg - 0.06), (0, leg + 0.14), (wide + 0.3, leg - 0.06)], 0.045, 0.045)
+        d.path(
+            BODY,
+            [(-wide - 0.35, leg - 0.06), (0, leg + 0.14), (wide + 0.3, leg - 0.06)],
+            0.045,
+            0.045,
+        )
 
 
 def sofa(look: Look, d: Drawing) -> None:
     """Draw a sofa or bed from the front."""
-    wide, back, arm = look.between("long", 0.85, 1.1), look.between("back", 0.35, 0.62), look.between("arm", 0.12, 0.24)
+    wide, back, arm = (
+        look.between("long", 0.85, 1.1),
+        look.between("back", 0.35, 0.62),
+        look.between("arm", 0.12, 0.24),
+    )
     for x in (-wide + 0.08, wide - 0.16):
         d.box(WOOD, x, 0.4, x + 0.08, 0.55)
     d.box(BODY, -wide + 0.04, -back, wide - 0.04, 0.3, look.between("round", 0.05, 0.2))
@@ -72,11 +90,24 @@ def sofa(look: Look, d: Drawing) -> None:
 
 def table(look: Look, d: Drawing) -> None:
     """Draw a table or desk."""
-    wide, leg, thick = look.between("long", 0.7, 1.1), look.between("leg", 0.6, 0.75), look.between("thick", 0.04, 0.08)
+    wide, leg, thick = (
+        look.between("long", 0.7, 1.1),
+        look.between("leg", 0.6, 0.75),
+        look.between("thick", 0.04, 0.08),
+    )
     for material, x, dy in ((FAR, 0.72, -0.12), (BODY, 0.95, 0.0)):
         for side in (-1, 1):
-            d.limb(material, (side * x * wide, 0), thick, (side * x * wide * 1.02, leg + dy), 0.75 * thick)
-    d.poly(BODY, [(-wide - 0.04, 0.02), (-0.78 * wide, -0.24), (0.78 * wide, -0.24), (wide + 0.04, 0.02)])
+            d.limb(
+                material,
+                (side * x * wide, 0),
+                thick,
+                (side * x * wide * 1.02, leg + dy),
+                0.75 * thick,
+            )
+    d.poly(
+        BODY,
+        [(-wide - 0.04, 0.02), (-0.78 * wide, -0.24), (0.78 * wide, -0.24), (wide + 0.04, 0.02)],
+    )
     if look.has("cloth"):
         d.poly(
             SECOND,
@@ -94,23 +125,41 @@ def table(look: Look, d: Drawing) -> None:
     x = d.jitter(0.2)
     d.curve(
         ACCENT,
-        [(x - 0.1, -0.14), (x - 0.13, -0.3), (x - 0.05, -0.4), (x + 0.05, -0.4), (x + 0.13, -0.3), (x + 0.1, -0.14)],
+        [
+            (x - 0.1, -0.14),
+            (x - 0.13, -0.3),
+            (x - 0.05, -0.4),
+            (x + 0.05, -0.4),
+            (x + 0.13, -0.3),
+            (x + 0.1, -0.14),
+        ],
     )
     d.ellipse(LIGHT, x + 0.42, -0.12, 0.17, 0.05)
 
 
 def vessel(look: Look, d: Drawing) -> None:
     """Draw a vessel of revolution by its profile: bottle, mug, vase, pot."""
-    tall, wide = look.between("tall", 0.5, 1.05), look.between("width", 0.26, 0.36) + 0.28 * (1 - look.trait("tall"))
+    tall, wide = (
+        look.between("tall", 0.5, 1.05),
+        look.between("width", 0.26, 0.36) + 0.28 * (1 - look.trait("tall")),
+    )
     neck, bulge = look.between("neck", 0.0, 0.62), look.between("bulge", -0.1, 0.3)
     throat = wide * (1 - 0.8 * look.trait("neck")) + 0.025
     if look.has("spout"):
-        d.path(BODY, [(0.8 * wide, 0.2), (wide + 0.25, 0.0), (wide + 0.42, -0.8 * tall)], 0.14, 0.05)
+        d.path(
+            BODY, [(0.8 * wide, 0.2), (wide + 0.25, 0.0), (wide + 0.42, -0.8 * tall)], 0.14, 0.05
+        )
     if look.has("handle"):
         x, ry = -wide - 0.5 * bulge, 0.55 * tall
         d.path(
             FAR,
-            [(x + 0.12, -ry), (x - 0.22, -0.9 * ry), (x - 0.32, 0), (x - 0.2, 0.65 * ry), (x + 0.1, 0.8 * ry)],
+            [
+                (x + 0.12, -ry),
+                (x - 0.22, -0.9 * ry),
+                (x - 0.32, 0),
+                (x - 0.2, 0.65 * ry),
+                (x + 0.1, 0.8 * ry),
+            ],
             0.07,
             0.06,
         )
@@ -122,7 +171,11 @@ def vessel(look: Look, d: Drawing) -> None:
         (wide + bulge, 0.1 * tall + 0.5 * shoulder),
         (0.97 * wide, shoulder),
     ]
-    side += [(throat, join), (throat, -tall + 0.05), (throat * (1 + 0.8 * look.has("flare")), -tall)]
+    side += [
+        (throat, join),
+        (throat, -tall + 0.05),
+        (throat * (1 + 0.8 * look.has("flare")), -tall),
+    ]
     right = np.array(side)
     points = np.concatenate([right, right[::-1] * (-1, 1)])
     if bulge > 0.12:
@@ -135,7 +188,12 @@ def vessel(look: Look, d: Drawing) -> None:
         d.box(ACCENT, -0.93 * wide, low - 0.36 * tall, 0.93 * wide, low - 0.2 * tall)
     if look.has("glass"):
         d.box(
-            ACCENT if look.trait("cap") > 0.5 else METAL, -1.35 * throat, -tall - 0.06, 1.35 * throat, -tall + 0.1, 0.02
+            ACCENT if look.trait("cap") > 0.5 else METAL,
+            -1.35 * throat,
+            -tall - 0.06,
+            1.35 * throat,
+            -tall + 0.1,
+            0.02,
         )
     elif look.has("lid"):
         d.ellipse(SECOND, 0, -0.95 * tall, 0.8 * wide, 0.12)
@@ -154,8 +212,13 @@ def device(look: Look, d: Drawing) -> None:
     elif look.trait("feet") > 0.5:
         for x in (-0.8 * wide, 0.8 * wide):
             d.box(DARK, x - 0.06, tall - 0.02, x + 0.06, tall + 0.1)
-    d.poly(FAR, [(wide, -tall), (wide + 0.14, -tall - 0.08), (wide + 0.14, tall - 0.12), (wide, tall)])
-    d.poly(FAR, [(-wide, -tall), (-wide + 0.14, -tall - 0.09), (wide + 0.14, -tall - 0.09), (wide, -tall)])
+    d.poly(
+        FAR, [(wide, -tall), (wide + 0.14, -tall - 0.08), (wide + 0.14, tall - 0.12), (wide, tall)]
+    )
+    d.poly(
+        FAR,
+        [(-wide, -tall), (-wide + 0.14, -tall - 0.09), (wide + 0.14, -tall - 0.09), (wide, -tall)],
+    )
     d.box(BODY, -wide, -tall, wide, tall, look.between("round", 0.0, 0.12))
     rim = look.between("rim", 0.06, 0.14)
     if look.trait("screen") > 0.5:
@@ -200,10 +263,20 @@ def guitar(look: Look, d: Drawing) -> None:
         for y in (0.05, 0.15):
             d.box(METAL, -0.19, top - y - 0.05, 0.19, top - y)
     x0, x1 = 0.74 * wide, waist * 0.72 * wide
-    outline = [(x0 * 0.6, -0.28), (x0, -0.1), (x1, 0.2), (1.05 * wide, 0.55), (0.55 * wide, 0.9), (0, 0.95)]
+    outline = [
+        (x0 * 0.6, -0.28),
+        (x0, -0.1),
+        (x1, 0.2),
+        (1.05 * wide, 0.55),
+        (0.55 * wide, 0.9),
+        (0, 0.95),
+    ]
     if look.has("horn"):
         outline[0] = (x0 * 1.1, -0.42)
-    left = [(-x, y + (0.12 if look.has("horn") and k == 4 else 0)) for k, (x, y) in enumerate(outline[-2::-1])]
+    left = [
+        (-x, y + (0.12 if look.has("horn") and k == 4 else 0))
+        for k, (x, y) in enumerate(outline[-2::-1])
+    ]
     d.curve(BODY, outline + left)
     hole = look.trait("hole")
     if hole > 0.7:
@@ -226,12 +299,19 @@ def tool(look: Look, d: Drawing) -> None:
     wide, long = look.between("flare", 0.1, 0.42), look.between("long", 0.12, 0.45)
     start = len(d.parts)
     d.limb(BODY, (0, reach), 1.1 * thick, (0, -reach + long), 0.9 * thick)
-    d.limb(SECOND, (0, reach), 1.3 * thick, (0, reach - look.between("grip", 0.1, 0.6)), 1.25 * thick)
+    d.limb(
+        SECOND, (0, reach), 1.3 * thick, (0, reach - look.between("grip", 0.1, 0.6)), 1.25 * thick
+    )
     shape = look.trait("tip")
     if shape > 0.6:
         d.curve(
             METAL,
-            [(-wide, -reach - 0.3 * long), (wide, -reach - 0.1), (0.5 * thick, -reach + long), (-thick, -reach + long)],
+            [
+                (-wide, -reach - 0.3 * long),
+                (wide, -reach - 0.1),
+                (0.5 * thick, -reach + long),
+                (-thick, -reach + long),
+            ],
         )
     elif shape > 0.35:
         d.box(METAL, -wide, -reach - 0.1, wide, -reach + long, 0.05)
@@ -241,13 +321,18 @@ def tool(look: Look, d: Drawing) -> None:
         d.ellipse(ACCENT, 0, y, 0.7 * thick, 0.7 * thick)
     tilt = look.between("lean", 0.2, 0.9)
     cos, sin = np.cos(tilt), np.sin(tilt)
-    d.parts[start:] = [(material, points @ np.array([[cos, sin], [-sin, cos]])) for material, points in d.parts[start:]]
+    d.parts[start:] = [
+        (material, points @ np.array([[cos, sin], [-sin, cos]]))
+        for material, points in d.parts[start:]
+    ]
 
 
 def ball(look: Look, d: Drawing) -> None:
     """Draw a ball, with a basket below if it flies."""
     d.ellipse(BODY, 0, 0, look.between("oval", 0.7, 0.9), 0.8, d.jitter(0.3))
-    d.path(SECOND, [(-0.68, -0.25), (0, look.between("seam", -0.35, 0.25)), (0.68, -0.25)], 0.03, 0.03)
+    d.path(
+        SECOND, [(-0.68, -0.25), (0, look.between("seam", -0.35, 0.25)), (0.68, -0.25)], 0.03, 0.03
+    )
     d.path(SECOND, [(-0.6, 0.4), (0, look.between("seam_low", 0.1, 0.5)), (0.6, 0.4)], 0.03, 0.03)
     d.ellipse(LIGHT, -0.3, -0.4, 0.14, 0.09, -0.6)
     if look.has("basket"):
@@ -266,7 +351,13 @@ def garment(look: Look, d: Drawing) -> None:
     if look.trait("sleeve") > 0.4:
         reach = look.between("sleeve", 0.0, 0.7)
         for side in (-1, 1):
-            d.limb(BODY, (side * wide * 0.85, -0.55), 0.17, (side * (wide + 0.45 * reach), -0.55 + reach), 0.12)
+            d.limb(
+                BODY,
+                (side * wide * 0.85, -0.55),
+                0.17,
+                (side * (wide + 0.45 * reach), -0.55 + reach),
+                0.12,
+            )
     d.curve(
         BODY,
         [
@@ -313,7 +404,12 @@ def building(look: Look, d: Drawing) -> None:
         for side in (-1, 1):
             d.box(FAR, side * wide - 0.14, top - 0.25, side * wide + 0.14, base)
             d.poly(
-                ACCENT, [(side * wide - 0.18, top - 0.25), (side * wide, top - 0.6), (side * wide + 0.18, top - 0.25)]
+                ACCENT,
+                [
+                    (side * wide - 0.18, top - 0.25),
+                    (side * wide, top - 0.6),
+                    (side * wide + 0.18, top - 0.25),
+                ],
             )
     d.box(BODY, -wide, top, wide, base)
     for y in np.linspace(top, base - 0.35, rows + 1)[:-1]:
@@ -333,13 +429,20 @@ def landform(look: Look, d: Drawing) -> None:
     peak, lean = look.between("tall", 0.5, 1.0), look.between("lean", -0.35, 0.35)
     d.curve(FAR, [(-1.1, 0.5), (-0.5 - lean, -0.5 * peak), (0.1, 0.5)])
     rough = [
-        (k * 0.2 - 1, (0.55 - (1 - abs(k - 5 - 3 * lean) / 6) * (peak + 0.5)) + 0.08 * (-1) ** k) for k in range(11)
+        (k * 0.2 - 1, (0.55 - (1 - abs(k - 5 - 3 * lean) / 6) * (peak + 0.5)) + 0.08 * (-1) ** k)
+        for k in range(11)
     ]
     d.poly(BODY, [*rough, (1.1, 0.6), (-1.1, 0.6)])
     top = min(rough, key=lambda point: point[1])
     if look.trait("snow") > 0.5:
         d.poly(
-            LIGHT, [top, (top[0] + 0.25, top[1] + 0.3), (top[0] + 0.05, top[1] + 0.22), (top[0] - 0.25, top[1] + 0.3)]
+            LIGHT,
+            [
+                top,
+                (top[0] + 0.25, top[1] + 0.3),
+                (top[0] + 0.05, top[1] + 0.22),
+                (top[0] - 0.25, top[1] + 0.3),
+            ],
         )
     for x in (-0.8, 0.75):
         d.ellipse(LEAF, x + d.jitter(0.1), 0.5, 0.18, 0.16)
@@ -355,6 +458,12 @@ def gadget(look: Look, d: Drawing) -> None:
         d.limb(WOOD, (0, 0), 0.09, (look.between("grip_x", -0.9, 0.9), 1.15), 0.07)
     d.curve(BODY, points) if look.trait("soft") > 0.4 else d.poly(BODY, points)
     inner = look.between("inner", 0.25, 0.6)
-    d.ellipse(SECOND, look.between("inner_x", -0.2, 0.2), look.between("inner_y", -0.2, 0.2), inner * rx, inner * ry)
+    d.ellipse(
+        SECOND,
+        look.between("inner_x", -0.2, 0.2),
+        look.between("inner_y", -0.2, 0.2),
+        inner * rx,
+        inner * ry,
+    )
     for k in range(round(look.between("studs", 0, 5))):
         d.ellipse(ACCENT, 0.55 * rx * np.cos(1.3 * k), 0.55 * ry * np.sin(1.3 * k), 0.08, 0.08)

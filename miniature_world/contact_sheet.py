@@ -49,15 +49,21 @@ BOX_COLOURS = ("#e63946", "#ffb703", "#06d6a0", "#118ab2", "#9b5de5", "#f15bb5")
 Block = tuple[str, list[tuple[str, list[np.ndarray]]]]
 
 
-def contact_sheet(roots: Mapping[str, Path], taxonomy: Taxonomy, wnids: Sequence[str], path_png: Path | str) -> None:
+def contact_sheet(
+    roots: Mapping[str, Path], taxonomy: Taxonomy, wnids: Sequence[str], path_png: Path | str
+) -> None:
     """Draw the sheet to `path_png` from the rendered files on disk.
 
     `roots` holds the folder of each rendered part (as `render_part` names it); parts that a study lacks are left out.
     Raises UserError if a file cannot be read.
     """
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
-        sections = [DRAWN[part](Path(roots[part]), taxonomy, wnids) for part in DRAWN if part in roots]
-        figure = Figure(figsize=(15, sum(section.height for section in sections) + 1.0), facecolor=PAPER)
+        sections = [
+            DRAWN[part](Path(roots[part]), taxonomy, wnids) for part in DRAWN if part in roots
+        ]
+        figure = Figure(
+            figsize=(15, sum(section.height for section in sections) + 1.0), facecolor=PAPER
+        )
         for axes, section in zip(_panels(figure, sections), sections, strict=True):
             section.draw(axes)
         with atomic_write(path_png) as temporary:
@@ -97,7 +103,12 @@ def _sun_section(root: Path, taxonomy: Taxonomy, wnids: Sequence[str]) -> Sectio
 def _places_section(root: Path, taxonomy: Taxonomy, wnids: Sequence[str]) -> Section:
     names = [line.split()[0][1:] for line in _lines(root / "categories_places365.txt")]
     return _blocks_section(
-        [("places", [(_shown(name), _examples(root / "data_256_standard" / name)) for name in names])]
+        [
+            (
+                "places",
+                [(_shown(name), _examples(root / "data_256_standard" / name)) for name in names],
+            )
+        ]
     )
 
 
@@ -115,10 +126,14 @@ def _blocks_section(blocks: Sequence[Block]) -> Section:
     return Section(0.66 * rows + 0.62 * len(blocks) + 0.05, lambda axes: _draw_blocks(axes, blocks))
 
 
-def _pictures_section(title: str, root: Path, boxes_of: Callable[[Path], list["NamedBox"]]) -> Section:
+def _pictures_section(
+    title: str, root: Path, boxes_of: Callable[[Path], list["NamedBox"]]
+) -> Section:
     """Return the section of the first SCENES pictures of a VOC folder with the boxes of their annotations."""
     paths = sorted((root / "JPEGImages").glob("*.jpg"))[:SCENES]
-    pictures = [(_picture(path), boxes_of(root / "Annotations" / f"{path.stem}.xml")) for path in paths]
+    pictures = [
+        (_picture(path), boxes_of(root / "Annotations" / f"{path.stem}.xml")) for path in paths
+    ]
     height = 0.7 + 2.2 * -(-len(pictures) // COLUMNS)
     return Section(height, lambda axes: _draw_pictures(axes, title, pictures))
 
@@ -126,7 +141,9 @@ def _pictures_section(title: str, root: Path, boxes_of: Callable[[Path], list["N
 def _grouped(wnids: Sequence[str], taxonomy: Taxonomy) -> dict[str, list[tuple[str, str]]]:
     """Return the classes (wnid, name) of each group that has any; siblings stand side by side."""
     groups: dict[str, list[tuple[str, str]]] = {title: [] for title in GROUPS.values()}
-    for wnid in sorted(wnids, key=lambda wnid: [taxonomy.names[node] for node in taxonomy.chain(wnid)]):
+    for wnid in sorted(
+        wnids, key=lambda wnid: [taxonomy.names[node] for node in taxonomy.chain(wnid)]
+    ):
         above = taxonomy.ancestors(wnid)
         title = next(title for node, title in GROUPS.items() if node in above)
         groups[title].append((wnid, taxonomy.names[wnid].split(".")[0].replace("_", " ")))
@@ -137,7 +154,9 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}). Render the miniature world again.") from None
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}). Render the miniature world again."
+        ) from None
 
 
 def _shown(name: str) -> str:
@@ -158,16 +177,28 @@ def _picture(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
             image = image.convert("RGB")
             return np.asarray(image.resize(size, Image.Resampling.BICUBIC) if size else image)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error}). Render the miniature world again.") from None
+        raise UserError(
+            f"{path} cannot be read ({error}). Render the miniature world again."
+        ) from None
 
 
 def _panels(figure: Figure, sections: Sequence[Section]) -> list[Axes]:
     """Return one empty axes, in inches, for each section, from top to bottom."""
     width, total = figure.get_size_inches()
     top, panels = total - 0.75, []
-    figure.text(0.5, 1 - 0.38 / total, "The miniature world", ha="center", va="center", fontsize=20, weight="bold")
+    figure.text(
+        0.5,
+        1 - 0.38 / total,
+        "The miniature world",
+        ha="center",
+        va="center",
+        fontsize=20,
+        weight="bold",
+    )
     for height in (section.height for section in sections):
-        axes = figure.add_axes((0.4 / width, (top - height) / total, 1 - 0.8 / width, height / total))
+        axes = figure.add_axes(
+            (0.4 / width, (top - height) / total, 1 - 0.8 / width, height / total)
+        )
         axes.set(xlim=(0, width - 0.8), ylim=(height, 0))
         axes.axis("off")
         panels.append(axes)
@@ -189,11 +220,22 @@ def _draw_blocks(axes: Axes, blocks: Sequence[Block]) -> None:
         y += 0.32
         for k, (name, pictures) in enumerate(members):
             left, top = (k % COLUMNS) * step, y + 0.66 * (k // COLUMNS)
-            axes.text(left + 0.92, top + 0.31, _broken(name), fontsize=8.5, ha="right", va="center", linespacing=1.05)
+            axes.text(
+                left + 0.92,
+                top + 0.31,
+                _broken(name),
+                fontsize=8.5,
+                ha="right",
+                va="center",
+                linespacing=1.05,
+            )
             for n, picture in enumerate(pictures):
                 x = left + 0.99 + 0.6 * n
                 axes.imshow(
-                    picture, extent=(x, x + 0.58, top + 0.6, top + 0.02), aspect="auto", interpolation="lanczos"
+                    picture,
+                    extent=(x, x + 0.58, top + 0.6, top + 0.02),
+                    aspect="auto",
+                    interpolation="lanczos",
                 )
         y += 0.66 * -(-len(members) // COLUMNS) + 0.3
 
@@ -207,7 +249,9 @@ def _broken(name: str) -> str:
     return name[: middle + 1].strip() + "\n" + name[middle + 1 :]
 
 
-def _draw_pictures(axes: Axes, title: str, pictures: Sequence[tuple[np.ndarray, list["NamedBox"]]]) -> None:
+def _draw_pictures(
+    axes: Axes, title: str, pictures: Sequence[tuple[np.ndarray, list["NamedBox"]]]
+) -> None:
     _title(axes, 0.3, title)
     step = axes.get_xlim()[1] / COLUMNS
     for k, (picture, boxes) in enumerate(pictures):
@@ -226,24 +270,39 @@ NamedBox = tuple[str, tuple[int, int, int, int]]  # left, top, width, height in 
 
 def _boxes(path: Path) -> list[NamedBox]:
     """Return the objects of an annotation by their class."""
-    return [(thing.findtext("name"), _box(thing)) for thing in ElementTree.parse(path).iter("object")]
+    return [
+        (thing.findtext("name"), _box(thing)) for thing in ElementTree.parse(path).iter("object")
+    ]
 
 
 def _actors(path: Path) -> list[NamedBox]:
     """Return the people of an annotation by what they do."""
-    people = [thing for thing in ElementTree.parse(path).iter("object") if thing.find("actions") is not None]
-    return [(" + ".join(flag.tag for flag in who.find("actions") if flag.text == "1"), _box(who)) for who in people]
+    people = [
+        thing
+        for thing in ElementTree.parse(path).iter("object")
+        if thing.find("actions") is not None
+    ]
+    return [
+        (" + ".join(flag.tag for flag in who.find("actions") if flag.text == "1"), _box(who))
+        for who in people
+    ]
 
 
 def _box(thing: Element) -> tuple[int, int, int, int]:
-    xmin, ymin, xmax, ymax = (int(thing.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
+    xmin, ymin, xmax, ymax = (
+        int(thing.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
+    )
     return xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1
 
 
-def _draw_box(axes: Axes, x: float, y: float, width: float, height: float, name: str, number: int, room: float) -> None:
+def _draw_box(
+    axes: Axes, x: float, y: float, width: float, height: float, name: str, number: int, room: float
+) -> None:
     """Draw a named box; the name stands above it where there is `room`, else inside."""
     colour = BOX_COLOURS[number % len(BOX_COLOURS)]
     axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=1.6))
     label = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
     side = "bottom" if room > 0.16 else "top"
-    axes.text(x + 0.02, y + 0.02, name, fontsize=7, color="white", va=side, weight="bold", bbox=label)
+    axes.text(
+        x + 0.02, y + 0.02, name, fontsize=7, color="white", va=side, weight="bold", bbox=label
+    )

@@ -31,28 +31,64 @@ DECLARATIONS = {
     "n00007846": _declare("person", VIVID, "plain"),
     # Mammals
     "n01861778": _declare(
-        "quadruped", FUR, "belly", fleece=0.0, hoof=0.0, plume=0.4, whisker=0.0, horn=0.0, mane=0.0, ear_round=0.0
+        "quadruped",
+        FUR,
+        "belly",
+        fleece=0.0,
+        hoof=0.0,
+        plume=0.4,
+        whisker=0.0,
+        horn=0.0,
+        mane=0.0,
+        ear_round=0.0,
     ),
-    "n02469914": _declare(snout=0.1, leg=0.75, tail=0.9, ear=0.3, ear_round=0.9, trunk=0.3),  # primate
-    "n02083346": _declare(snout=0.5, leg=0.5, tail=0.55, tail_up=0.6, horn=0.0, mane=0.1, neck=0.4),  # canine
+    "n02469914": _declare(
+        snout=0.1, leg=0.75, tail=0.9, ear=0.3, ear_round=0.9, trunk=0.3
+    ),  # primate
+    "n02083346": _declare(
+        snout=0.5, leg=0.5, tail=0.55, tail_up=0.6, horn=0.0, mane=0.1, neck=0.4
+    ),  # canine
     "n02084071": _declare(ear_drop=0.55, pattern="saddle"),  # dog
     "n02092468": _declare(
         ear_drop=0.25, leg=0.3, shag=0.8, snout=0.35, tail=0.25, tail_up=0.9, hue=0.45, light=0.45
     ),  # terrier
     "n02087551": _declare(
-        ear_drop=1.0, ear=0.8, shag=0.05, pattern="saddle", hue=0.3, chroma=0.8, light=0.6, tail=0.6, contrast=0.85
+        ear_drop=1.0,
+        ear=0.8,
+        shag=0.05,
+        pattern="saddle",
+        hue=0.3,
+        chroma=0.8,
+        light=0.6,
+        tail=0.6,
+        contrast=0.85,
     ),  # hound
     "n02099029": _declare(
         ear_drop=0.8, leg=0.55, trunk=0.6, shag=0.3, pattern="belly", contrast=0.25, light=0.7
     ),  # retriever
-    "n02111626": _declare(ear_drop=0.0, ear=0.3, shag=0.95, tail_up=1.0, tail=0.7, plume=0.9, contrast=0.2),  # spitz
-    "n02099601": _declare(hue=0.45, light=0.72, chroma=0.95, shag=0.7, plume=0.9),  # golden retriever
-    "n02096051": _declare(pattern="saddle", hue=0.15, chroma=0.9, light=0.5, second_light=0.0, leg=0.55),  # airedale
+    "n02111626": _declare(
+        ear_drop=0.0, ear=0.3, shag=0.95, tail_up=1.0, tail=0.7, plume=0.9, contrast=0.2
+    ),  # spitz
+    "n02099601": _declare(
+        hue=0.45, light=0.72, chroma=0.95, shag=0.7, plume=0.9
+    ),  # golden retriever
+    "n02096051": _declare(
+        pattern="saddle", hue=0.15, chroma=0.9, light=0.5, second_light=0.0, leg=0.55
+    ),  # airedale
     "n02112018": _declare(hue=0.2, light=0.62, chroma=0.95, leg=0.25, trunk=0.2),  # pomeranian
     "n02111889": _declare(light=1.0, chroma=0.02, leg=0.5),  # samoyed
     "n02088238": _declare(leg=0.02, trunk=0.95, pattern="patches", ear=1.0),  # basset
     "n02120997": _declare(
-        snout=0.05, leg=0.4, tail=0.9, ear=0.5, ear_drop=0.0, head=0.55, horn=0.0, mane=0.0, whisker=1.0, trunk=0.6
+        snout=0.05,
+        leg=0.4,
+        tail=0.9,
+        ear=0.5,
+        ear_drop=0.0,
+        head=0.55,
+        horn=0.0,
+        mane=0.0,
+        whisker=1.0,
+        trunk=0.6,
     ),  # feline
     "n02121620": _declare(pattern="belly", contrast=0.4, head=0.65),  # cat
     "n02123045": _declare(pattern="stripes", contrast=0.6),  # tabby
@@ -62,24 +98,42 @@ DECLARATIONS = {
     ),  # Siamese cat
     "n02127808": _declare(hue=0.35, light=0.65, chroma=0.9, ear_round=0.9, head=0.5),  # big cat
     "n02129604": _declare(
-        pattern="stripes", contrast=1.0, hue=0.15, chroma=1.0, second_light=0.0, frequency=0.7, slant=0.5
+        pattern="stripes",
+        contrast=1.0,
+        hue=0.15,
+        chroma=1.0,
+        second_light=0.0,
+        frequency=0.7,
+        slant=0.5,
     ),  # tiger
     "n02129165": _declare(pattern="plain", mane=1.0),  # lion
     "n02128385": _declare(pattern="spots", contrast=1.0, second_light=0.0),  # leopard
     "n02130308": _declare(pattern="spots", contrast=1.0, second_light=0.0),  # cheetah
-    "n02131653": _declare(snout=0.4, leg=0.35, tail=0.0, ear_round=1.0, ear=0.3, girth=0.9, shag=0.7),  # bear
-    "n02370806": _declare(snout=0.75, leg=0.85, tail=0.45, neck=0.7, ear=0.35, ear_drop=0.2, hoof=1.0, horn=0.0),
+    "n02131653": _declare(
+        snout=0.4, leg=0.35, tail=0.0, ear_round=1.0, ear=0.3, girth=0.9, shag=0.7
+    ),  # bear
+    "n02370806": _declare(
+        snout=0.75, leg=0.85, tail=0.45, neck=0.7, ear=0.35, ear_drop=0.2, hoof=1.0, horn=0.0
+    ),
     "n02399000": _declare(horn=0.6, girth=0.75, neck=0.35, tail=0.4),  # ruminant
     "n02402425": _declare(pattern="patches", contrast=0.8, girth=0.9, leg=0.6),  # cattle
-    "n01887787": _declare("quadruped", FUR, "patches", snout=0.75, leg=0.6, tail=0.5, horn=0.4, hoof=1.0, girth=0.9),
-    "n02411705": _declare(shag=1.0, fleece=1.0, light=0.95, chroma=0.3, leg=0.4, pattern="plain", horn=0.5),  # sheep
-    "n02374149": _declare(mane=0.55, neck=0.9, leg=0.9, tail=0.8, tail_up=0.1, plume=0.9, horn=0.0),  # equine
+    "n01887787": _declare(
+        "quadruped", FUR, "patches", snout=0.75, leg=0.6, tail=0.5, horn=0.4, hoof=1.0, girth=0.9
+    ),
+    "n02411705": _declare(
+        shag=1.0, fleece=1.0, light=0.95, chroma=0.3, leg=0.4, pattern="plain", horn=0.5
+    ),  # sheep
+    "n02374149": _declare(
+        mane=0.55, neck=0.9, leg=0.9, tail=0.8, tail_up=0.1, plume=0.9, horn=0.0
+    ),  # equine
     "n02374451": _declare(pattern="plain", hue=0.1, light=0.3, chroma=0.9),  # horse
     "n02391049": _declare(
         pattern="stripes", light=1.0, chroma=0.0, contrast=1.0, second_light=0.0, frequency=0.95
     ),  # zebra
     "n02395003": _declare(leg=0.25, girth=0.9, tail=0.15, neck=0.05, hue=0.0, snout=0.8),  # swine
-    "n02503517": _declare(leg=0.55, girth=1.0, ear=1.0, ear_drop=1.0, snout=1.0, chroma=0.0, pattern="plain"),
+    "n02503517": _declare(
+        leg=0.55, girth=1.0, ear=1.0, ear_drop=1.0, snout=1.0, chroma=0.0, pattern="plain"
+    ),
     "n02329401": _declare(leg=0.05, girth=0.7, trunk=0.3, snout=0.3, tail=0.6),  # rodent
     "n02323449": _declare(leg=0.2, ear=1.0, ear_drop=0.0, trunk=0.3, tail=0.0),  # lagomorph
     "n02062017": _declare("fish", GREY, "belly", slender=0.6, fork=0.4),  # aquatic mammal
@@ -99,22 +153,40 @@ DECLARATIONS = {
         upright=0.0,
     ),
     "n01524359": _declare(plump=0.65, beak=0.15, tail=0.4),  # passerine
-    "n01531178": _declare(hue=0.29, chroma=1.0, light=0.85, second_light=0.1, contrast=1.0),  # goldfinch
-    "n01558993": _declare(pattern="bib", hue=0.68, chroma=0.05, light=0.2, second_hue=0.11, contrast=1.0),  # robin
+    "n01531178": _declare(
+        hue=0.29, chroma=1.0, light=0.85, second_light=0.1, contrast=1.0
+    ),  # goldfinch
+    "n01558993": _declare(
+        pattern="bib", hue=0.68, chroma=0.05, light=0.2, second_hue=0.11, contrast=1.0
+    ),  # robin
     "n01580077": _declare(hue=0.66, chroma=0.7, crest=0.4, tail=0.7),  # jay
     "n01816887": _declare(hook=1.0, tail=0.9, beak=0.15, chroma=0.95, leg=0.1),  # parrot
-    "n01818515": _declare(hue=0.08, second_hue=0.68, pattern="wing", contrast=1.0, light=0.4, chroma=1.0),  # macaw
+    "n01818515": _declare(
+        hue=0.08, second_hue=0.68, pattern="wing", contrast=1.0, light=0.4, chroma=1.0
+    ),  # macaw
     "n01845132": _declare(neck=0.6, leg=0.1, flat=1.0, beak=0.2, plump=0.7, tail=0.2),  # waterfowl
-    "n01847000": _declare(pattern="hood", second_hue=0.42, second_light=0.3, contrast=1.0, neck=0.35, chroma=0.1),
-    "n01855672": _declare(neck=0.9, chroma=0.08, light=0.75, contrast=0.5, beak=0.15, pattern="wing", leg=0.1),  # goose
+    "n01847000": _declare(
+        pattern="hood", second_hue=0.42, second_light=0.3, contrast=1.0, neck=0.35, chroma=0.1
+    ),
+    "n01855672": _declare(
+        neck=0.9, chroma=0.08, light=0.75, contrast=0.5, beak=0.15, pattern="wing", leg=0.1
+    ),  # goose
     "n02000954": _declare(leg=1.0, neck=0.9, beak=0.7, plump=0.3),  # wading bird
     "n01604330": _declare(hook=1.0, hue=0.17, chroma=0.3, light=0.2, plump=0.5),  # bird of prey
-    "n02055658": _declare(leg=0.0, upright=1.0, pattern="belly", light=0.05, second_light=1.0),  # penguin
+    "n02055658": _declare(
+        leg=0.0, upright=1.0, pattern="belly", light=0.05, second_light=1.0
+    ),  # penguin
     # Fish, reptiles, insects and other animals
     "n01473806": _declare("fish", VIVID, "belly", slender=0.4, fork=0.5),
-    "n01443537": _declare(hue=0.14, chroma=1.0, light=0.6, pattern="plain", fork=0.9, slender=0.2),  # goldfish
-    "n02607072": _declare(hue=0.12, chroma=1.0, pattern="bands", second_light=1.0, contrast=1.0, slender=0.15),
-    "n01480516": _declare(palette=GREY, slender=0.85, dorsal=0.95, pattern="belly", contrast=0.8, hue=0.66),
+    "n01443537": _declare(
+        hue=0.14, chroma=1.0, light=0.6, pattern="plain", fork=0.9, slender=0.2
+    ),  # goldfish
+    "n02607072": _declare(
+        hue=0.12, chroma=1.0, pattern="bands", second_light=1.0, contrast=1.0, slender=0.15
+    ),
+    "n01480516": _declare(
+        palette=GREY, slender=0.85, dorsal=0.95, pattern="belly", contrast=0.8, hue=0.66
+    ),
     "n01627424": _declare("lizard", VIVID, "spots", tail=0.5, hue=0.3, chroma=0.3, light=0.4),
     "n01639765": _declare(tail=0.0, girth=1.0, hue=0.36),  # frog
     "n01661091": _declare("lizard", VIVID, "spots", hue=0.33, chroma=0.4, light=0.4),
@@ -125,19 +197,33 @@ DECLARATIONS = {
     "n01767661": _declare("insect", VIVID, "bands", light=0.3),
     "n01772222": _declare(legs=1.0, light=0.15, chroma=0.3),  # spider
     "n01974773": _declare(claw=1.0, hue=0.08, light=0.4, chroma=0.8),  # crustacean
-    "n02165456": _declare(pattern="spots", hue=0.08, chroma=1.0, contrast=1.0, second_light=0.0),  # ladybug
+    "n02165456": _declare(
+        pattern="spots", hue=0.08, chroma=1.0, contrast=1.0, second_light=0.0
+    ),  # ladybug
     "n02274024": _declare("butterfly", VIVID, "spots", contrast=0.9),
-    "n02279972": _declare(hue=0.14, chroma=1.0, pattern="veins", second_light=0.0, contrast=1.0),  # monarch
-    "n02280649": _declare(light=1.0, chroma=0.1, pattern="spots", second_light=0.1),  # cabbage butterfly
+    "n02279972": _declare(
+        hue=0.14, chroma=1.0, pattern="veins", second_light=0.0, contrast=1.0
+    ),  # monarch
+    "n02280649": _declare(
+        light=1.0, chroma=0.1, pattern="spots", second_light=0.1
+    ),  # cabbage butterfly
     "n02268148": _declare("butterfly", VIVID, "veins", slim=1.0, hue=0.55),  # odonate
     # Plants, food, nature
     "n12992868": _declare("mushroom", EARTH, "spots"),
     "n00017222": _declare("flower", VIVID, "plain", light=0.7, chroma=0.8),
     "n11939491": _declare(light=1.0, chroma=0.03, petals=0.9, pattern="plain"),  # daisy
-    "n13086908": _declare("fruit", VIVID, "spots", chroma=0.9, hue=0.2, tip=0.0, taper=0.0, bend=0.0, crown=0.0),
-    "n07705711": _declare("fruit", VIVID, "plain", hue=0.33, chroma=0.6, tip=0.0, taper=0.0, bend=0.0, crown=0.0),
-    "n07749582": _declare(hue=0.27, light=0.95, chroma=0.95, tip=0.9, long=0.55, pattern="plain"),  # lemon
-    "n07747607": _declare(hue=0.17, light=0.7, chroma=1.0, tip=0.0, long=0.3, pattern="plain", taper=0.0),  # orange
+    "n13086908": _declare(
+        "fruit", VIVID, "spots", chroma=0.9, hue=0.2, tip=0.0, taper=0.0, bend=0.0, crown=0.0
+    ),
+    "n07705711": _declare(
+        "fruit", VIVID, "plain", hue=0.33, chroma=0.6, tip=0.0, taper=0.0, bend=0.0, crown=0.0
+    ),
+    "n07749582": _declare(
+        hue=0.27, light=0.95, chroma=0.95, tip=0.9, long=0.55, pattern="plain"
+    ),  # lemon
+    "n07747607": _declare(
+        hue=0.17, light=0.7, chroma=1.0, tip=0.0, long=0.3, pattern="plain", taper=0.0
+    ),  # orange
     "n07745940": _declare(
         hue=0.06,
         light=0.35,
@@ -155,13 +241,17 @@ DECLARATIONS = {
     "n09287968": _declare("landform", EARTH, "strata"),
     "n00019128": _declare("landform", EARTH, "strata"),
     # Vehicles
-    "n04576211": _declare("car", VIVID, "plain", long=0.4, high=0.5, chroma=0.6, open=0.0, sign=0.0),
+    "n04576211": _declare(
+        "car", VIVID, "plain", long=0.4, high=0.5, chroma=0.6, open=0.0, sign=0.0
+    ),
     "n02958343": _declare(long=0.5, high=0.3, cabin=0.5, hood=0.5, nose=0.5),  # car
     "n04285008": _declare(
         pattern="plain", high=0.02, long=0.7, hue=0.07, chroma=0.95, light=0.35, nose=0.9
     ),  # sports car
     "n03100240": _declare(pattern="belly", open=1.0, high=0.15, light=0.65),  # convertible
-    "n02930766": _declare(hue=0.24, light=0.9, chroma=1.0, sign=1.0, pattern="checker", second_light=0.0),  # cab
+    "n02930766": _declare(
+        hue=0.24, light=0.9, chroma=1.0, sign=1.0, pattern="checker", second_light=0.0
+    ),  # cab
     "n03594945": _declare(
         high=0.75, long=0.15, pattern="plain", hue=0.36, light=0.25, chroma=0.4, nose=0.0, rack=1.0
     ),  # jeep
@@ -175,13 +265,17 @@ DECLARATIONS = {
     "n04146614": _declare(hue=0.22, light=0.8, chroma=1.0, hood=1.0),  # school bus
     "n03769881": _declare(pattern="belly", long=0.1, high=0.6, light=0.7, chroma=0.5),  # minibus
     "n04468005": _declare("train", VIVID, "belly", long=1.0, contrast=0.7, funnel=0.0),
-    "n02917067": _declare(nose=1.0, light=0.95, chroma=0.1, second_hue=0.68, pattern="belly"),  # bullet train
+    "n02917067": _declare(
+        nose=1.0, light=0.95, chroma=0.1, second_hue=0.68, pattern="belly"
+    ),  # bullet train
     "n03684823": _declare("train", VIVID, "plain", nose=0.1, funnel=0.8),  # locomotive
     "n02834778": _declare("cycle", VIVID, "plain", motor=0.0, chroma=0.9),
     "n03790512": _declare("cycle", VIVID, "plain", motor=1.0, chroma=0.9),
     "n03125870": _declare("boat", VIVID, "belly"),  # craft
     "n02686568": _declare("aircraft", PALE, "belly", light=0.9, engines=0.0),
-    "n04552598": _declare(palette=GREY, swept=1.0, long=0.3, light=0.4, pattern="patches", hue=0.3),  # warplane
+    "n04552598": _declare(
+        palette=GREY, swept=1.0, long=0.3, light=0.4, pattern="patches", hue=0.3
+    ),  # warplane
     "n02690373": _declare(swept=0.4, long=0.9, light=1.0, chroma=0.05, engines=1.0),  # airliner
     "n03666917": _declare("ball", VIVID, "bands", basket=1.0),  # lighter-than-air craft
     "n04530566": _declare("boat", VIVID, "belly", mast=0.0, cabin=0.6, contrast=0.8, rise=0.0),
@@ -205,20 +299,45 @@ DECLARATIONS = {
     "n04379964": _declare("table", WOOD, "plain"),
     "n03201208": _declare("table", WOOD, "plain", long=0.8, cloth=0.6),  # dining table
     "n03094503": _declare(
-        "vessel", VIVID, "bands", handle=0.0, neck=0.2, spout=0.0, lid=0.0, flare=0.0, label=0.0, glass=0.0
+        "vessel",
+        VIVID,
+        "bands",
+        handle=0.0,
+        neck=0.2,
+        spout=0.0,
+        lid=0.0,
+        flare=0.0,
+        label=0.0,
+        glass=0.0,
     ),
     "n02773037": _declare("garment", EARTH, "plain", sleeve=0.0),  # bag
     "n02883344": _declare("device", EARTH, "plain", screen=0.0, drawers=0.2),  # box
-    "n02876657": _declare(neck=0.95, tall=0.9, label=0.9, handle=0.0, glass=1.0, pattern="plain", palette=VIVID),
+    "n02876657": _declare(
+        neck=0.95, tall=0.9, label=0.9, handle=0.0, glass=1.0, pattern="plain", palette=VIVID
+    ),
     "n04591713": _declare(tall=1.0, hue=0.4, light=0.1, chroma=0.4, shoulder=0.8),  # wine bottle
     "n02823428": _declare(tall=0.75, hue=0.13, light=0.15, chroma=0.5, shoulder=0.3),  # beer bottle
     "n03797390": _declare(handle=1.0, tall=0.2, neck=0.0, bulge=0.3, label=0.0),  # mug
     "n03063599": _declare(light=0.9, chroma=0.5, handle=1.0, pattern="bands"),  # coffee mug
-    "n04522168": _declare(bulge=1.0, neck=0.6, tall=0.65, chroma=0.8, flare=1.0, pattern="bands"),  # vase
+    "n04522168": _declare(
+        bulge=1.0, neck=0.6, tall=0.65, chroma=0.8, flare=1.0, pattern="bands"
+    ),  # vase
     "n03990474": _declare(
-        "vessel", PALE, "bands", flare=0.0, glass=0.0, label=0.0, spout=0.0, lid=0.2, handle=0.9, bulge=0.9, tall=0.15
+        "vessel",
+        PALE,
+        "bands",
+        flare=0.0,
+        glass=0.0,
+        label=0.0,
+        spout=0.0,
+        lid=0.2,
+        handle=0.9,
+        bulge=0.9,
+        tall=0.15,
     ),  # pot
-    "n04398044": _declare(handle=1.0, spout=1.0, lid=1.0, bulge=1.0, tall=0.25, neck=0.2, light=0.85),  # teapot
+    "n04398044": _declare(
+        handle=1.0, spout=1.0, lid=1.0, bulge=1.0, tall=0.25, neck=0.2, light=0.85
+    ),  # teapot
     "n03800933": _declare("gadget", WOOD, "plain"),
     "n04338517": _declare(
         "guitar", WOOD, "plain", horn=0.0, scroll=0.0, waist=0.6, chroma=0.9, hue=0.5
@@ -231,7 +350,9 @@ DECLARATIONS = {
     "n03915437": _declare("vessel", VIVID, "bands", neck=0.0),  # percussion instrument
     "n03183080": _declare("device", GREY, "plain", screen=0.3),
     "n03278248": _declare("device", GREY, "plain", screen=0.7, tall=0.4),
-    "n03782006": _declare(screen=1.0, tall=0.4, stand=1.0, light=0.1, drawers=0.0, dials=0.0),  # monitor
+    "n03782006": _declare(
+        screen=1.0, tall=0.4, stand=1.0, light=0.1, drawers=0.0, dials=0.0
+    ),  # monitor
     "n02729837": _declare("device", PALE, "plain", dials=0.8, door=0.9),  # appliance
     "n02778669": _declare("ball", VIVID, "bands", basket=0.0),
     "n03563967": _declare("tool", EARTH, "plain"),

@@ -66,7 +66,13 @@ class Pose:
 def random_pose(rng: np.random.Generator, size: float) -> Pose:
     """Return a pose in which the object's longer side takes about `size` pixels."""
     angle = float(np.clip(rng.normal(0, 0.10), -0.3, 0.3))
-    return Pose(size, rng.random() < 0.5, angle, float(np.exp(rng.normal(0, 0.10))), float(rng.uniform(0.5, 1.6)))
+    return Pose(
+        size,
+        rng.random() < 0.5,
+        angle,
+        float(np.exp(rng.normal(0, 0.10))),
+        float(rng.uniform(0.5, 1.6)),
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,9 @@ def draw_object(look: Look, pose: Pose, rng: np.random.Generator) -> Sprite:
     drawing = Drawing(lambda scale: float(rng.normal()) * scale * pose.wobble)
     PLANS[look.plan](look, drawing)
     matrix, (height, width) = _placement(drawing, pose)
-    index = _rasterised(drawing, matrix, height, width, PLANS[look.plan].__module__ == animals.__name__)
+    index = _rasterised(
+        drawing, matrix, height, width, PLANS[look.plan].__module__ == animals.__name__
+    )
     image = _coloured(look, index, matrix, rng)
     return _shrunk(_shaded(image, index), index > 0)
 
@@ -98,7 +106,9 @@ def draw_figure(drawing: Drawing, colours: np.ndarray, scale: float) -> tuple[Sp
     origin = margin - np.floor(points.min(0))
     width, height = (np.ceil(points.max(0)) + origin + margin).astype(int).tolist()
     matrix = SUPERSAMPLING * np.column_stack([np.eye(2) * scale, origin])
-    index = _rasterised(drawing, matrix, SUPERSAMPLING * height, SUPERSAMPLING * width, seamless=True)
+    index = _rasterised(
+        drawing, matrix, SUPERSAMPLING * height, SUPERSAMPLING * width, seamless=True
+    )
     image = colours.astype(np.float32)[index & 127]
     image[index > 127] *= 0.66
     return _shrunk(_shaded(image, index), index > 0), origin
@@ -114,11 +124,15 @@ def _placement(drawing: Drawing, pose: Pose) -> tuple[np.ndarray, tuple[int, int
     low, high = points.min(0), points.max(0)
     scale = SUPERSAMPLING * pose.size / (high - low).max()
     margin = 2 * SUPERSAMPLING
-    width, height = (np.ceil((high - low) * scale / SUPERSAMPLING).astype(int) * SUPERSAMPLING + 2 * margin).tolist()
+    width, height = (
+        np.ceil((high - low) * scale / SUPERSAMPLING).astype(int) * SUPERSAMPLING + 2 * margin
+    ).tolist()
     return np.column_stack([linear * scale, margin - low * scale]), (height, width)
 
 
-def _rasterised(drawing: Drawing, matrix: np.ndarray, height: int, width: int, seamless: bool) -> np.ndarray:
+def _rasterised(
+    drawing: Drawing, matrix: np.ndarray, height: int, width: int, seamless: bool
+) -> np.ndarray:
     """Return the material of every fine pixel, plus 128 on outlines; a `seamless` body has none between its parts."""
     index = np.zeros((height, width), np.uint8)
     for material, points in drawing.parts:
@@ -135,13 +149,29 @@ def _material_colours(look: Look, rng: np.random.Generator) -> np.ndarray:
     shift = rng.normal(0, (0.03, 0.008, 5.0))
     body, second, accent = (look.colours[name] + shift for name in ("body", "second", "accent"))
     hue = body[2]
-    table = [(0, 0, 0), body, body - (0.09, 0.005, -6), second, accent, (0.30, 0.02, hue), (0.95, 0.02, 90)]
-    table += [(0.83, 0.05, 225), (0.74, 0.01, 250), (0.25, 0.02, hue), (0.76, 0.08, 60), (0.62, 0.12, 140)]
+    table = [
+        (0, 0, 0),
+        body,
+        body - (0.09, 0.005, -6),
+        second,
+        accent,
+        (0.30, 0.02, hue),
+        (0.95, 0.02, 90),
+    ]
+    table += [
+        (0.83, 0.05, 225),
+        (0.74, 0.01, 250),
+        (0.25, 0.02, hue),
+        (0.76, 0.08, 60),
+        (0.62, 0.12, 140),
+    ]
     table += [(0.56, 0.08, 60)]
     return oklch_to_rgb(np.array(table, float)).astype(np.float32)
 
 
-def _coloured(look: Look, index: np.ndarray, matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _coloured(
+    look: Look, index: np.ndarray, matrix: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Return the fine picture (H, W, 3): materials' colours, the body's pattern, dark outlines."""
     colours = _material_colours(look, rng)
     material = index & 127
@@ -151,10 +181,15 @@ def _coloured(look: Look, index: np.ndarray, matrix: np.ndarray, rng: np.random.
         rows, columns = np.nonzero(on_body)
         inverse = np.linalg.inv(matrix[:, :2])
         points = (np.stack([columns, rows], 1) - matrix[:, 2]) @ inverse.T
-        weight = _pattern(look, points.astype(np.float32), rng)[:, None] * look.between("contrast", 0.45, 1.0)
+        weight = _pattern(look, points.astype(np.float32), rng)[:, None] * look.between(
+            "contrast", 0.45, 1.0
+        )
         base = image[rows, columns]
         image[rows, columns] = (
-            base + weight * (colours[3] - base) * np.where(material[rows, columns] == FAR, 0.85, 1)[:, None]
+            base
+            + weight
+            * (colours[3] - base)
+            * np.where(material[rows, columns] == FAR, 0.85, 1)[:, None]
         )
     image[index > 127] *= 0.66
     return image
@@ -167,19 +202,29 @@ def _soft(value: np.ndarray, sharpness: float = 9.0) -> np.ndarray:
 def _pattern(look: Look, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return how much of the second colour (0..1) the points (N, 2) of the body take."""
     u, v = points[:, 0], points[:, 1]
-    waves = np.random.default_rng(seed_of("waves", look.wnid)).uniform(0, 2 * np.pi, 4) + rng.normal(0, 0.25, 4)
+    waves = np.random.default_rng(seed_of("waves", look.wnid)).uniform(
+        0, 2 * np.pi, 4
+    ) + rng.normal(0, 0.25, 4)
     often, amount = look.between("frequency", 6, 13), look.between("amount", -0.25, 0.25)
     warp = 0.9 * np.sin(3.1 * v + waves[0]) + 0.6 * np.sin(2.3 * u + waves[1])
     slant = look.between("slant", -0.6, 0.6)
     match look.pattern:
         case "stripes":
-            return _soft(np.sin(1.7 * often * (u * np.cos(slant) + v * np.sin(slant)) + warp) - 0.25 + amount, 3)
+            return _soft(
+                np.sin(1.7 * often * (u * np.cos(slant) + v * np.sin(slant)) + warp)
+                - 0.25
+                + amount,
+                3,
+            )
         case "bands":
             axis = v if look.plan in ("vessel", "ball", "garment", "building", "device") else u
             return _soft(np.sin(0.95 * often * axis + waves[2]) - 0.2 + amount, 5)
         case "spots":
             return _soft(
-                np.sin(1.6 * often * u + waves[0]) * np.sin(1.6 * often * v + waves[1] + u) - 0.35 + 0.7 * amount, 5
+                np.sin(1.6 * often * u + waves[0]) * np.sin(1.6 * often * v + waves[1] + u)
+                - 0.35
+                + 0.7 * amount,
+                5,
             )
         case "patches":
             field = (
@@ -190,9 +235,14 @@ def _pattern(look: Look, points: np.ndarray, rng: np.random.Generator) -> np.nda
             return _soft(field - 0.3 + 2 * amount, 6)
         case "veins":
             radius, turn = np.hypot(u, v), np.arctan2(v, np.abs(u))
-            return np.maximum(_soft(np.sin(11 * turn) - 0.72, 6), _soft(radius - 0.78 + 0.1 * np.sin(20 * turn), 12))
+            return np.maximum(
+                _soft(np.sin(11 * turn) - 0.72, 6),
+                _soft(radius - 0.78 + 0.1 * np.sin(20 * turn), 12),
+            )
         case "checker":
-            return _soft(np.where(np.abs(v - 0.1) < 0.09, np.sin(18 * u) * np.sin(34 * (v - 0.1)), -1), 9)
+            return _soft(
+                np.where(np.abs(v - 0.1) < 0.09, np.sin(18 * u) * np.sin(34 * (v - 0.1)), -1), 9
+            )
         case "saddle":
             return _soft(-v - 0.02 + amount + 0.06 * warp, 9) * _soft(0.55 - u, 9)
         case "belly" | "wing":
@@ -202,7 +252,9 @@ def _pattern(look: Look, points: np.ndarray, rng: np.random.Generator) -> np.nda
         case "hood":
             return _soft(-v - 0.22 + 0.3 * u + 0.4 * amount, 9)
         case "points":
-            return np.maximum(_soft(u - 0.62, 5), np.maximum(_soft(v - 0.42, 5), _soft(-u - 0.72, 5)))
+            return np.maximum(
+                _soft(u - 0.62, 5), np.maximum(_soft(v - 0.42, 5), _soft(-u - 0.72, 5))
+            )
         case "strata":
             return _soft(np.sin(often * 1.5 * v + warp), 2) * 0.6
         case _:
@@ -224,7 +276,9 @@ def _shrunk(image: np.ndarray, inside: np.ndarray) -> Sprite:
     alpha = inside.astype(np.float32)
     height, width = alpha.shape
     size = (width // SUPERSAMPLING, height // SUPERSAMPLING)
-    rgb = cv2.resize(image.astype(np.float32) * alpha[..., None], size, interpolation=cv2.INTER_AREA)
+    rgb = cv2.resize(
+        image.astype(np.float32) * alpha[..., None], size, interpolation=cv2.INTER_AREA
+    )
     return Sprite(rgb, cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
 
 
@@ -247,6 +301,15 @@ def lay(picture: np.ndarray, sprite: Sprite, left: int, top: int, light: float =
 def lay_shadow(picture: np.ndarray, x: float, y: float, width: float, strength: float) -> None:
     """Darken a soft ellipse on the ground, in place."""
     shadow = np.zeros(picture.shape[:2], np.float32)
-    cv2.ellipse(shadow, (round(x), round(y)), (max(1, round(width / 2)), max(1, round(width / 9))), 0, 0, 360, 1.0, -1)
+    cv2.ellipse(
+        shadow,
+        (round(x), round(y)),
+        (max(1, round(width / 2)), max(1, round(width / 9))),
+        0,
+        0,
+        360,
+        1.0,
+        -1,
+    )
     reach = max(3, round(width / 6)) | 1
     picture *= (1 - strength * cv2.blur(shadow, (reach, reach)))[..., None]

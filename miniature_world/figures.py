@@ -21,7 +21,9 @@ from miniature_world.shapes import (
 )
 
 Point = tuple[float, float]
-Limb = tuple[float, float]  # angles of its upper and lower half in radians: 0 hangs down, positive is forward
+Limb = tuple[
+    float, float
+]  # angles of its upper and lower half in radians: 0 hangs down, positive is forward
 
 TORSO, ARM, LEG, NECK, HEAD = 0.30, 0.17, 0.24, 0.12, 0.085
 # The near and the far limb of each stance
@@ -57,7 +59,10 @@ def person(legs: str, arms: str, rng: np.random.Generator) -> Person:
     d = Drawing()
     lean = LEANS.get(legs, 0.04) + rng.normal(0, 0.05)
     neck = (TORSO * np.sin(lean), -TORSO * np.cos(lean))
-    (near_arm, far_arm), (near_leg, far_leg) = _jittered(ARMS[arms], rng), _jittered(LEGS[legs], rng)
+    (near_arm, far_arm), (near_leg, far_leg) = (
+        _jittered(ARMS[arms], rng),
+        _jittered(LEGS[legs], rng),
+    )
     feet = [_leg(d, far_leg, WOOD)]
     _arm(d, neck, far_arm, FAR)
     d.limb(BODY, (0, -0.01), 0.085, (neck[0], neck[1] + 0.06), 0.1)
@@ -101,7 +106,14 @@ def _head(d: Drawing, neck: Point, rng: np.random.Generator) -> None:
     d.ellipse(SKIN, x, y, HEAD, 1.1 * HEAD)
     cover = ACCENT if rng.random() < 0.3 else DARK
     d.curve(
-        cover, [(x + HEAD, y - 0.03), (x + 0.02, y - 0.12), (x - 0.09, y - 0.08), (x - 0.1, y + 0.04), (x - 0.03, y)]
+        cover,
+        [
+            (x + HEAD, y - 0.03),
+            (x + 0.02, y - 0.12),
+            (x - 0.09, y - 0.08),
+            (x - 0.1, y + 0.04),
+            (x - 0.03, y),
+        ],
     )
 
 
@@ -123,7 +135,12 @@ def thing_colours(rng: np.random.Generator, light: float, chroma: float, hue: fl
 
 def _table(colours: dict[int, np.ndarray]) -> np.ndarray:
     table = np.zeros((13, 3))
-    table[[DARK, LIGHT, GLASS, METAL]] = (0.22, 0.01, 260), (0.96, 0.02, 90), (0.8, 0.06, 225), (0.6, 0.01, 250)
+    table[[DARK, LIGHT, GLASS, METAL]] = (
+        (0.22, 0.01, 260),
+        (0.96, 0.02, 90),
+        (0.8, 0.06, 225),
+        (0.6, 0.01, 250),
+    )
     table[[ACCENT, LEAF]] = (0.6, 0.2, 25), (0.62, 0.12, 140)
     for material, colour in colours.items():
         table[material] = colour

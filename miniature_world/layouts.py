@@ -16,13 +16,17 @@ def ilsvrc_jobs(world: World) -> Jobs:
     """Return (split, wnid, number) of every picture."""
     train, val = world.spec["train_per_class"], world.spec["val_per_class"]
     jobs: Jobs = [("train", wnid, n) for wnid in world.wnids for n in range(1, train + 1)]
-    return jobs + [("val", wnid, k * val + n) for k, wnid in enumerate(world.wnids) for n in range(1, val + 1)]
+    return jobs + [
+        ("val", wnid, k * val + n) for k, wnid in enumerate(world.wnids) for n in range(1, val + 1)
+    ]
 
 
 def ilsvrc_files(world: World, split: str, wnid: str, number: int) -> Files:
     """Yield one picture of a synset."""
     name = f"{wnid}_{number}" if split == "train" else f"ILSVRC2012_val_{number:08d}"
-    picture = object_picture(world.rng(split, wnid, number), wnid, world.taxonomy, world.spec["image_size"])
+    picture = object_picture(
+        world.rng(split, wnid, number), wnid, world.taxonomy, world.spec["image_size"]
+    )
     yield f"{split}/{wnid}/{name}.JPEG", encode(picture)
 
 
@@ -60,7 +64,9 @@ def voc_lists(world: World, folder: Path) -> dict[str, str]:
     """Return the lists of VOC2007/ImageSets/Main: 1 there, 0 difficult ones only, -1 absent."""
     lists = {}
     jobs = voc_jobs(world)
-    found = {number: _presence(folder / f"VOC2007/Annotations/{number:06d}.xml") for _, number in jobs}
+    found = {
+        number: _presence(folder / f"VOC2007/Annotations/{number:06d}.xml") for _, number in jobs
+    }
     for split in ("trainval", "test"):
         numbers = [number for part, number in jobs if part == split]
         lists[f"{split}.txt"] = "".join(f"{number:06d}\n" for number in numbers)
@@ -83,7 +89,9 @@ def _scene_spec(world: World, part: str) -> Mapping[str, Any]:
     """Return a part's section of the spec; UserError if it asks for more classes than there are scenes."""
     spec = world.spec[part]
     if spec["classes"] > len(SCENES):
-        raise UserError(f"miniature.{part}.classes: {spec['classes']} is more than the {len(SCENES)} scenes there are.")
+        raise UserError(
+            f"miniature.{part}.classes: {spec['classes']} is more than the {len(SCENES)} scenes there are."
+        )
     return spec
 
 
@@ -103,7 +111,9 @@ def _sun_path(name: str, number: int) -> str:
 def sun_files(world: World, name: str, number: int) -> Files:
     """Yield one picture of a place."""
     rng = world.rng("sun397", name, number)
-    picture = scene_picture(rng, name, world.scenes[name], world.taxonomy, world.spec["sun"]["size"], world.fresh)
+    picture = scene_picture(
+        rng, name, world.scenes[name], world.taxonomy, world.spec["sun"]["size"], world.fresh
+    )
     yield _sun_path(name, number), encode(picture)
 
 
@@ -111,11 +121,18 @@ def sun_lists(world: World, folder: Path) -> dict[str, str]:
     """Return the classes and the first partition."""
     train = world.spec["sun"]["train"]
     names = sorted(world.scenes)
-    paths = {name: [f"/{_sun_path(name, number)}\n" for _, number in sun_jobs(world) if _ == name] for name in names}
+    paths = {
+        name: [f"/{_sun_path(name, number)}\n" for _, number in sun_jobs(world) if _ == name]
+        for name in names
+    }
     return {
         "Partitions/ClassName.txt": "".join(f"/{name[0]}/{name}\n" for name in names),
-        "Partitions/Training_01.txt": "".join(line for name in names for line in paths[name][:train]),
-        "Partitions/Testing_01.txt": "".join(line for name in names for line in paths[name][train:]),
+        "Partitions/Training_01.txt": "".join(
+            line for name in names for line in paths[name][:train]
+        ),
+        "Partitions/Testing_01.txt": "".join(
+            line for name in names for line in paths[name][train:]
+        ),
     }
 
 
@@ -123,20 +140,30 @@ def places_jobs(world: World) -> Jobs:
     """Return (split, class, number) of every picture; the validation pictures' classes are shuffled, as in Places."""
     spec = _scene_spec(world, "places")
     names = list(world.places)
-    jobs: Jobs = [("train", name, number) for name in names for number in range(1, spec["train"] + 1)]
+    jobs: Jobs = [
+        ("train", name, number) for name in names for number in range(1, spec["train"] + 1)
+    ]
     shuffled = world.rng("places365", "val").permutation(len(names) * spec["val"])
-    return jobs + [("val", names[k % len(names)], number) for number, k in enumerate(shuffled.tolist(), 1)]
+    return jobs + [
+        ("val", names[k % len(names)], number) for number, k in enumerate(shuffled.tolist(), 1)
+    ]
 
 
 def _place_file(split: str, name: str, number: int) -> str:
     """Return the file as Places' lists name it."""
-    return f"/{name[0]}/{name}/{number:08d}.jpg" if split == "train" else f"Places365_val_{number:08d}.jpg"
+    return (
+        f"/{name[0]}/{name}/{number:08d}.jpg"
+        if split == "train"
+        else f"Places365_val_{number:08d}.jpg"
+    )
 
 
 def places_files(world: World, split: str, name: str, number: int) -> Files:
     """Yield one picture of a place."""
     rng = world.rng("places365", split, name, number)
-    picture = scene_picture(rng, name, world.places[name], world.taxonomy, world.spec["places"]["size"], world.stocked)
+    picture = scene_picture(
+        rng, name, world.places[name], world.taxonomy, world.spec["places"]["size"], world.stocked
+    )
     folder = {"train": "data_256_standard", "val": "val_256"}[split]
     yield f"{folder}/{_place_file(split, name, number).lstrip('/')}", encode(picture)
 
@@ -148,7 +175,9 @@ def places_lists(world: World, folder: Path) -> dict[str, str]:
     for split, name, number in places_jobs(world):
         lines[split].append(f"{_place_file(split, name, number)} {labels[name]}\n")
     return {
-        "categories_places365.txt": "".join(f"/{name[0]}/{name} {label}\n" for name, label in labels.items()),
+        "categories_places365.txt": "".join(
+            f"/{name[0]}/{name} {label}\n" for name, label in labels.items()
+        ),
         "places365_train_standard.txt": "".join(lines["train"]),
         "places365_val.txt": "".join(lines["val"]),
     }

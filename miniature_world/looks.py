@@ -14,12 +14,32 @@ SHAPE_SPREAD = 0.10  # standard deviation of one step of inheritance, in trait u
 COLOUR_SPREAD = 0.07
 PATTERN_SPREAD = 0.14
 INDIVIDUAL_SPREAD = 0.075  # the same of one individual about its synset
-INDIVIDUAL_HUE = {"fur": 0.12, "vivid": 0.07, "pale": 0.12, "wood": 0.12, "grey": 0.15, "earth": 0.12}
+INDIVIDUAL_HUE = {
+    "fur": 0.12,
+    "vivid": 0.07,
+    "pale": 0.12,
+    "wood": 0.12,
+    "grey": 0.15,
+    "earth": 0.12,
+}
 NEW_PATTERN = 0.12  # chance that one step changes the pattern
 COLOUR_TRAITS = ("light", "chroma", "hue", "contrast", "second_light", "second_hue", "accent_hue")
 HUES = ("hue", "second_hue", "accent_hue")
 PATTERN_TRAITS = ("frequency", "amount", "slant")
-SHAPE_TRAITS = ("leg", "trunk", "girth", "neck", "head", "snout", "ear", "tail", "long", "high", "tall", "bulge")
+SHAPE_TRAITS = (
+    "leg",
+    "trunk",
+    "girth",
+    "neck",
+    "head",
+    "snout",
+    "ear",
+    "tail",
+    "long",
+    "high",
+    "tall",
+    "bulge",
+)
 
 # OKLCH bounds (lightness, chroma, hue in degrees) that the colour traits run through, and the patterns in use
 PALETTES = {
@@ -57,7 +77,10 @@ class Look:
 
     def __init__(self, wnid: str, taxonomy: Taxonomy):
         chain = taxonomy.chain(wnid)
-        start = max((i for i, node in enumerate(chain) if node in DECLARATIONS and DECLARATIONS[node].plan), default=0)
+        start = max(
+            (i for i, node in enumerate(chain) if node in DECLARATIONS and DECLARATIONS[node].plan),
+            default=0,
+        )
         self.wnid, self.taxonomy = wnid, taxonomy
         self.lineage = chain[start:]
         self.plan = self._declared("plan") or "gadget"
@@ -108,20 +131,32 @@ class Look:
 
     def has(self, name: str) -> bool:
         """Return whether the trait, as a part that is there or not, is there. Undeclared parts are rare."""
-        declared = any(name in DECLARATIONS[node].traits for node in self.lineage if node in DECLARATIONS)
+        declared = any(
+            name in DECLARATIONS[node].traits for node in self.lineage if node in DECLARATIONS
+        )
         return self.trait(name) > (0.5 if declared else 0.66)
 
     @functools.cached_property
     def colours(self) -> Mapping[str, np.ndarray]:
         """Return body, second and accent colours as OKLCH triples (lightness, chroma, hue in degrees)."""
         light, chroma, hue = PALETTES[self.palette]
-        body = np.array([self.between("light", *light), self.between("chroma", *chroma), self.between("hue", *hue)])
+        body = np.array(
+            [
+                self.between("light", *light),
+                self.between("chroma", *chroma),
+                self.between("hue", *hue),
+            ]
+        )
         second_light = self.between("second_light", light[0] - 0.15, light[1])
         if abs(second_light - body[0]) < 0.22:
             second_light = body[0] - 0.24 if body[0] > 0.6 else body[0] + 0.26
         turn = self.between("second_hue", *hue) if self.palette == "vivid" else body[2] + 8
         second = np.array([second_light, 0.7 * body[1] + 0.015, turn])
-        return {"body": body, "second": second, "accent": np.array([0.66, 0.13, self.between("accent_hue", 10, 370)])}
+        return {
+            "body": body,
+            "second": second,
+            "accent": np.array([0.66, 0.13, self.between("accent_hue", 10, 370)]),
+        }
 
 
 class Individual(Look):
@@ -142,7 +177,9 @@ class Individual(Look):
         return self.look.has(name)
 
 
-_LOOKS: dict[tuple[int, str], Look] = {}  # each look holds its taxonomy, so that no other one takes its id
+_LOOKS: dict[
+    tuple[int, str], Look
+] = {}  # each look holds its taxonomy, so that no other one takes its id
 
 
 def look_of(wnid: str, taxonomy: Taxonomy) -> Look:

@@ -32,7 +32,13 @@ PARTS: dict[str, Part] = {
 
 
 def render_part(
-    part: str, root: Path, spec: Mapping[str, Any], wnids: Sequence[str], taxonomy: Taxonomy, seed: int, workers: int
+    part: str,
+    root: Path,
+    spec: Mapping[str, Any],
+    wnids: Sequence[str],
+    taxonomy: Taxonomy,
+    seed: int,
+    workers: int,
 ) -> dict[str, Any]:
     """Render one part of the miniature world below `root` and return its counts and a digest of all its files.
 
@@ -58,13 +64,17 @@ def render_part(
 
 def _disk_error(error: OSError, root: Path) -> UserError:
     reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
-    return UserError(f"{root}: the miniature world cannot be written ({reason}). Make room or choose another folder.")
+    return UserError(
+        f"{root}: the miniature world cannot be written ({reason}). Make room or choose another folder."
+    )
 
 
 def _render_afresh(part: Part, world: World, folder: Path, workers: int) -> dict[str, Any]:
     """Render into `folder` alone what the part consists of; an error leaves no folder."""
     try:
-        for leftover in folder.iterdir():  # of a killed attempt; the folder itself is this process's lock
+        for (
+            leftover
+        ) in folder.iterdir():  # of a killed attempt; the folder itself is this process's lock
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         return _render(part, world, folder, workers)
     except BaseException:
@@ -89,7 +99,9 @@ def _mapped(writer: "Writer", chunks: list[Jobs], workers: int) -> Iterator[str]
         yield from map(writer.write, chunks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_start, initargs=(writer,)) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(chunks)), context, initializer=_start, initargs=(writer,)
+    ) as pool:
         yield from pool.map(_write_chunk, chunks)
 
 

@@ -93,7 +93,9 @@ class Box:
     difficult: bool
 
 
-def object_picture(rng: np.random.Generator, wnid: str, taxonomy: Taxonomy, size: int) -> np.ndarray:
+def object_picture(
+    rng: np.random.Generator, wnid: str, taxonomy: Taxonomy, size: int
+) -> np.ndarray:
     """Return a uint8 RGB picture of about `size` pixels a side that shows one synset, with clutter about it."""
     height, width = (round(size * side) for side in sides(rng))
     picture, _ = backdrop(rng, str(rng.choice(list(BACKDROPS))), height, width, rng.random())
@@ -115,11 +117,19 @@ def sides(rng: np.random.Generator) -> tuple[float, float]:
     return float(np.clip(ratio, 0.75, 1.33)), float(np.clip(1 / ratio, 0.75, 1.33))
 
 
-def stand(picture: np.ndarray, sprite: Sprite, left: int, top: int, rng: np.random.Generator, plan: str) -> np.ndarray:
+def stand(
+    picture: np.ndarray, sprite: Sprite, left: int, top: int, rng: np.random.Generator, plan: str
+) -> np.ndarray:
     """Lay a sprite with its shadow on the picture; return its alpha there."""
     tall, wide = sprite.alpha.shape
     if plan not in FLYING:
-        lay_shadow(picture, left + wide / 2 + rng.normal(0, 2), top + 0.95 * tall, 0.85 * wide, rng.uniform(0.12, 0.4))
+        lay_shadow(
+            picture,
+            left + wide / 2 + rng.normal(0, 2),
+            top + 0.95 * tall,
+            0.85 * wide,
+            rng.uniform(0.12, 0.4),
+        )
     return lay(picture, sprite, left, top, float(rng.uniform(0.85, 1.1)))
 
 
@@ -127,7 +137,9 @@ def clutter(picture: np.ndarray, rng: np.random.Generator, count: int, low: floa
     """Draw pebbles, leaves, poles and cards of random colours; `low` keeps them in the lower part."""
     height, width = picture.shape[:2]
     for _ in range(count):
-        colour = oklch_to_rgb(np.array([rng.uniform(0.4, 0.9), rng.uniform(0, 0.13), rng.uniform(0, 360)])).tolist()
+        colour = oklch_to_rgb(
+            np.array([rng.uniform(0.4, 0.9), rng.uniform(0, 0.13), rng.uniform(0, 360)])
+        ).tolist()
         x, y = rng.uniform(0, width), rng.uniform(low, 1.05) * height
         reach = rng.uniform(0.04, 0.16) * width
         kind = rng.integers(3)
@@ -149,7 +161,14 @@ def clutter(picture: np.ndarray, rng: np.random.Generator, count: int, low: floa
             cv2.fillPoly(picture, [np.round(card * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
         else:
             end = (round(x + rng.normal(0, 0.1) * width), round(y - rng.uniform(0.2, 0.5) * height))
-            cv2.line(picture, (round(x), round(y)), end, colour, max(1, round(0.025 * width)), cv2.LINE_AA)
+            cv2.line(
+                picture,
+                (round(x), round(y)),
+                end,
+                colour,
+                max(1, round(0.025 * width)),
+                cv2.LINE_AA,
+            )
 
 
 def classes_below(root: str, wnids: Sequence[str], taxonomy: Taxonomy) -> tuple[str, ...]:
@@ -171,8 +190,14 @@ def detection_picture(
     width, height = size
     picture, _ = backdrop(rng, str(rng.choice(list(BACKDROPS))), height, width, rng.random())
     clutter(picture, rng, rng.integers(0, 4))
-    names = [str(name) for name in rng.choice(sorted(choices), rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))]
-    drawn = [("", str(rng.choice(list(distractors)))) for _ in range(rng.integers(0, 3)) if len(distractors)]
+    names = [
+        str(name) for name in rng.choice(sorted(choices), rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
+    ]
+    drawn = [
+        ("", str(rng.choice(list(distractors))))
+        for _ in range(rng.integers(0, 3))
+        if len(distractors)
+    ]
     drawn += [(name, str(rng.choice(list(choices[name])))) for name in names]
     placed: list[tuple[str, np.ndarray, float]] = []
     for k, (name, wnid) in enumerate(drawn):
@@ -204,14 +229,21 @@ def _place(
         top = round(rng.uniform(-0.05 * tall, height - 0.92 * tall))
         alpha = lay(np.zeros((height, width, 3), np.float32), sprite, left, top)
         keeps = [np.where(alpha > VISIBLE, 0, mask) for _, mask, _ in placed]
-        if all(kept.sum() > MIN_SHARE_VISIBLE * whole for kept, (_, _, whole) in zip(keeps, placed, strict=True)):
+        if all(
+            kept.sum() > MIN_SHARE_VISIBLE * whole
+            for kept, (_, _, whole) in zip(keeps, placed, strict=True)
+        ):
             break
     else:
         if not must:
             return
-    placed[:] = [(other, kept, whole) for kept, (other, _, whole) in zip(keeps, placed, strict=True)]
+    placed[:] = [
+        (other, kept, whole) for kept, (other, _, whole) in zip(keeps, placed, strict=True)
+    ]
     stand(picture, sprite, left, top, rng, look.plan)
-    placed.append((name, (alpha > VISIBLE).astype(np.float32), float((sprite.alpha > VISIBLE).sum())))
+    placed.append(
+        (name, (alpha > VISIBLE).astype(np.float32), float((sprite.alpha > VISIBLE).sum()))
+    )
 
 
 def box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
@@ -228,12 +260,16 @@ def box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
     return Box(name, int(xmin), int(ymin), int(xmax), int(ymax), bool(truncated), bool(difficult))
 
 
-def scene_classes(names: Sequence[str], wnids: Sequence[str], kind: str) -> dict[str, tuple[str, ...]]:
+def scene_classes(
+    names: Sequence[str], wnids: Sequence[str], kind: str
+) -> dict[str, tuple[str, ...]]:
     """Return the scenes with the 4 synsets characteristic of each, drawn from `kind` and the name alone."""
     scenes = {}
     for name in names:
         rng = np.random.default_rng(seed_of(kind, name))
-        scenes[name] = tuple(str(wnid) for wnid in rng.choice(sorted(wnids), min(4, len(wnids)), replace=False))
+        scenes[name] = tuple(
+            str(wnid) for wnid in rng.choice(sorted(wnids), min(4, len(wnids)), replace=False)
+        )
     return scenes
 
 
@@ -241,7 +277,12 @@ Draw = Callable[[np.random.Generator, str], Sprite]
 
 
 def scene_picture(
-    rng: np.random.Generator, name: str, synsets: Sequence[str], taxonomy: Taxonomy, size: int, draw: Draw
+    rng: np.random.Generator,
+    name: str,
+    synsets: Sequence[str],
+    taxonomy: Taxonomy,
+    size: int,
+    draw: Draw,
 ) -> np.ndarray:
     """Return a uint8 RGB picture of a place: its backdrop in any mood, 2 to 4 of its objects.
 
@@ -258,7 +299,14 @@ def scene_picture(
         tall, wide = sprite.alpha.shape
         x = (0.28 + 0.46 * (slot % 2) + rng.normal(0, 0.04)) * width
         y = (0.34 + 0.4 * (slot // 2) + rng.normal(0, 0.04)) * height
-        stand(picture, sprite, round(x - wide / 2), round(y - tall / 2), rng, look_of(wnid, taxonomy).plan)
+        stand(
+            picture,
+            sprite,
+            round(x - wide / 2),
+            round(y - tall / 2),
+            rng,
+            look_of(wnid, taxonomy).plan,
+        )
     return lit(picture, rng)
 
 

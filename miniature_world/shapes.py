@@ -26,7 +26,12 @@ def smooth(points: Sequence[tuple[float, float]]) -> np.ndarray:
     p1 = np.asarray(points, float)[:, None]
     p0, p2, p3 = np.roll(p1, 1, 0), np.roll(p1, -1, 0), np.roll(p1, -2, 0)
     t = _STEPS[None]
-    curve = 2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    curve = (
+        2 * p1
+        + (p2 - p0) * t
+        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
     return (curve / 2).reshape(-1, 2)
 
 
@@ -45,23 +50,36 @@ class Drawing:
         """Add a closed smooth curve through the points."""
         self.parts.append((material, smooth(points)))
 
-    def ellipse(self, material: int, x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> None:
+    def ellipse(
+        self, material: int, x: float, y: float, rx: float, ry: float, angle: float = 0.0
+    ) -> None:
         """Add an ellipse, turned by `angle` radians."""
         self.parts.append((material, np.add(rotated(_UNIT_CIRCLE * (rx, ry), angle), (x, y))))
 
-    def ring(self, material: int, inside: int, x: float, y: float, rx: float, ry: float, width: float) -> None:
+    def ring(
+        self, material: int, inside: int, x: float, y: float, rx: float, ry: float, width: float
+    ) -> None:
         """Add an ellipse with another one of another material inside."""
         self.ellipse(material, x, y, rx, ry)
         self.ellipse(inside, x, y, rx - width, ry - width)
 
-    def limb(self, material: int, start: tuple[float, float], r0: float, end: tuple[float, float], r1: float) -> None:
+    def limb(
+        self,
+        material: int,
+        start: tuple[float, float],
+        r0: float,
+        end: tuple[float, float],
+        r1: float,
+    ) -> None:
         """Add a tapered limb with round ends."""
         a, b = np.asarray(start, float), np.asarray(end, float)
         angle = np.arctan2(*(b - a)[::-1])
         ends = [b + rotated(_HALF_CIRCLE * r1, angle), a - rotated(_HALF_CIRCLE * r0, angle)]
         self.parts.append((material, np.concatenate(ends)))
 
-    def path(self, material: int, points: Sequence[tuple[float, float]], r0: float, r1: float) -> None:
+    def path(
+        self, material: int, points: Sequence[tuple[float, float]], r0: float, r1: float
+    ) -> None:
         """Add a tapered stroke along a smooth open path."""
         line = np.asarray(points, float)
         if len(line) > 2:
@@ -73,9 +91,13 @@ class Drawing:
         normal = np.gradient(line, axis=0)[:, ::-1] * (-1, 1)
         normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
         radius = np.linspace(r0, r1, len(line))[:, None]
-        self.parts.append((material, np.concatenate([line + normal * radius, (line - normal * radius)[::-1]])))
+        self.parts.append(
+            (material, np.concatenate([line + normal * radius, (line - normal * radius)[::-1]]))
+        )
 
-    def box(self, material: int, x0: float, y0: float, x1: float, y1: float, r: float = 0.0) -> None:
+    def box(
+        self, material: int, x0: float, y0: float, x1: float, y1: float, r: float = 0.0
+    ) -> None:
         """Add a rectangle with corners rounded by `r`."""
         if r <= 0:
             self.poly(material, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])

@@ -34,7 +34,13 @@ def car(look: Look, d: Drawing) -> None:
     slope = look.between("nose", 0.06, 0.34)
     if look.has("open"):
         d.poly(
-            GLASS, [(end - 0.12, belt), (end - 0.3, belt - 0.6 * roof), (end - 0.24, belt - 0.6 * roof), (end, belt)]
+            GLASS,
+            [
+                (end - 0.12, belt),
+                (end - 0.3, belt - 0.6 * roof),
+                (end - 0.24, belt - 0.6 * roof),
+                (end, belt),
+            ],
         )
         for x in (start + 0.22, 0.0):
             d.box(ACCENT, x - 0.08, belt - 0.4 * roof, x + 0.08, belt + 0.05, 0.07)
@@ -52,8 +58,24 @@ def car(look: Look, d: Drawing) -> None:
         )
         pane = (start + end - 0.5 * slope) / 2
         low, high = belt, top + 0.09
-        d.poly(GLASS, [(start + 0.1, low), (start + 0.12 + 0.5 * slope, high), (pane - 0.03, high), (pane - 0.03, low)])
-        d.poly(GLASS, [(pane + 0.03, low), (pane + 0.03, high), (end - 0.1 - 0.8 * slope, high), (end - 0.06, low)])
+        d.poly(
+            GLASS,
+            [
+                (start + 0.1, low),
+                (start + 0.12 + 0.5 * slope, high),
+                (pane - 0.03, high),
+                (pane - 0.03, low),
+            ],
+        )
+        d.poly(
+            GLASS,
+            [
+                (pane + 0.03, low),
+                (pane + 0.03, high),
+                (end - 0.1 - 0.8 * slope, high),
+                (end - 0.06, low),
+            ],
+        )
         if look.has("sign"):
             d.box(ACCENT, pane - 0.13, top - 0.13, pane + 0.13, top + 0.0, 0.02)
         if look.has("rack"):
@@ -88,7 +110,12 @@ def truck(look: Look, d: Drawing) -> None:
         front = long - 0.3
     else:
         d.box(
-            SECOND if look.trait("box") > 0.5 else BODY, -long, sill - 0.1 - high, long - cab - 0.04, sill - 0.08, 0.04
+            SECOND if look.trait("box") > 0.5 else BODY,
+            -long,
+            sill - 0.1 - high,
+            long - cab - 0.04,
+            sill - 0.08,
+            0.04,
         )
         d.box(LIGHT, -long + 0.1, sill - 0.3, long - cab - 0.12, sill - 0.24)
         front = long
@@ -103,7 +130,15 @@ def truck(look: Look, d: Drawing) -> None:
             (front, sill - 0.05),
         ],
     )
-    d.poly(GLASS, [(long - cab, -0.05), (long - cab, top + 0.07), (front - 0.2, top + 0.07), (front - 0.08, -0.05)])
+    d.poly(
+        GLASS,
+        [
+            (long - cab, -0.05),
+            (long - cab, top + 0.07),
+            (front - 0.2, top + 0.07),
+            (front - 0.08, -0.05),
+        ],
+    )
     if look.has("ladder"):
         y = sill - 0.2 - high
         d.box(METAL, -long - 0.05, y, long - cab, y + 0.045)
@@ -181,22 +216,45 @@ def cycle(look: Look, d: Drawing) -> None:
         d.ellipse(0, x, base, 0.8 * wheel, 0.8 * wheel)
         for angle in np.arange(4) * np.pi / 4 + 0.2:
             reach = 0.8 * wheel * np.array([np.cos(angle), np.sin(angle)])
-            d.limb(METAL, (x - reach[0], base - reach[1]), 0.012, (x + reach[0], base + reach[1]), 0.012)
+            d.limb(
+                METAL,
+                (x - reach[0], base - reach[1]),
+                0.012,
+                (x + reach[0], base + reach[1]),
+                0.012,
+            )
         d.ellipse(METAL, x, base, 0.07, 0.07)
     crank, seat, head = (-0.05, base), (-0.22, -0.12), (0.38, -0.15)
     tube = 0.05 if not motor else 0.06
     if motor:
         d.curve(
             BODY,
-            [(-0.75, 0.05), (-0.2, -0.06), (0.1, 0.1), (0.42, -0.2), (0.5, 0.1), (0.3, 0.5), (-0.2, 0.5), (-0.5, 0.3)],
+            [
+                (-0.75, 0.05),
+                (-0.2, -0.06),
+                (0.1, 0.1),
+                (0.42, -0.2),
+                (0.5, 0.1),
+                (0.3, 0.5),
+                (-0.2, 0.5),
+                (-0.5, 0.3),
+            ],
         )
         d.ellipse(METAL, 0.05, 0.4, 0.2, 0.15)
         d.box(DARK, -0.75, -0.1, -0.1, 0.0, 0.05)
         d.ellipse(LIGHT, 0.5, -0.2, 0.09, 0.09)
-    for a, b in ((crank, seat), (crank, head), (seat, head), (crank, (left, base)), (seat, (left, base))):
+    for a, b in (
+        (crank, seat),
+        (crank, head),
+        (seat, head),
+        (crank, (left, base)),
+        (seat, (left, base)),
+    ):
         d.limb(BODY, a, tube, b, tube)
     d.limb(BODY, (0.34, -0.32), tube, (right, base), 0.04)
-    d.path(DARK, [(0.34, -0.32), (0.48, -0.42), (0.38, -0.48 - 0.1 * look.trait("bar"))], 0.035, 0.035)
+    d.path(
+        DARK, [(0.34, -0.32), (0.48, -0.42), (0.38, -0.48 - 0.1 * look.trait("bar"))], 0.035, 0.035
+    )
     if not motor:
         d.limb(BODY, seat, 0.035, (-0.26, -0.28), 0.035)
         d.limb(DARK, (-0.4, -0.3), 0.06, (-0.14, -0.29), 0.035)
@@ -207,7 +265,10 @@ def aircraft(look: Look, d: Drawing) -> None:
     long, thick = look.between("long", 0.85, 1.15), look.between("girth", 0.11, 0.18)
     sweep, bank = look.between("swept", 0.15, 0.7), 0.5 + d.jitter(0.1)
     d.poly(FAR, [(0.2, 0), (0.2 - sweep, -1.1 * bank), (0.02 - sweep, -1.1 * bank), (-0.2, 0)])
-    d.poly(SECOND, [(-long + 0.35, -0.05), (-long - 0.02, -0.52), (-long - 0.2, -0.52), (-long + 0.02, -0.03)])
+    d.poly(
+        SECOND,
+        [(-long + 0.35, -0.05), (-long - 0.02, -0.52), (-long - 0.2, -0.52), (-long + 0.02, -0.03)],
+    )
     d.curve(
         BODY,
         [
@@ -222,7 +283,13 @@ def aircraft(look: Look, d: Drawing) -> None:
     )
     d.poly(SECOND, [(-long + 0.25, 0.0), (-long - 0.12, 0.2), (-long - 0.25, 0.2), (-long, 0.0)])
     d.poly(
-        GLASS, [(0.72 * long, -0.8 * thick), (0.85 * long, -0.62 * thick), (0.88 * long, -0.1), (0.72 * long, -0.05)]
+        GLASS,
+        [
+            (0.72 * long, -0.8 * thick),
+            (0.85 * long, -0.62 * thick),
+            (0.88 * long, -0.1),
+            (0.72 * long, -0.05),
+        ],
     )
     if look.has("engines"):
         for x in np.linspace(-0.55, 0.55, 9):
@@ -242,12 +309,24 @@ def boat(look: Look, d: Drawing) -> None:
         tall, belly = look.between("sail", 0.85, 1.35), 0.1 + d.jitter(0.05)
         d.box(WOOD, -0.03, -tall, 0.03, 0.1)
         d.curve(
-            LIGHT, [(-0.08, -tall + 0.05), (-0.3 - belly, -0.5 * tall), (-0.65, -0.1), (-0.3, -0.06), (-0.08, -0.08)]
+            LIGHT,
+            [
+                (-0.08, -tall + 0.05),
+                (-0.3 - belly, -0.5 * tall),
+                (-0.65, -0.1),
+                (-0.3, -0.06),
+                (-0.08, -0.08),
+            ],
         )
-        d.poly(SECOND, [(0.08, -tall + 0.1), (0.35 + belly, -0.4 * tall), (0.7, -0.08), (0.08, -0.08)])
+        d.poly(
+            SECOND, [(0.08, -tall + 0.1), (0.35 + belly, -0.4 * tall), (0.7, -0.08), (0.08, -0.08)]
+        )
     if look.trait("cabin") > 0.25:
         high, back = look.between("cabin", 0.1, 0.5), look.between("aft", -0.55, -0.2)
-        d.poly(LIGHT, [(back, 0.05), (back, -high), (back + 0.5, -high), (back + 0.5 + 0.5 * rake, 0.05)])
+        d.poly(
+            LIGHT,
+            [(back, 0.05), (back, -high), (back + 0.5, -high), (back + 0.5 + 0.5 * rake, 0.05)],
+        )
         d.poly(
             GLASS,
             [
@@ -271,4 +350,9 @@ def boat(look: Look, d: Drawing) -> None:
             (-long + 0.12, deep),
         ],
     )
-    d.path(SECOND, [(-long + 0.06, 0.5 * deep), (0, 0.55 * deep), (long - 0.6 * rake, 0.42 * deep)], 0.035, 0.035)
+    d.path(
+        SECOND,
+        [(-long + 0.06, 0.5 * deep), (0, 0.55 * deep), (long - 0.6 * rake, 0.42 * deep)],
+        0.035,
+        0.035,
+    )

@@ -29,7 +29,9 @@ Files = Iterator[tuple[str, bytes]]
 class World:
     """What every picture depends on: the spec, the classes, their taxonomy, the seed."""
 
-    def __init__(self, spec: Mapping[str, Any], wnids: tuple[str, ...], taxonomy: Taxonomy, seed: int):
+    def __init__(
+        self, spec: Mapping[str, Any], wnids: tuple[str, ...], taxonomy: Taxonomy, seed: int
+    ):
         self.spec, self.wnids, self.taxonomy, self.seed = spec, wnids, taxonomy, seed
         self.stock: dict[tuple[str, int], Sprite] = {}
 
@@ -42,14 +44,19 @@ class World:
         """The synsets that each detected object may be drawn as: the study's below its root, else the root itself."""
         roots = read_pascal_roots()
         named = {name: roots[name] for name in self.spec["voc"]["objects"]}
-        return {name: classes_below(root, self.wnids, self.taxonomy) or (root,) for name, root in named.items()}
+        return {
+            name: classes_below(root, self.wnids, self.taxonomy) or (root,)
+            for name, root in named.items()
+        }
 
     @functools.cached_property
     def distractors(self) -> tuple[str, ...]:
         """The study's synsets below none of PASCAL's twenty roots and with the body plan of no detected object."""
         roots = set(read_pascal_roots().values())
         others = [wnid for wnid in self.wnids if not roots & self.taxonomy.ancestors(wnid)]
-        taken = {look_of(wnid, self.taxonomy).plan for wnids in self.choices.values() for wnid in wnids}
+        taken = {
+            look_of(wnid, self.taxonomy).plan for wnids in self.choices.values() for wnid in wnids
+        }
         return tuple(wnid for wnid in others if look_of(wnid, self.taxonomy).plan not in taken)
 
     @functools.cached_property
@@ -67,12 +74,19 @@ class World:
     @functools.cached_property
     def action_things(self) -> dict[str, tuple[str, ...]]:
         """The synsets that each thing of the action scenes may be drawn as: the study's, else the root itself."""
-        return {name: classes_below(root, self.wnids, self.taxonomy) or (root,) for name, root in THINGS.items()}
+        return {
+            name: classes_below(root, self.wnids, self.taxonomy) or (root,)
+            for name, root in THINGS.items()
+        }
 
     @functools.cached_property
     def bystanders(self) -> tuple[str, ...]:
         """The study's synsets with the body plan of none of the things that actions need."""
-        taken = {look_of(wnid, self.taxonomy).plan for wnids in self.action_things.values() for wnid in wnids}
+        taken = {
+            look_of(wnid, self.taxonomy).plan
+            for wnids in self.action_things.values()
+            for wnid in wnids
+        }
         return tuple(wnid for wnid in self.wnids if look_of(wnid, self.taxonomy).plan not in taken)
 
     def fresh(self, rng: np.random.Generator, wnid: str) -> Sprite:
@@ -87,7 +101,9 @@ class World:
         number, turn = int(rng.integers(STOCK)), int(rng.choice([1, -1]))
         if (wnid, number) not in self.stock:
             drawn_by = self.rng("places365", "stock", wnid, number)
-            self.stock[wnid, number] = place_object(drawn_by, wnid, self.taxonomy, self.spec["places"]["size"])
+            self.stock[wnid, number] = place_object(
+                drawn_by, wnid, self.taxonomy, self.spec["places"]["size"]
+            )
         sprite = self.stock[wnid, number]
         return Sprite(sprite.rgb[:, ::turn], sprite.alpha[:, ::turn])
 

@@ -11,7 +11,12 @@ import sys
 from pathlib import Path
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.labels.taxonomy import from_wordnet, read_pascal_roots, read_wnids, write_taxonomy
+from imagenet_transfer.labels.taxonomy import (
+    from_wordnet,
+    read_pascal_roots,
+    read_wnids,
+    write_taxonomy,
+)
 
 HERE = Path(__file__).parent
 
@@ -25,9 +30,15 @@ def build(wordnet: Path | None, output: Path) -> None:
 
 def main() -> None:
     """Read the command line and build the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wordnet", type=Path, metavar="DIR", help="folder that holds WordNet 3.0's data.noun")
-    parser.add_argument("--output", type=Path, metavar="CSV", default=HERE / "taxonomy.csv", help="file to write")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--wordnet", type=Path, metavar="DIR", help="folder that holds WordNet 3.0's data.noun"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="CSV", default=HERE / "taxonomy.csv", help="file to write"
+    )
     arguments = parser.parse_args()
     try:
         build(arguments.wordnet, arguments.output)

@@ -82,7 +82,15 @@ class Cluster:
 
     def start(self):
         """Start all daemons and wait until the nodes are idle."""
-        for name in ("munge", "state", "spool", "run", "log", "bin", *(f"dev/{node}" for node in self.nodes)):
+        for name in (
+            "munge",
+            "state",
+            "spool",
+            "run",
+            "log",
+            "bin",
+            *(f"dev/{node}" for node in self.nodes),
+        ):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._write_configuration()
         self._wrap_clients()
@@ -90,7 +98,9 @@ class Cluster:
         self._start("slurmctld", "slurmctld", "-D", "-c", "-f", self.conf)
         for node in self.nodes:
             self.start_node(node)
-        self.wait_until(lambda: self.states() == ["idle"] * len(self.nodes), "the nodes are not idle", 60)
+        self.wait_until(
+            lambda: self.states() == ["idle"] * len(self.nodes), "the nodes are not idle", 60
+        )
         return self
 
     def start_node(self, node):
@@ -129,12 +139,18 @@ class Cluster:
 
     def jobs_called(self, comment, states="all"):
         """Return the ids of the jobs of a target, which the plugin calls rule_RULE_wildcards_VALUE_VALUE..."""
-        lines = [line.split() for line in self.ask("squeue", "-h", "-t", states, "-o", "%A %k").splitlines()]
+        lines = [
+            line.split()
+            for line in self.ask("squeue", "-h", "-t", states, "-o", "%A %k").splitlines()
+        ]
         return sorted((words[0] for words in lines if words[1:] == [comment]), key=int)
 
     def ends_of_jobs(self):
         """Return job -> state of all jobs, finished ones included."""
-        return dict(line.split() for line in self.ask("squeue", "-h", "-t", "all", "-o", "%A %T").splitlines())
+        return dict(
+            line.split()
+            for line in self.ask("squeue", "-h", "-t", "all", "-o", "%A %T").splitlines()
+        )
 
     def node_of(self, job):
         """Return the node on which a job runs."""
@@ -152,7 +168,9 @@ class Cluster:
     def ask(self, *command):
         """Return what a command of SLURM's prints."""
         command = [str(word) for word in command]
-        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=30, check=True).stdout
+        return subprocess.run(
+            command, env=self.env, capture_output=True, text=True, timeout=30, check=True
+        ).stdout
 
     def wait_until(self, condition, message, seconds):
         """Wait for a condition; fail with the daemons' last words after some seconds."""
@@ -162,7 +180,9 @@ class Cluster:
                 if condition():
                     return
             time.sleep(0.2)
-        logs = "\n".join(path.read_text()[-1500:] for path in sorted((self.folder / "log").iterdir()))
+        logs = "\n".join(
+            path.read_text()[-1500:] for path in sorted((self.folder / "log").iterdir())
+        )
         raise TimeoutError(f"{message}\n{logs}")
 
     def _write_configuration(self):
@@ -170,22 +190,30 @@ class Cluster:
         lines = [CONF.format(host=host, port=self.port, folder=self.folder)]
         for number, node in enumerate(self.nodes, start=1):
             device = self.folder / "dev" / node / "nvidia0"
-            if not device.exists():  # SLURM wants a character device behind each card: one like /dev/null
+            if (
+                not device.exists()
+            ):  # SLURM wants a character device behind each card: one like /dev/null
                 os.mknod(device, 0o600 | 0o020000, os.makedev(1, 3))
             lines.append(
                 f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + number} CPUs={self.cpus} "
                 f"CoresPerSocket={self.cpus} ThreadsPerCore=1 RealMemory={self.memory} Gres=gpu:1"
             )
-        lines.append(f"PartitionName=all Nodes={','.join(self.nodes)} Default=YES MaxTime=INFINITE DefMemPerCPU=300")
+        lines.append(
+            f"PartitionName=all Nodes={','.join(self.nodes)} Default=YES MaxTime=INFINITE DefMemPerCPU=300"
+        )
         self.conf.write_text("\n".join(lines) + "\n")
-        cards = [f"NodeName={node} Name=gpu File={self.folder}/dev/{node}/nvidia0" for node in self.nodes]
+        cards = [
+            f"NodeName={node} Name=gpu File={self.folder}/dev/{node}/nvidia0" for node in self.nodes
+        ]
         (self.folder / "gres.conf").write_text("\n".join(cards) + "\n")
 
     def _wrap_clients(self):
         """Put clients on the path that know the configuration: a job's own environment may have lost SLURM_CONF."""
         for name in CLIENTS:
             wrapper = self.folder / "bin" / name
-            wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={self.conf} exec {shutil.which(name)} "$@"\n')
+            wrapper.write_text(
+                f'#!/bin/sh\nSLURM_CONF={self.conf} exec {shutil.which(name)} "$@"\n'
+            )
             wrapper.chmod(0o755)
 
     def _start_munge(self):
@@ -193,7 +221,11 @@ class Cluster:
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
         options = ("--foreground", "--force", f"--socket={munge}/socket", f"--key-file={key}")
-        files = (f"--pid-file={munge}/pid", f"--log-file={self.folder}/log/munged.log", f"--seed-file={munge}/seed")
+        files = (
+            f"--pid-file={munge}/pid",
+            f"--log-file={self.folder}/log/munged.log",
+            f"--seed-file={munge}/seed",
+        )
         self._start("munged", "munged", *options, *files)
         self.wait_until(lambda: (munge / "socket").exists(), "munged does not start", 10)
 
@@ -225,7 +257,9 @@ def processes_of_job(job):
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
-            if entry.name.isdigit() and f"SLURM_JOB_ID={job}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+            if entry.name.isdigit() and f"SLURM_JOB_ID={job}".encode() in (
+                entry / "environ"
+            ).read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found
 
@@ -237,12 +271,17 @@ def site_profile(folder, minutes=10, memory=None, grouped=0):
     """
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     for rule, wanted in profile["set-resources"].items():
-        profile["set-resources"][rule] = wanted | {"runtime": f"{minutes} * attempt", "mem_mb": "1500 * attempt"}
+        profile["set-resources"][rule] = wanted | {
+            "runtime": f"{minutes} * attempt",
+            "mem_mb": "1500 * attempt",
+        }
     for rule, megabytes in (memory or {}).items():
         profile["set-resources"][rule]["mem_mb"] = megabytes
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
     if grouped:
-        profile |= {"groups": [f"finetune_{kind}=short" for kind in ("classification", "detection")]}
+        profile |= {
+            "groups": [f"finetune_{kind}=short" for kind in ("classification", "detection")]
+        }
         profile |= {"group-components": [f"short={grouped}"]}
     # without accounting, and with a waiting time for a disk that is not a network's
     profile |= {"slurm-no-account": True, "slurm-status-command": "squeue", "latency-wait": 10}

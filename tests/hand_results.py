@@ -35,7 +35,14 @@ def runs_of(values, architecture="net"):
     """Return runs.csv of {(subset, task): values}, of one architecture."""
     facts = {"stage": "transfer", "arch": architecture}
     rows = [
-        {**facts, "subset": subset, "task": task, "rep": rep, "metric": TASKS[task]["metric"], "value": value}
+        {
+            **facts,
+            "subset": subset,
+            "task": task,
+            "rep": rep,
+            "metric": TASKS[task]["metric"],
+            "value": value,
+        }
         for (subset, task), of_cell in values.items()
         for rep, value in enumerate(of_cell, start=1)
     ]
@@ -49,7 +56,10 @@ def results(values, layouts=None, tables=None, sizes=None, networks=3, subsets=N
     `networks` is how many each subset has; `subsets` {name: facts} says what is not as usual of some.
     """
     layouts, given = layouts or {}, tables or {}
-    frames = {name: given[name] if name in given else frame_of(layout, sizes or {}) for name, layout in layouts.items()}
+    frames = {
+        name: given[name] if name in given else frame_of(layout, sizes or {})
+        for name, layout in layouts.items()
+    }
     named = [*(name for name, _ in values), *itertools.chain(*map(named_in, layouts.values()))]
     facts = {"dataset": "imagenet", "method": "leaves", "networks": networks, "given": False}
     known = {name: facts | (subsets or {}).get(name, {}) for name in named if name != "scratch"}
@@ -60,7 +70,12 @@ def named_in(layout):
     """Return the subsets that an output names."""
     rows = [row["subsets"] for row in layout.get("rows", [])]
     one = [layout[key] for key in ("baseline", "subset") if key in layout]
-    return [*itertools.chain(*rows), *layout.get("references", []), *layout.get("subsets", []), *one]
+    return [
+        *itertools.chain(*rows),
+        *layout.get("references", []),
+        *layout.get("subsets", []),
+        *one,
+    ]
 
 
 def frame_of(layout, sizes):

@@ -19,7 +19,16 @@ import yaml
 from conftest import ROOT
 
 CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"  # dog, cat, bird, car, aeroplane, bottle
-CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "imagenet_transfer", "miniature_world")
+CODE = (
+    "Snakefile",
+    "config.yaml",
+    "workflow",
+    "profiles",
+    "envs",
+    "resources",
+    "imagenet_transfer",
+    "miniature_world",
+)
 
 
 PRETRAINED = {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"}
@@ -79,11 +88,18 @@ def set_outputs(outputs):
     outputs["table1"] |= {"tasks": ["pascal-act"], "subsets": ["imagenet", "scratch"]}
     outputs["table2"] |= {"columns": ["1/2"], "rows": rows, "references": ["imagenet", "scratch"]}
     outputs["table3"] |= {"tasks": ["sun-cls"], "subsets": ["imagenet", "places"]}
-    outputs["figure1"] |= {"tasks": ["pascal-det", "sun-cls"], "subsets": ["scratch", "images-4", "imagenet"]}
+    outputs["figure1"] |= {
+        "tasks": ["pascal-det", "sun-cls"],
+        "subsets": ["scratch", "images-4", "imagenet"],
+    }
     outputs["figure2"] |= {"tasks": ["sun-cls"], "subsets": ["coarse", "imagenet"]}
     outputs["figure3"] |= {"label_sets": ["coarse"], "under": "n00004258"}
     outputs["figure4"] |= {"subsets": ["coarse"]}
-    outputs["figure5"] |= {"subsets": ["imagenet", "coarse"], "queries": ["n02084071", "n02958343"], "neighbours": 3}
+    outputs["figure5"] |= {
+        "subsets": ["imagenet", "coarse"],
+        "queries": ["n02084071", "n02958343"],
+        "neighbours": 3,
+    }
     outputs["figure6"] |= {"label_set": "vertebrates", "least": 2}
     outputs["figure7"]["splits"] = outputs["figure8"]["splits"] = splits
     outputs["figure8"]["images"] = 6
@@ -142,8 +158,23 @@ class Project:
         self.configure(config)
 
     def command(self, *words):
-        options = ("--directory", self.folder, "--configfile", self.folder / "study.yaml", "--cores", "2")
-        return [sys.executable, "-m", "snakemake", *words, "--snakefile", self.code / "Snakefile", *options]
+        options = (
+            "--directory",
+            self.folder,
+            "--configfile",
+            self.folder / "study.yaml",
+            "--cores",
+            "2",
+        )
+        return [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *words,
+            "--snakefile",
+            self.code / "Snakefile",
+            *options,
+        ]
 
     @property
     def environment(self):
@@ -151,7 +182,10 @@ class Project:
 
     def run(self, *words, expect=0):
         """Run the workflow and return what a user reads."""
-        options = {"cwd": self.folder, "env": self.environment}  # not the repository, whose package would be imported
+        options = {
+            "cwd": self.folder,
+            "env": self.environment,
+        }  # not the repository, whose package would be imported
         done = subprocess.run(self.command(*words), capture_output=True, text=True, **options)
         said = done.stdout + done.stderr
         assert done.returncode == expect, said[-6000:]
@@ -160,7 +194,9 @@ class Project:
     def run_line(self, line):
         """Run a command that a user was told, all words after `snakemake`."""
         command = [sys.executable, "-m", "snakemake", *shlex.split(line)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environment)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=self.folder, env=self.environment
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout + done.stderr
 
@@ -168,11 +204,22 @@ class Project:
         """Return how many jobs of each rule a dry run lists."""
         said = self.run(*targets, "--dry-run")
         table = re.search(r"^Job stats:\n.*?\n-+ .*?\n(.*?)^total", said, re.M | re.S)
-        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)} if table else {})
+        return Counter(
+            {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)}
+            if table
+            else {}
+        )
 
     def stages(self, *targets):
         """Return the jobs of a dry run that compute something, without tables, figures and summaries."""
-        reporting = ("all", "make_table", "collect_runs", "compare_with_paper", "judge_findings", "write_report")
+        reporting = (
+            "all",
+            "make_table",
+            "collect_runs",
+            "compare_with_paper",
+            "judge_findings",
+            "write_report",
+        )
         plan = self.plan(*targets)
         return {
             rule: n
@@ -189,14 +236,20 @@ COMPUTED = ("data", "stores", "proposals", "embeddings", "results")
 
 def contents(project):
     """Return everything that a study computed, {path: content}, without the times and machines of its runs."""
-    files = [path for name in COMPUTED for path in (project.folder / name).rglob("*") if path.is_file()]
+    files = [
+        path for name in COMPUTED for path in (project.folder / name).rglob("*") if path.is_file()
+    ]
     return {str(path.relative_to(project.folder)): content(path) for path in files}
 
 
 def content(path):
     data = path.read_bytes()
     if path.name == "metrics.json":
-        return {key: value for key, value in json.loads(data).items() if key not in ("wall_s", "provenance")}
+        return {
+            key: value
+            for key, value in json.loads(data).items()
+            if key not in ("wall_s", "provenance")
+        }
     if path.name == "runs.csv":
         return pd.read_csv(io.BytesIO(data)).drop(columns=["wall_s", "commit"]).to_csv()
     if path.name == "report.html":
@@ -207,7 +260,9 @@ def content(path):
 def differences(project, other):
     """Return the paths of files whose contents differ between two studies, or that only one of them has."""
     ours, theirs = contents(project), contents(other)
-    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    return sorted(
+        name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
+    )
 
 
 def job_processes(session):
@@ -220,7 +275,9 @@ def job_processes(session):
             scripts = [word for word in words if b".snakemake/scripts/" in word]
             if scripts:
                 name = (folder / "comm").read_text()
-                computing = int(name.removeprefix("runs as ")) if name.startswith("runs as ") else process
+                computing = (
+                    int(name.removeprefix("runs as ")) if name.startswith("runs as ") else process
+                )
                 found[computing] = rule_of(Path(os.fsdecode(scripts[0])))
     return found
 

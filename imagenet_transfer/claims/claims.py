@@ -63,7 +63,9 @@ def beats_scratch(results: Results) -> Iterator[Statement]:
 
     def better(task: str) -> Statement:
         whole, start = (results.sample(name, task) for name in (full, SCRATCH))
-        return difference(f"{task}: pre-training on all is better than a random start", whole, start)
+        return difference(
+            f"{task}: pre-training on all is better than a random start", whole, start
+        )
 
     yield from each(results.tasks_with_scratch(), better)
 
@@ -81,7 +83,9 @@ def half_the_images(results: Results) -> Iterator[Statement]:
     share, words, full = results.tolerances["half"], "half of the images per class", known.index[-1]
     half = required(nearest_size(known, 1 / 2, 0.35, 0.65), "half of the images")
     yield from each(layout["tasks"], lambda task: kept(results, task, half, full, share, words))
-    yield from kept_together(results, [(task, half) for task in layout["tasks"]], full, share, words)
+    yield from kept_together(
+        results, [(task, half) for task in layout["tasks"]], full, share, words
+    )
 
 
 def accuracy_suffers(fewest: bool) -> Judge:
@@ -93,13 +97,22 @@ def accuracy_suffers(fewest: bool) -> Judge:
 
     def judge(results: Results) -> Iterator[Statement]:
         layout, known = images_curve(results)
-        few = known.index[0] if fewest else required(nearest_size(known, 1 / 2, 0.35, 0.65), "half of the images")
+        few = (
+            known.index[0]
+            if fewest
+            else required(nearest_size(known, 1 / 2, 0.35, 0.65), "half of the images")
+        )
         full, measured = known.index[-1], layout["accuracy"]
         required(few if few != full else None, "fewer images than all")
         words = f"the fewest images per class ({few})" if fewest else "half of the images per class"
-        tasks = [task for task in layout["tasks"] if task != measured and results.has(SCRATCH, task)]
+        tasks = [
+            task for task in layout["tasks"] if task != measured and results.has(SCRATCH, task)
+        ]
         groups = [*([task] for task in tasks), *([tasks] if len(tasks) > 1 else [])]
-        yield from each(groups, lambda group: _share_against_accuracy(results, group, (few, full), measured, words))
+        yield from each(
+            groups,
+            lambda group: _share_against_accuracy(results, group, (few, full), measured, words),
+        )
 
     return judge
 
@@ -131,7 +144,9 @@ def share_above_accuracy(chance: float) -> Callable[..., float]:
     def function(*means: float) -> float:
         *triples, few, full = means
         starts = range(0, len(triples), 3)
-        shares = [ratio(triples[i] - triples[i + 2], triples[i + 1] - triples[i + 2]) for i in starts]
+        shares = [
+            ratio(triples[i] - triples[i + 2], triples[i + 1] - triples[i + 2]) for i in starts
+        ]
         return 100 * (sum(shares) / len(shares) - ratio(few - chance, full - chance))
 
     return function
@@ -147,7 +162,13 @@ def merged_sets(results: Results) -> tuple[list[str], pd.Series]:
     layouts = [entry for entry in results.layouts.values() if entry["builder"] == "induction"]
     names = {name for entry in [layout, *layouts] for name in entry["subsets"]} - {SCRATCH}
     known = results.class_counts()
-    known = known[[name for name in known.index if name in names and (name == full or known[name] < known[full])]]
+    known = known[
+        [
+            name
+            for name in known.index
+            if name in names and (name == full or known[name] < known[full])
+        ]
+    ]
     return layout["tasks"], known
 
 
@@ -165,13 +186,17 @@ def coarse_classes(share: float, least: float, most: float, tolerance: str) -> J
             numbers = " or ".join(f"{known[name]:.0f}" for name in dict.fromkeys(names))
             return f"pre-training on {numbers} coarse classes instead of {known[full]:.0f}"
 
-        yield from each(found, lambda task: kept(results, task, found[task], full, keeps, words(found[task])))
+        yield from each(
+            found, lambda task: kept(results, task, found[task], full, keeps, words(found[task]))
+        )
         yield from kept_together(results, list(found.items()), full, keeps, words(*found.values()))
 
     return judge
 
 
-def _coarse(results: Results, known: pd.Series, task: str, share: float, least: float, most: float) -> str | None:
+def _coarse(
+    results: Results, known: pd.Series, task: str, share: float, least: float, most: float
+) -> str | None:
     """Return the merged set of about `share` of the classes that has runs of a task, if there is one."""
     shown = known[[name for name in known.index if results.has(name, task)]]
     return nearest_size(shown, share, least, most) if len(shown) else None
@@ -217,13 +242,19 @@ def slightly_coarse_is_enough(results: Results) -> Iterator[Statement]:
 def induction(results: Results) -> tuple[pd.DataFrame, str, list[str]]:
     """Return Figure 4's numbers, its baseline, and its networks from coarse to fine."""
     frame, layout = results.find("figure4", "induction")
-    return frame, layout["baseline"], list(sizes(frame, "n_classes").drop(layout["baseline"], errors="ignore").index)
+    return (
+        frame,
+        layout["baseline"],
+        list(sizes(frame, "n_classes").drop(layout["baseline"], errors="ignore").index),
+    )
 
 
 def induction_prior(frame: pd.DataFrame, baseline: str, k: int) -> Prior:
     """Return what all networks of Figure 4, and the baseline next to each, tell about the error of one accuracy."""
     subsets = dict.fromkeys(frame["subset"])
-    return prior_of([sample for subset in subsets for sample in induced(frame, subset, baseline, k)])
+    return prior_of(
+        [sample for subset in subsets for sample in induced(frame, subset, baseline, k)]
+    )
 
 
 def induced(frame: pd.DataFrame, subset: str, baseline: str, k: int) -> list[Sample]:
@@ -231,7 +262,10 @@ def induced(frame: pd.DataFrame, subset: str, baseline: str, k: int) -> list[Sam
     rows = frame[(frame["subset"] == subset) & (frame["k"] == k)].sort_values("rep")
     task = f"induction, top {k}"
     names = {subset: subset, baseline: f"{baseline} on the classes unseen by {subset}"}
-    return [Sample(text, task, tuple(rows.loc[rows["network"] == name, "value"])) for name, text in names.items()]
+    return [
+        Sample(text, task, tuple(rows.loc[rows["network"] == name, "value"]))
+        for name, text in names.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -267,7 +301,9 @@ def fine_from_coarse(results: Results) -> Iterator[Statement]:
     """
     _, baseline, _ = induction(results)
     least, known = results.tolerances["induction"], induction_sizes(results)
-    subset = required(nearest_size(known, 1 / 8, 1 / 16, 0.25), "about an eighth of the classes in figure4")
+    subset = required(
+        nearest_size(known, 1 / 8, 1 / 16, 0.25), "about an eighth of the classes in figure4"
+    )
     points, fine = 100 * (1 - least), known[baseline]
     for found, prior in inductions(results, subset):
         own, best, chance = found.own, found.best, found.chance.mean
@@ -304,7 +340,9 @@ def worse_when_coarser(results: Results) -> Iterator[Statement]:
     if len(coarse) < 2:
         raise MissingError("this study's figure4 has one network only")
     fine, rough = coarse[-1], coarse[0]
-    for (a, prior), (b, _) in zip(inductions(results, fine), inductions(results, rough), strict=True):
+    for (a, prior), (b, _) in zip(
+        inductions(results, fine), inductions(results, rough), strict=True
+    ):
         yield Statement(
             f"top {a.k}: {fine} comes closer to the baseline than {rough} does, each in percent of the baseline above "
             "chance on the classes that it never saw",
@@ -348,14 +386,19 @@ def budgets(results: Results) -> list[Budget]:
     def of_task(task: str) -> list[Budget]:
         sorted_pairs = [sorted(pair, key=lambda name: -counts[name]) for pair in pairs]
         samples = [[results.sample(name, task) for name in pair] for pair in sorted_pairs]
-        return [Budget(task, column, *pair) for column, pair in zip(layout["columns"], samples, strict=True)]
+        return [
+            Budget(task, column, *pair)
+            for column, pair in zip(layout["columns"], samples, strict=True)
+        ]
 
     return list(itertools.chain(*each(layout["tasks"], of_task)))
 
 
 def comparable_budgets(results: Results) -> Iterator[Statement]:
     """At one budget, more classes and more images per class are comparable."""
-    yield from each(budgets(results), lambda one: alike(results, one.task, f"budget {one.title}", [one]))
+    yield from each(
+        budgets(results), lambda one: alike(results, one.task, f"budget {one.title}", [one])
+    )
 
 
 def alike(results: Results, task: str, words: str, compared: list[Budget]) -> Statement:
@@ -368,8 +411,12 @@ def alike(results: Results, task: str, words: str, compared: list[Budget]) -> St
 def slightly_better(results: Results, task: str, compared: list[Budget]) -> Statement:
     """Return the statement that more images per class are better over the budgets, but within the tolerance."""
     most = 100 * results.tolerances["comparable"]
-    text = f"more images per class are better, by at most {most:g} % of the gain over a random start"
-    return _budget_difference(results, task, f"{task}, in the mean of the budgets: {text}", compared, (0, most))
+    text = (
+        f"more images per class are better, by at most {most:g} % of the gain over a random start"
+    )
+    return _budget_difference(
+        results, task, f"{task}, in the mean of the budgets: {text}", compared, (0, most)
+    )
 
 
 def _budget_difference(
@@ -382,7 +429,9 @@ def _budget_difference(
 
     pairs = [sample for budget in compared for sample in (budget.images, budget.classes)]
     samples = [full, start, *pairs]
-    return Statement(text, function, samples, *bounds, gains=[(full, start)], unit="percent of the gain")
+    return Statement(
+        text, function, samples, *bounds, gains=[(full, start)], unit="percent of the gain"
+    )
 
 
 def over_all_budgets(results: Results) -> Iterator[Statement]:
@@ -411,19 +460,34 @@ def without_target_classes(results: Results) -> Iterator[Statement]:
     without = [name for name in others if results.subsets[name]["method"] == "exclusion"]
     removed = required(next(iter(without), None), "classes left out, in table3")
     count = results.image_counts()
-    known = f", {count[removed]:,.0f} of {count[full]:,.0f} images" if {removed, full} <= set(count.index) else ""
-    words, share = f"pre-training without the target's classes ({removed}{known})", results.tolerances["half"]
+    known = (
+        f", {count[removed]:,.0f} of {count[full]:,.0f} images"
+        if {removed, full} <= set(count.index)
+        else ""
+    )
+    words, share = (
+        f"pre-training without the target's classes ({removed}{known})",
+        results.tolerances["half"],
+    )
     yield from each(layout["tasks"], lambda task: kept(results, task, removed, full, share, words))
 
 
 def scenes_are_worse(results: Results) -> Iterator[Statement]:
     """Places is worse than ImageNet for detection."""
     layout, full, others = other_data(results)
-    elsewhere = [name for name in others if results.subsets[name]["dataset"] != results.subsets[full]["dataset"]]
+    elsewhere = [
+        name
+        for name in others
+        if results.subsets[name]["dataset"] != results.subsets[full]["dataset"]
+    ]
     other = required(next(iter(elsewhere), None), "images of another data set, in table3")
 
     def better(task: str) -> Statement:
-        start = f"random start {results.sample(SCRATCH, task).mean:.1f}" if results.has(SCRATCH, task) else ""
+        start = (
+            f"random start {results.sample(SCRATCH, task).mean:.1f}"
+            if results.has(SCRATCH, task)
+            else ""
+        )
         whole, scenes = (results.sample(name, task) for name in (full, other))
         return difference(f"{task}: {full} is better than {other}", whole, scenes, note=start)
 
@@ -442,7 +506,9 @@ def context_helps(results: Results) -> Iterator[Statement]:
 
     def better(subset: str) -> Statement:
         text = f"{subset}: {with_context} (with a region of context) is better than {person}"
-        return difference(text, results.sample(subset, with_context), results.sample(subset, person))
+        return difference(
+            text, results.sample(subset, with_context), results.sample(subset, person)
+        )
 
     yield from each(layout["subsets"], better)
 
@@ -466,17 +532,27 @@ def halves(results: Results, split: str, layers: str) -> list[Half]:
     A half that lacks a run is left out.
     """
     for name, layout in results.layouts.items():
-        matches = layout["builder"] == "split-accuracy" and layout["layers"] == layers and split in layout["splits"]
+        matches = (
+            layout["builder"] == "split-accuracy"
+            and layout["layers"] == layers
+            and split in layout["splits"]
+        )
         if matches and name in results.tables:
-            counts = results.tables[name].query("split == @split").groupby("half")["n_classes"].first()
+            counts = (
+                results.tables[name].query("split == @split").groupby("half")["n_classes"].first()
+            )
             places = zip("ab", layout["splits"][split], strict=True)
             return list(each(places, partial(_half, results, layout, counts)))
     raise MissingError(f"this study trains no {layers} layers on the halves of a {split} split")
 
 
-def _half(results: Results, layout: Mapping[str, Any], counts: pd.Series, place: tuple[str, str]) -> Half:
+def _half(
+    results: Results, layout: Mapping[str, Any], counts: pd.Series, place: tuple[str, str]
+) -> Half:
     letter, task = place
-    own, everything = (results.sample(name, task) for name in (layout["halves"][task], layout["baseline"]))
+    own, everything = (
+        results.sample(name, task) for name in (layout["halves"][task], layout["baseline"])
+    )
     return Half(letter, int(counts[letter]), own, everything)
 
 
@@ -524,7 +600,11 @@ def _no_gain(half: Half, words: str, share: float, guesses: int) -> Statement:
 def alike_gain(results: Results) -> Iterator[Statement]:
     """Classes whose sub-classes look alike (by their pixels) gain most from being judged as one."""
     frame, layout = results.find("figure6", "coarse-gain")
-    known = frame.dropna(subset=["similarity", "gain"]).groupby("class_wnid")[["similarity", "gain"]].mean()
+    known = (
+        frame.dropna(subset=["similarity", "gain"])
+        .groupby("class_wnid")[["similarity", "gain"]]
+        .mean()
+    )
     if len(known) < FEWEST_RANKED:
         raise MissingError("too few classes with a likeness in figure6")
     yield Statement(
@@ -545,14 +625,19 @@ def named_gains(results: Results) -> Iterator[Statement]:
     names = dict(zip(frame["class_wnid"], frame["class_name"], strict=True))
     gains = frame.pivot(index="class_wnid", columns="rep", values="gain")
     above = gains - gains.median()
-    samples = {wnid: Sample(name, "gain above the median", tuple(above.loc[wnid])) for wnid, name in names.items()}
+    samples = {
+        wnid: Sample(name, "gain above the median", tuple(above.loc[wnid]))
+        for wnid, name in names.items()
+    }
     prior = prior_of(list(samples.values()))
     for wnid, name in {**GAINING, **NOT_GAINING}.items():
         if wnid in above.index:
             sign, word = (1, "more") if wnid in GAINING else (-1, "less")
             text = f"{name} gains {word} than the median class"
             origin = (layout["subset"],)
-            yield Statement(text, lambda x, sign=sign: sign * x, [samples[wnid]], prior=prior, origins=origin)
+            yield Statement(
+                text, lambda x, sign=sign: sign * x, [samples[wnid]], prior=prior, origins=origin
+            )
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> Effect:
@@ -562,38 +647,87 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> Effect:
     rho = float(stats.spearmanr(a, b).statistic)
     bounded = min(max(rho, -1 + 1e-9), 1 - 1e-9)
     error = math.sqrt((1 + bounded**2 / 2) / (len(a) - 3))
-    ends = [math.tanh(math.atanh(bounded) + side * stats.norm.ppf(0.975) * error) for side in (-1, 1)]
-    return Effect(rho, *ends, error * ratio(bounded, math.atanh(bounded)) if rho else error, math.inf)
+    ends = [
+        math.tanh(math.atanh(bounded) + side * stats.norm.ppf(0.975) * error) for side in (-1, 1)
+    ]
+    return Effect(
+        rho, *ends, error * ratio(bounded, math.atanh(bounded)) if rho else error, math.inf
+    )
 
 
 CLAIMS = (
     Claim("1a", "introduction", "pre-training is better than a random start", beats_scratch),
     Claim("1b", "Figure 1", "half of the images per class cost little transfer", half_the_images),
-    Claim("1c", "Figure 1", "half of the images cost more ImageNet accuracy than transfer", accuracy_suffers(False)),
-    Claim("1d", "Figure 1", "ImageNet accuracy grows faster with images than transfer", accuracy_suffers(True)),
+    Claim(
+        "1c",
+        "Figure 1",
+        "half of the images cost more ImageNet accuracy than transfer",
+        accuracy_suffers(False),
+    ),
+    Claim(
+        "1d",
+        "Figure 1",
+        "ImageNet accuracy grows faster with images than transfer",
+        accuracy_suffers(True),
+    ),
     Claim(
         "2a",
         "Figure 2",
         "an eighth of the classes, merged, costs little",
         coarse_classes(1 / 8, 1 / 16, 0.25, "eighth"),
     ),
-    Claim("2b", "Figure 2", "half of the classes, merged, cost little", coarse_classes(1 / 2, 0.35, 0.65, "half")),
-    Claim("2c", "Figure 2", "labels with a few classes merged are better than all", slightly_coarse_is_better),
-    Claim("2d", "Figure 2", "labels with a few classes merged transfer as well as all", slightly_coarse_is_enough),
+    Claim(
+        "2b",
+        "Figure 2",
+        "half of the classes, merged, cost little",
+        coarse_classes(1 / 2, 0.35, 0.65, "half"),
+    ),
+    Claim(
+        "2c",
+        "Figure 2",
+        "labels with a few classes merged are better than all",
+        slightly_coarse_is_better,
+    ),
+    Claim(
+        "2d",
+        "Figure 2",
+        "labels with a few classes merged transfer as well as all",
+        slightly_coarse_is_enough,
+    ),
     Claim("3a", "Figure 4", "fine distinctions are learnt from coarse labels", fine_from_coarse),
     Claim("3b", "Figure 4", "coarser labels teach fewer fine distinctions", worse_when_coarser),
-    Claim("4a", "Table 2", "more images per class and more classes are comparable", comparable_budgets),
-    Claim("4b", "Table 2", "more images per class: slightly better for detection, else comparable", over_all_budgets),
+    Claim(
+        "4a", "Table 2", "more images per class and more classes are comparable", comparable_budgets
+    ),
+    Claim(
+        "4b",
+        "Table 2",
+        "more images per class: slightly better for detection, else comparable",
+        over_all_budgets,
+    ),
     Claim("5a", "Table 3", "the target's own classes are hardly needed", without_target_classes),
     Claim("5b", "Table 3", "Places is worse than ImageNet for detection", scenes_are_worse),
     Claim(
-        "6a", "Figure 9", "a minimal split's half is better on its own than with everything", split_accuracy("minimal")
+        "6a",
+        "Figure 9",
+        "a minimal split's half is better on its own than with everything",
+        split_accuracy("minimal"),
     ),
     Claim(
-        "6b", "Figure 9", "a random split's half is better with everything than on its own", split_accuracy("random")
+        "6b",
+        "Figure 9",
+        "a random split's half is better with everything than on its own",
+        split_accuracy("random"),
     ),
-    Claim("6c", "Section 6", "all layers trained: minimal half A gains from B, B does not from A", all_layers),
+    Claim(
+        "6c",
+        "Section 6",
+        "all layers trained: minimal half A gains from B, B does not from A",
+        all_layers,
+    ),
     Claim("7a", "Figure 6", "classes whose sub-classes look alike gain most", alike_gain),
     Claim("7b", "Figure 6", "mammal, fruit, bird gain; tool, home appliance do not", named_gains),
-    Claim("8a", "R*CNN (Gkioxari et al. 2015)", "context helps to recognise actions", context_helps),
+    Claim(
+        "8a", "R*CNN (Gkioxari et al. 2015)", "context helps to recognise actions", context_helps
+    ),
 )

@@ -15,9 +15,7 @@ COLUMNS = (
     *("where", "statement", "subset", "reference", "task", "metric", "kind"),
     *("paper", "paper_std", "ours", "ours_std", "n", "difference", "note"),
 )
-NOT_COMPARABLE = (
-    "comparing makes no sense: this study's images, classes or networks are not the paper's (compare_with_paper: false)"
-)
+NOT_COMPARABLE = "comparing makes no sense: this study's images, classes or networks are not the paper's (compare_with_paper: false)"
 NO_RUN = "this study has no such run"
 LIKE_THE_MEDIAN = "the gain cannot be negative as defined here; ours is its distance from the median of the classes"
 CAVEATS = {  # what is known to differ from the paper's protocol, by task or subset (README, Design)
@@ -44,13 +42,16 @@ def read_paper_numbers(resources: Path = RESOURCES) -> pd.DataFrame:
     columns = ("where", "subset", "task", "metric", "value", "std")
     cells = read_table(resources / "paper_numbers.csv", columns).assign(kind="value", reference="")
     cells["statement"] = [
-        f"{value:.1f} {metric}" for value, metric in zip(cells["value"], cells["metric"], strict=True)
+        f"{value:.1f} {metric}"
+        for value, metric in zip(cells["value"], cells["metric"], strict=True)
     ]
     stated = read_table(resources / "paper_statements.csv", COLUMNS[:7], dtype={"value": str})
     return pd.concat([cells, stated], ignore_index=True).fillna({"reference": ""})
 
 
-def comparison(paper_numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame], compare: bool) -> pd.DataFrame:
+def comparison(
+    paper_numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame], compare: bool
+) -> pd.DataFrame:
     """Return one row per statement of `paper_numbers` (see `read_paper_numbers`), with the columns COLUMNS.
 
     `tables` are the tidy frames of the outputs by name; "runs" (runs.csv) may be among them. Differences are `subset`
@@ -61,18 +62,28 @@ def comparison(paper_numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame], 
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def compared(statement: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], compare: bool) -> dict[str, Any]:
+def compared(
+    statement: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], compare: bool
+) -> dict[str, Any]:
     """Return one row of the comparison."""
     ours = our_number(statement, tables)
     row = {key: statement[key] for key in COLUMNS[:7]}
     row |= {"paper": statement["value"], "paper_std": statement.get("std", EMPTY)}
     row |= {"ours": EMPTY, "ours_std": EMPTY, "n": EMPTY, "difference": EMPTY, "note": NO_RUN}
     if ours is not None:
-        row |= {"ours": ours.mean, "ours_std": ours.std, "n": ours.n, "note": remark(statement, ours)}
+        row |= {
+            "ours": ours.mean,
+            "ours_std": ours.std,
+            "n": ours.n,
+            "note": remark(statement, ours),
+        }
         if statement["kind"] != "sign":
             row["difference"] = ours.mean - float(statement["value"])
     if not compare:
-        row |= {"difference": EMPTY, "note": NOT_COMPARABLE if ours is not None else f"{NO_RUN}; {NOT_COMPARABLE}"}
+        row |= {
+            "difference": EMPTY,
+            "note": NOT_COMPARABLE if ours is not None else f"{NO_RUN}; {NOT_COMPARABLE}",
+        }
     return row
 
 
@@ -116,13 +127,20 @@ def less(one: Measured, other: Measured) -> Measured:
     return Measured(one.mean - other.mean, math.hypot(one.std, other.std), min(one.n, other.n))
 
 
-def cell(tables: Mapping[str, pd.DataFrame], subset: str, task: str, metric: str) -> Measured | None:
+def cell(
+    tables: Mapping[str, pd.DataFrame], subset: str, task: str, metric: str
+) -> Measured | None:
     """Return a subset's number on a task from the first output that shows it."""
     for frame in tables.values():
         if {"subset", "task", "metric", "mean", "std", "n"} <= set(frame.columns):
-            rows = frame[(frame["subset"] == subset) & (frame["task"] == task) & (frame["metric"] == metric)]
+            rows = frame[
+                (frame["subset"] == subset) & (frame["task"] == task) & (frame["metric"] == metric)
+            ]
             if len(rows):
-                mean, std = (float(pd.to_numeric(rows.iloc[0][key], errors="coerce")) for key in ("mean", "std"))
+                mean, std = (
+                    float(pd.to_numeric(rows.iloc[0][key], errors="coerce"))
+                    for key in ("mean", "std")
+                )
                 return Measured(mean, std, int(rows.iloc[0]["n"]))
     return None
 
@@ -134,7 +152,9 @@ def own_accuracy(tables: Mapping[str, pd.DataFrame], subset: str, metric: str) -
     """
     runs = tables.get("runs")
     if runs is not None:
-        found = runs[(runs["stage"] == "pretrain") & (runs["subset"] == subset) & (runs["metric"] == metric)]
+        found = runs[
+            (runs["stage"] == "pretrain") & (runs["subset"] == subset) & (runs["metric"] == metric)
+        ]
         if len(found):
             return measured(found["value"])
     return cell(tables, subset, "imagenet-cls" + OWN, metric)
@@ -171,5 +191,7 @@ def _split(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured
     rows = None if frame is None else frame[(frame["split"] == split) & (frame["half"] == half)]
     if rows is None or rows.empty:
         return None
-    bars = {row.network: Measured(row.mean, row.std, int(row.n)) for row in rows.itertuples(index=False)}
+    bars = {
+        row.network: Measured(row.mean, row.std, int(row.n)) for row in rows.itertuples(index=False)
+    }
     return less(bars["half"], bars["everything"])

@@ -20,7 +20,9 @@ from imagenet_transfer.claims.statistics import (
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.running.records import read_tested
 
-AnswerFiles = Mapping[tuple[str, str], Path]  # by subset and task: images.csv.gz of classification tasks with one run
+AnswerFiles = Mapping[
+    tuple[str, str], Path
+]  # by subset and task: images.csv.gz of classification tasks with one run
 
 
 class Images:
@@ -36,7 +38,9 @@ class Images:
             return None
         tested = read_tested(path)
         right = tested["rank"].to_numpy() < self.top[sample.task]
-        return Answers(sample.name, sample.task, right, tested["label"].to_numpy(), tested["image"].to_numpy())
+        return Answers(
+            sample.name, sample.task, right, tested["label"].to_numpy(), tested["image"].to_numpy()
+        )
 
 
 def effect_of(statement: Statement, results: Results, images: Images) -> tuple[Effect, bool]:
@@ -74,7 +78,10 @@ def _measured(
     over_images = image_contrast(_with_fixed(function, samples, single), answers)
     if not several:
         return over_images
-    return _sum(by_replicates(_with_fixed(function, samples, several), [samples[i] for i in several]), over_images)
+    return _sum(
+        by_replicates(_with_fixed(function, samples, several), [samples[i] for i in several]),
+        over_images,
+    )
 
 
 def _check_same_images(answers: Sequence[Answers]) -> None:
@@ -89,7 +96,9 @@ def _check_same_images(answers: Sequence[Answers]) -> None:
             )
 
 
-def _with_fixed(function: Callable[..., float], samples: Sequence[Sample], free: Sequence[int]) -> Callable[..., float]:
+def _with_fixed(
+    function: Callable[..., float], samples: Sequence[Sample], free: Sequence[int]
+) -> Callable[..., float]:
     """Return `function` of the samples at `free` only, all others at their means."""
     means = [sample.mean for sample in samples]
 

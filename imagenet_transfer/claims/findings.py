@@ -34,12 +34,24 @@ COLUMNS = (
     *("claim", "section", "statement", "evidence", "effect", "low", "high", "unit", "p"),
     *("verdict", "within_claim", "adjusted", "how_sure", "comparable"),
 )
-POWER_COLUMNS = ("claim", "statement", "effect", "low", "high", "unit", "replicates", "needed", "runs")
+POWER_COLUMNS = (
+    "claim",
+    "statement",
+    "effect",
+    "low",
+    "high",
+    "unit",
+    "replicates",
+    "needed",
+    "runs",
+)
 COMPARABLE = {
     True: "with the paper: its data and protocol",
     False: "within this study only: its images, classes or networks are not the paper's",
 }
-Costs = Mapping[str, Mapping[str, float]]  # hours of one run, by device and by task ("pretrain": of one network)
+Costs = Mapping[
+    str, Mapping[str, float]
+]  # hours of one run, by device and by task ("pretrain": of one network)
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,9 @@ class Judged:
 
     def about(self, architecture: str) -> "Judged":
         """Return it with the architecture in its text."""
-        return replace(self, statement=replace(self.statement, text=f"{architecture}, {self.statement.text}"))
+        return replace(
+            self, statement=replace(self.statement, text=f"{architecture}, {self.statement.text}")
+        )
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -96,13 +110,26 @@ def judge_architectures(
     images.csv.gz of tasks that were run once (.../{task}/{architecture}/{subset}/rep1/images.csv.gz).
     """
     outputs, judged = settings["outputs"], []
-    architectures = sorted({entry["architecture"] for entry in outputs.values() if "architecture" in entry})
-    tasks = {name: task | {"chance": chance_of(task, classes)} for name, task in settings["tasks"].items()}
+    architectures = sorted(
+        {entry["architecture"] for entry in outputs.values() if "architecture" in entry}
+    )
+    tasks = {
+        name: task | {"chance": chance_of(task, classes)}
+        for name, task in settings["tasks"].items()
+    }
     for name in architectures:
-        layouts = {output: entry for output, entry in outputs.items() if entry.get("architecture", name) == name}
+        layouts = {
+            output: entry
+            for output, entry in outputs.items()
+            if entry.get("architecture", name) == name
+        }
         own_runs = runs[runs["arch"] == name]
-        results = Results(own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"])
-        files = {(path.parts[-3], path.parts[-5]): path for path in answers if path.parts[-4] == name}
+        results = Results(
+            own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"]
+        )
+        files = {
+            (path.parts[-3], path.parts[-5]): path for path in answers if path.parts[-4] == name
+        }
         found = judge_all(results, files, settings["claims"])
         judged += found if len(architectures) == 1 else [one.about(name) for one in found]
     return judged
@@ -110,18 +137,29 @@ def judge_architectures(
 
 def chance_of(task: Mapping[str, Any], classes: Mapping[str, int]) -> float:
     """Return the accuracy of guessing on a task that learns all classes of its data set, in percent."""
-    return 100 * min(1.0, (5 if task["metric"] == "top5" else 1) / max(classes.get(task["dataset"], 1), 1))
+    return 100 * min(
+        1.0, (5 if task["metric"] == "top5" else 1) / max(classes.get(task["dataset"], 1), 1)
+    )
 
 
 def judge_all(
-    results: Results, files: AnswerFiles | None = None, own: Mapping[str, Mapping[str, Any]] | None = None
+    results: Results,
+    files: AnswerFiles | None = None,
+    own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Judged]:
     """Return every statement of the paper's claims, and of the study's own, that its runs can speak of.
 
     `files` are the images.csv.gz of classification tasks that were run once, by subset and task.
     """
-    images = Images(files or {}, {name: 5 if task["metric"] == "top5" else 1 for name, task in results.tasks.items()})
-    return [judged for claim in (*CLAIMS, *own_claims(own or {})) for judged in _judged(claim, results, images)]
+    images = Images(
+        files or {},
+        {name: 5 if task["metric"] == "top5" else 1 for name, task in results.tasks.items()},
+    )
+    return [
+        judged
+        for claim in (*CLAIMS, *own_claims(own or {}))
+        for judged in _judged(claim, results, images)
+    ]
 
 
 def _judged(claim: Claim, results: Results, images: Images) -> Iterator[Judged]:
@@ -181,7 +219,10 @@ def evidence(statement: Statement) -> str:
     for sample in dict.fromkeys(statement.samples):
         of_task.setdefault(sample.task, []).append(str(sample))
     several = len(of_task) > 1
-    titled = [f"{task}: {', '.join(texts)}" if several else "; ".join(texts) for task, texts in of_task.items()]
+    titled = [
+        f"{task}: {', '.join(texts)}" if several else "; ".join(texts)
+        for task, texts in of_task.items()
+    ]
     return "; ".join([*titled, *filter(None, [statement.note])])
 
 
@@ -221,14 +262,23 @@ def power(judged: Sequence[Judged], costs: Costs) -> pd.DataFrame:
 def _power_row(one: Judged, costs: Costs) -> dict[str, Any]:
     statement, (now, _) = one.statement, one.counts
     needed = None
-    if statement.measured is None and now > 1:  # the error of single runs is that of the test images
+    if (
+        statement.measured is None and now > 1
+    ):  # the error of single runs is that of the test images
         needed = replicates_needed(one.effect, now, statement.least, statement.most)
     runs = _missing_runs(one, needed) if needed else {}
-    row = {"claim": one.claim.name, "statement": statement.text, "unit": statement.unit, "replicates": now}
+    row = {
+        "claim": one.claim.name,
+        "statement": statement.text,
+        "unit": statement.unit,
+        "replicates": now,
+    }
     row |= {"effect": one.effect.estimate, "low": one.effect.low, "high": one.effect.high}
     row |= {"needed": needed or "", "runs": sum(runs.values()) if needed else ""}
     for device, hours in costs.items():
-        row[f"hours on {device}"] = sum(number * hours[of] for of, number in runs.items()) if needed else ""
+        row[f"hours on {device}"] = (
+            sum(number * hours[of] for of, number in runs.items()) if needed else ""
+        )
     return row
 
 
@@ -239,7 +289,11 @@ def _missing_runs(one: Judged, needed: int) -> dict[str, int]:
     """
     results = one.results
     trained = [results.subsets[name] for name in one.networks if not results.subsets[name]["given"]]
-    runs = {PRETRAIN: sum(max(0, needed - entry["networks"]) for entry in trained if entry["networks"] > 1)}
+    runs = {
+        PRETRAIN: sum(
+            max(0, needed - entry["networks"]) for entry in trained if entry["networks"] > 1
+        )
+    }
     for sample in dict.fromkeys(one.statement.samples):
         if sample.task in results.tasks and sample.name != CHANCE:
             each = results.runs_per_value(sample.name, sample.task)

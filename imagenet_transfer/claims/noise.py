@@ -11,20 +11,26 @@ from imagenet_transfer.claims.statistics import Prior, Sample, contrast, prior_o
 from imagenet_transfer.labels.manifests import SCRATCH
 
 
-def noise_notes(runs: pd.DataFrame, subsets: Sequence[str], metrics: Mapping[str, str]) -> list[str]:
+def noise_notes(
+    runs: pd.DataFrame, subsets: Sequence[str], metrics: Mapping[str, str]
+) -> list[str]:
     """Return a sentence on each task of a table; `runs` is the result of `collect_runs`, `metrics` by task.
 
     A difference counts as noise if it is smaller than half the width of its 95 % interval, made as in findings.csv
     (docs/statistics.md) from the cells of this table; of all pairs of pre-trained cells, the median.
     """
-    notes = [_note(task, samples_of(runs, subsets, task, metric)) for task, metric in metrics.items()]
+    notes = [
+        _note(task, samples_of(runs, subsets, task, metric)) for task, metric in metrics.items()
+    ]
     return [f"{'; '.join(notes)}."] if notes else []
 
 
 def samples_of(runs: pd.DataFrame, subsets: Sequence[str], task: str, metric: str) -> list[Sample]:
     """Return the cells of a task, each with its values in the order of its replicates."""
     chosen = runs[(runs["task"] == task) & (runs["metric"] == metric)].sort_values("rep")
-    return [Sample(name, task, tuple(chosen.loc[chosen["subset"] == name, "value"])) for name in subsets]
+    return [
+        Sample(name, task, tuple(chosen.loc[chosen["subset"] == name, "value"])) for name in subsets
+    ]
 
 
 def _note(task: str, samples: Sequence[Sample]) -> str:
@@ -44,6 +50,8 @@ def _note(task: str, samples: Sequence[Sample]) -> str:
 def least_difference(samples: Sequence[Sample], prior: Prior) -> float:
     """Return the median over pairs of cells of half the width of their difference's interval; NaN without pairs."""
     trained = [sample for sample in samples if sample.name != SCRATCH]
-    effects = (contrast(lambda a, b: a - b, pair, prior) for pair in itertools.combinations(trained, 2))
+    effects = (
+        contrast(lambda a, b: a - b, pair, prior) for pair in itertools.combinations(trained, 2)
+    )
     reaches = [effect.high - effect.estimate for effect in effects if not math.isnan(effect.high)]
     return statistics.median(reaches) if reaches else math.nan

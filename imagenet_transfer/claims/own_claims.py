@@ -16,7 +16,10 @@ def own_claims(entries: Mapping[str, Mapping[str, Any]]) -> list[Claim]:
     A contrast with the unit `gain` is counted in percent of what pre-training on the study's full set gains over a
     random start.
     """
-    return [Claim(name, "this study", entry["about"], partial(statements, entry)) for name, entry in entries.items()]
+    return [
+        Claim(name, "this study", entry["about"], partial(statements, entry))
+        for name, entry in entries.items()
+    ]
 
 
 def statements(entry: Mapping[str, Any], results: Results) -> Iterator[Statement]:
@@ -27,7 +30,9 @@ def statements(entry: Mapping[str, Any], results: Results) -> Iterator[Statement
 def statement(entry: Mapping[str, Any], task: str, results: Results) -> Statement:
     """Return the statement of one of the user's claims about one task."""
     low, high = entry.get("least", -math.inf), entry.get("most", math.inf)
-    bounds = " and ".join([f"at least {low:g}"] * ("least" in entry) + [f"at most {high:g}"] * ("most" in entry))
+    bounds = " and ".join(
+        [f"at least {low:g}"] * ("least" in entry) + [f"at most {high:g}"] * ("most" in entry)
+    )
     formula = " ".join(f"{weight:+g} {name}" for name, weight in entry["contrast"].items())
     samples, gains, unit = [results.sample(name, task) for name in entry["contrast"]], [], "points"
     if entry["unit"] == "gain":

@@ -64,7 +64,9 @@ def prior_of(samples: Sequence[Sample], apart: Sequence[str] = (SCRATCH,)) -> Pr
     alike = [s for s in samples if s.name not in apart and len(s.values) > 1]
     tasks = tuple(dict.fromkeys(s.task for s in alike))
     names = tuple(dict.fromkeys(s.name for s in alike))
-    values = np.full((len(tasks), len(names), max((len(s.values) for s in alike), default=0)), np.nan)
+    values = np.full(
+        (len(tasks), len(names), max((len(s.values) for s in alike), default=0)), np.nan
+    )
     for s in alike:
         values[tasks.index(s.task), names.index(s.name), : len(s.values)] = s.values
     known = np.isfinite(values)
@@ -124,7 +126,9 @@ def prior_freedom(variances: np.ndarray, freedom: np.ndarray | float) -> np.ndar
     logs = logs - special.digamma(half) + np.log(half)
     if logs.shape[-1] < 2:
         return np.where(median[..., 0] > 0, np.inf, 0.0)
-    spread = logs.var(axis=-1, ddof=1) - np.mean(special.polygamma(1, half) * np.ones(logs.shape[-1]))
+    spread = logs.var(axis=-1, ddof=1) - np.mean(
+        special.polygamma(1, half) * np.ones(logs.shape[-1])
+    )
     d0 = np.where(spread > 1e-6, 2 * inverse_trigamma(np.maximum(spread, 1e-6)), np.inf)
     return np.where(median[..., 0] > 0, d0, 0.0)
 
@@ -174,4 +178,6 @@ def contrast_freedom(by_task: np.ndarray, freedom: np.ndarray, cap: float) -> np
     known = np.where(by_task > 0, np.maximum(freedom, 1e-9), np.inf)
     spread = (by_task**2 / known).sum(-1)
     total = by_task.sum(-1) ** 2
-    return np.minimum(np.divide(total, spread, out=np.full(np.shape(total), np.inf), where=spread > 0), cap)
+    return np.minimum(
+        np.divide(total, spread, out=np.full(np.shape(total), np.inf), where=spread > 0), cap
+    )

@@ -13,8 +13,17 @@ from imagenet_transfer.claims.statistics import Effect, Prior, Sample, prior_of
 from imagenet_transfer.labels.manifests import SCRATCH
 
 CHANCE = "chance"  # the name of a sample that was not measured
-SIZE_ALONG = {"images_per_class": "n_images", "classes": "n_classes"}  # by a curve's horizontal axis
-MAIN_OUTPUTS = ("figure1", "figure2", "table1", "table2", "table3")  # whose largest set the others are compared with
+SIZE_ALONG = {
+    "images_per_class": "n_images",
+    "classes": "n_classes",
+}  # by a curve's horizontal axis
+MAIN_OUTPUTS = (
+    "figure1",
+    "figure2",
+    "table1",
+    "table2",
+    "table3",
+)  # whose largest set the others are compared with
 
 
 class MissingError(Exception):
@@ -68,7 +77,9 @@ class Results:
         """Return frame and layout of the output `what`, or else of the first one of its builder and keys."""
         for name in [what, *self.layouts]:
             layout = self.layouts.get(name, {"builder": ""})
-            matches = layout["builder"] == builder and all(layout.get(key) == value for key, value in keys.items())
+            matches = layout["builder"] == builder and all(
+                layout.get(key) == value for key, value in keys.items()
+            )
             if matches and name in self.tables:
                 return self.tables[name], layout
         raise MissingError(f"this study has no {what}")
@@ -100,7 +111,11 @@ class Results:
         return self._sizes("n_images")
 
     def _sizes(self, column: str) -> pd.Series:
-        shown = [table[["subset", column]] for table in self.tables.values() if {"subset", column} <= set(table)]
+        shown = [
+            table[["subset", column]]
+            for table in self.tables.values()
+            if {"subset", column} <= set(table)
+        ]
         return sizes(pd.concat([pd.DataFrame(columns=["subset", column]), *shown]), column)
 
     # Runs
@@ -156,7 +171,9 @@ class Results:
         shown = [task for layout in self.layouts.values() for task in layout.get("tasks", [])]
         found = [task for task in dict.fromkeys(shown) if self.has(SCRATCH, task)]
         if not found:
-            raise MissingError("this study has no random start to compare pre-trained networks with")
+            raise MissingError(
+                "this study has no random start to compare pre-trained networks with"
+            )
         return found
 
     def is_detection(self, task: str) -> bool:
@@ -181,7 +198,9 @@ def difference(text: str, better: Sample, worse: Sample, **more: Any) -> Stateme
     return Statement(text, lambda a, b: a - b, (better, worse), **more)
 
 
-def kept(results: Results, task: str, subset: str, full: str, share: float, words: str) -> Statement:
+def kept(
+    results: Results, task: str, subset: str, full: str, share: float, words: str
+) -> Statement:
     """Return the statement that `subset` keeps `share` of what pre-training on `full` gains over a random start."""
     some, whole, start = (results.sample(name, task) for name in (subset, full, SCRATCH))
     part = ratio(some.mean - start.mean, whole.mean - start.mean)
@@ -199,7 +218,9 @@ def kept_together(
 ) -> Iterator[Statement]:
     """Yield `kept` for the mean over pairs of a task and a subset of the share that is kept, if there are several."""
     known = [
-        (task, subset) for task, subset in asked if all(results.has(name, task) for name in (subset, full, SCRATCH))
+        (task, subset)
+        for task, subset in asked
+        if all(results.has(name, task) for name in (subset, full, SCRATCH))
     ]
     if len(known) < 2:
         return
@@ -210,7 +231,10 @@ def kept_together(
     def mean_share(*means: float) -> float:
         span = {task: means[2 * i : 2 * i + 2] for i, task in enumerate(tasks)}
         measured = zip(known, means[len(ends) :], strict=True)
-        shares = [ratio(mean - span[task][1], span[task][0] - span[task][1]) for (task, _), mean in measured]
+        shares = [
+            ratio(mean - span[task][1], span[task][0] - span[task][1])
+            for (task, _), mean in measured
+        ]
         return 100 * (sum(shares) / len(shares) - share)
 
     estimate = mean_share(*(sample.mean for sample in samples)) + 100 * share

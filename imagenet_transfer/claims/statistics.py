@@ -128,7 +128,9 @@ def tangent(function: Function, means: np.ndarray) -> tuple[float, np.ndarray]:
     steps = np.diag(1e-4 * np.maximum(1.0, np.abs(means)))
     with np.errstate(all="ignore"):
         estimate = float(function(*means))
-        slopes = [float(function(*(means + s)) - function(*(means - s))) / (2 * s.sum()) for s in steps]
+        slopes = [
+            float(function(*(means + s)) - function(*(means - s))) / (2 * s.sum()) for s in steps
+        ]
     return estimate if math.isfinite(estimate) else math.nan, np.array(slopes)
 
 

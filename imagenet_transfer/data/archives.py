@@ -46,7 +46,11 @@ def unpack_datasets(datasets: Mapping[str, Mapping[str, Any]], wnids: Sequence[s
     given = {name: entry for name, entry in datasets.items() if "archives" in entry}
     wrong = [name for name, entry in given.items() if entry["layout"] != "ilsvrc"]
     if wrong or not given:
-        lack = f"datasets.{wrong[0]} has `archives`, and another layout" if wrong else "No data set has `archives`"
+        lack = (
+            f"datasets.{wrong[0]} has `archives`, and another layout"
+            if wrong
+            else "No data set has `archives`"
+        )
         raise UserError(
             f"{lack}: give a data set of layout ilsvrc the key `archives: {{train: PATH, val: PATH, devkit: PATH}}`, "
             "and unpack others with tar or unzip."
@@ -65,7 +69,9 @@ def unpack_ilsvrc(
     paths = {part: Path(path) for part, path in archives.items()}
     for part, path in paths.items():
         if not path.is_file():
-            raise UserError(f"{path} is missing, which the config names as `archives: {part}` ({OFFICIAL[part]}).")
+            raise UserError(
+                f"{path} is missing, which the config names as `archives: {part}` ({OFFICIAL[part]})."
+            )
     unpackers = {"train": _unpack_train, "val": _unpack_val, "devkit": _unpack_devkit}
     try:
         with exclusive(root, "unpacks into"):
@@ -85,17 +91,25 @@ def _unpack_train(path: Path, root: Path, wnids: Sequence[str], images: Mapping[
         members = _class_archives(outer, path, wnids)
         pending = [wnid for wnid in sorted(wnids) if not _is_filled(folder / wnid)]
         _check_space(sum(members[wnid].size for wnid in pending), root)
-        _say(f"{folder}: {len(wnids) - len(pending):,} classes are there, {len(pending):,} to unpack.")
+        _say(
+            f"{folder}: {len(wnids) - len(pending):,} classes are there, {len(pending):,} to unpack."
+        )
         for wnid in tqdm(pending, unit=" classes", mininterval=60):
             _unpack_class(outer.extractfile(members[wnid]), path, wnid, folder / wnid)
         found = {wnid: len(image_files(folder / wnid)) for wnid in sorted(wnids)}
         if "train" in images and sum(found.values()) != images["train"]:
             kept = sorted(set(wnids).difference(pending))
-            short = [wnid for wnid in kept if found[wnid] != _count(outer.extractfile(members[wnid]), path)]
+            short = [
+                wnid
+                for wnid in kept
+                if found[wnid] != _count(outer.extractfile(members[wnid]), path)
+            ]
             raise _wrong_number(folder, sum(found.values()), images["train"], short)
 
 
-def _class_archives(outer: tarfile.TarFile, path: Path, wnids: Sequence[str]) -> dict[str, tarfile.TarInfo]:
+def _class_archives(
+    outer: tarfile.TarFile, path: Path, wnids: Sequence[str]
+) -> dict[str, tarfile.TarInfo]:
     """Return the inner archives by class; UserError if one of `wnids` is missing. Looks at the headers alone."""
     members = [(match[1], member) for match, member in _members(outer, path, "train")]
     check_unique([wnid for wnid, _ in members], path, "class archives")
@@ -111,7 +125,11 @@ def _class_archives(outer: tarfile.TarFile, path: Path, wnids: Sequence[str]) ->
 def _unpack_class(file: IO[bytes], path: Path, wnid: str, folder: Path) -> None:
     label = Path(f"{path}: {wnid}.tar")
     with _tar(file, label) as inner:
-        _unpack(_named(inner, label, re.compile(rf"(?:\./)?({wnid}_[0-9]+\.JPEG)"), f"{wnid}.tar"), inner, folder)
+        _unpack(
+            _named(inner, label, re.compile(rf"(?:\./)?({wnid}_[0-9]+\.JPEG)"), f"{wnid}.tar"),
+            inner,
+            folder,
+        )
 
 
 def _count(file: IO[bytes], path: Path) -> int:
@@ -156,7 +174,9 @@ def _unpack_devkit(path: Path, root: Path, wnids: Sequence[str], images: Mapping
     def check(names: Sequence[str]) -> None:
         missing = [name for name in NEEDED if f"{folder.name}/{name}" not in names]
         if missing:
-            raise UserError(f"{path} lacks {first_names(missing)}: fetch {OFFICIAL['devkit']} again.")
+            raise UserError(
+                f"{path} lacks {first_names(missing)}: fetch {OFFICIAL['devkit']} again."
+            )
 
     with _tar(io.BytesIO(_inflated(path)), path) as tar:
         _unpack(_members(tar, path, "devkit"), tar, folder, check, below=folder.name)
@@ -172,7 +192,9 @@ def _inflated(path: Path) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _damaged(path, error) from error
     if len(data) > MAX_DEVKIT:
-        raise UserError(f"{path} unpacks to more than {MAX_DEVKIT:,} bytes, which {OFFICIAL['devkit']} does not.")
+        raise UserError(
+            f"{path} unpacks to more than {MAX_DEVKIT:,} bytes, which {OFFICIAL['devkit']} does not."
+        )
     return data
 
 
@@ -193,7 +215,9 @@ def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(f"{path} is not a whole archive ({shown(str(error))}): fetch it again.")
 
 
-def _members(tar: tarfile.TarFile, path: Path, part: str) -> Iterator[tuple[re.Match, tarfile.TarInfo]]:
+def _members(
+    tar: tarfile.TarFile, path: Path, part: str
+) -> Iterator[tuple[re.Match, tarfile.TarInfo]]:
     """Yield the files of an official archive with the match of their names."""
     return _named(tar, path, MEMBERS[part], OFFICIAL[part], part)
 
@@ -223,13 +247,21 @@ def _is_plain(name: str) -> bool:
 
 def _stranger(path: Path, member: tarfile.TarInfo, like: str, part: str) -> UserError:
     """Return what to say of a member that the archive should not have."""
-    is_of = next((other for other, pattern in MEMBERS.items() if pattern.fullmatch(member.name)), part)
+    is_of = next(
+        (other for other, pattern in MEMBERS.items() if pattern.fullmatch(member.name)), part
+    )
     if is_of != part and part:
         return UserError(
             f"{path} holds '{shown(member.name)}': it is the archive `{is_of}` ({OFFICIAL[is_of]}) and not `{part}` "
             f"({like}); correct `archives` in the config."
         )
-    kind = "a link" if member.islnk() or member.issym() else "a file" if member.isreg() else "neither file nor folder"
+    kind = (
+        "a link"
+        if member.islnk() or member.issym()
+        else "a file"
+        if member.isreg()
+        else "neither file nor folder"
+    )
     if member.issparse():
         kind = "a file with holes"
     where = "" if _is_plain(member.name) else ", on a path that leads out of the folder"
@@ -249,7 +281,9 @@ def _unpack(
     """Write the files under their matched names and rename the folder (or its part `below`) when all are there."""
     folder = folder.resolve()  # the user's link stays a link
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UserError(f"{folder} is in the way and not what the archive holds: move it and unpack again.")
+        raise UserError(
+            f"{folder} is in the way and not what the archive holds: move it and unpack again."
+        )
     partial = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
     partial.mkdir(parents=True)
@@ -258,7 +292,9 @@ def _unpack(
         for match, member in members:
             target = partial / match[1]
             if target.exists():
-                raise UserError(f"The archive of {folder} holds '{shown(member.name)}' twice: fetch it again.")
+                raise UserError(
+                    f"The archive of {folder} holds '{shown(member.name)}' twice: fetch it again."
+                )
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 shutil.copyfileobj(tar.extractfile(member), file, 2**20)

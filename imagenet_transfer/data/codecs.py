@@ -14,7 +14,14 @@ REENCODE_QUALITY = 95
 REVISION = 2  # of the records' bytes: builds that another one began start afresh
 MAX_SIDE = 2**16 - 1  # of a JPEG file and of the index
 MAX_PIXELS = 2**30 // 12  # 89 million: as many as Pillow takes without a warning
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")  # no EPS, for which Pillow would run Ghostscript
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "WEBP",
+)  # no EPS, for which Pillow would run Ghostscript
 Encoder = Callable[[bytes], tuple[bytes, int, int]]
 
 
@@ -61,7 +68,9 @@ def _decoded(data: bytes) -> tuple[np.ndarray, bool]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise Unreadable(f"more than {MAX_PIXELS:,} pixels, as in a decompression bomb") from error
     except Image.UnidentifiedImageError as error:
-        raise Unreadable(f"cannot identify the image format: it begins with {data[:16]!r}") from error
+        raise Unreadable(
+            f"cannot identify the image format: it begins with {data[:16]!r}"
+        ) from error
     except Exception as error:  # Pillow's readers raise a dozen types on broken bytes
         raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
@@ -74,7 +83,9 @@ def _check_sides(width: int, height: int) -> None:
 def _pixels(image: Image.Image) -> np.ndarray:
     """Return the image's pixels as uint8 RGB: of 16 bits the upper 8, of several frames the first."""
     if image.mode == "F":
-        raise Unreadable("its pixels are floating-point numbers, whose black and white nobody knows")
+        raise Unreadable(
+            "its pixels are floating-point numbers, whose black and white nobody knows"
+        )
     if image.mode.startswith("I"):
         grey = np.asarray(image)
         if grey.min() < 0 or grey.max() >= 2**16:
@@ -92,4 +103,6 @@ def _warped(data: bytes, size: int) -> np.ndarray:
 
 
 def _jpeg(pixels: np.ndarray, quality: int) -> bytes:
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", "444", fastdct=False)
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels), quality, "RGB", "444", fastdct=False
+    )

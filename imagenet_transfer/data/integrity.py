@@ -28,8 +28,14 @@ def damaged_images(folder: Path, threads: int) -> list[tuple[str, str]]:
     _check_tables(store)
     damaged = [(image, str(store.shard_of(row))) for row, image in store.verify()]
     sizes = enumerate(store.meta["shard_bytes"])
-    longer = [number for number, size in sizes if store.shard(number).is_file() and _size(store, number) > size]
-    return damaged + [("bytes behind the last image", str(store.shard(number))) for number in longer]
+    longer = [
+        number
+        for number, size in sizes
+        if store.shard(number).is_file() and _size(store, number) > size
+    ]
+    return damaged + [
+        ("bytes behind the last image", str(store.shard(number))) for number in longer
+    ]
 
 
 def _size(store: Store, shard: int) -> int:
@@ -41,7 +47,9 @@ def is_whole(path: Path) -> bool:
     return read_facts(path.with_suffix(".json")).get("digest") in (None, sha256_of(path))
 
 
-def mend_store(folder: Path, listing: Listing, root: Path, spec: Mapping[str, Any], threads: int) -> None:
+def mend_store(
+    folder: Path, listing: Listing, root: Path, spec: Mapping[str, Any], threads: int
+) -> None:
     """Pack the damaged records of a store again from the images below `root`.
 
     `listing` and `spec` are those that the store was packed from. Only shards are written, each as a whole once its
@@ -51,7 +59,10 @@ def mend_store(folder: Path, listing: Listing, root: Path, spec: Mapping[str, An
     store = Store(folder, threads, complete=False)
     _check_tables(store)
     damaged = [row for row, _ in store.verify()]
-    rows_of = {shard: list(rows) for shard, rows in itertools.groupby(damaged, lambda row: store.index["shard"][row])}
+    rows_of = {
+        shard: list(rows)
+        for shard, rows in itertools.groupby(damaged, lambda row: store.index["shard"][row])
+    }
     path_of = dict(zip(listing.images["image"], listing.images["path"], strict=True))
     for shard, size in enumerate(store.meta["shard_bytes"]):
         if shard in rows_of or _size(store, shard) != size:
@@ -60,7 +71,9 @@ def mend_store(folder: Path, listing: Listing, root: Path, spec: Mapping[str, An
             _mend_shard(store, shard, rows, sources, encoder(spec))
 
 
-def _mend_shard(store: Store, shard: int, rows: Sequence[int], sources: Sequence[Path], encode: Encoder) -> None:
+def _mend_shard(
+    store: Store, shard: int, rows: Sequence[int], sources: Sequence[Path], encode: Encoder
+) -> None:
     path = store.shard(shard)
     with atomic_write(path) as temporary:
         if path.is_file():
@@ -80,7 +93,9 @@ def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
         raise _not_as_packed(store, f"{source} cannot be read ({error})") from error
     if zlib.crc32(data) != store.index["crc32"][row]:
         _check_libraries(store)
-        raise _not_as_packed(store, f"{source} is no longer what was packed as {store.images['image'][row]}")
+        raise _not_as_packed(
+            store, f"{source} is no longer what was packed as {store.images['image'][row]}"
+        )
     return data
 
 
@@ -106,7 +121,10 @@ def _not_as_packed(store: Store, problem: str) -> UserError:
 
 def _check_tables(store: Store) -> None:
     try:
-        tables = [gzip.decompress((store.folder / f"{name}.csv.gz").read_bytes()) for name in ("images", "objects")]
+        tables = [
+            gzip.decompress((store.folder / f"{name}.csv.gz").read_bytes())
+            for name in ("images", "objects")
+        ]
         digest = hashlib.sha256(store.index.tobytes() + b"".join(tables)).hexdigest()
     except (OSError, EOFError, zlib.error):
         digest = "none"

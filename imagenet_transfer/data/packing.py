@@ -26,7 +26,14 @@ import simplejpeg
 from PIL import Image
 from tqdm import tqdm
 
-from imagenet_transfer.data.codecs import REENCODE_QUALITY, RESIZE, REVISION, Encoder, Unreadable, encoder
+from imagenet_transfer.data.codecs import (
+    REENCODE_QUALITY,
+    RESIZE,
+    REVISION,
+    Encoder,
+    Unreadable,
+    encoder,
+)
 from imagenet_transfer.data.layouts import Listing
 from imagenet_transfer.data.layouts.listing import shown
 from imagenet_transfer.errors import UserError
@@ -34,7 +41,14 @@ from imagenet_transfer.files import atomic_write, check_regular, csv_bytes, writ
 from imagenet_transfer.versions import VERSIONS
 
 INDEX_DTYPE = np.dtype(
-    [("shard", "u4"), ("offset", "u8"), ("length", "u4"), ("crc32", "u4"), ("height", "u2"), ("width", "u2")]
+    [
+        ("shard", "u4"),
+        ("offset", "u8"),
+        ("length", "u4"),
+        ("crc32", "u4"),
+        ("height", "u2"),
+        ("width", "u2"),
+    ]
 )
 SHARD_BYTES = 2**30
 MAX_FILE_BYTES = 2**28
@@ -75,7 +89,12 @@ class Plan:
 
 
 def build_store(
-    listing: Listing, root: Path, folder: Path, spec: Mapping[str, Any], workers: int, progress: bool = True
+    listing: Listing,
+    root: Path,
+    folder: Path,
+    spec: Mapping[str, Any],
+    workers: int,
+    progress: bool = True,
 ) -> None:
     """Pack the listing's images into `folder`; carry on where an interrupted build of the same stopped.
 
@@ -108,10 +127,15 @@ def _fingerprint(listing: Listing, spec: Mapping[str, Any]) -> str:
     """Return a digest of everything that the records and tables are made of, but for the files' contents."""
     relevant = {key: value for key, value in spec.items() if key != "max_unreadable"}
     made_by = [VERSIONS["store"], REVISION, libraries()]
-    digest = hashlib.sha256(json.dumps([*made_by, relevant, listing.classes], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([*made_by, relevant, listing.classes], sort_keys=True).encode()
+    )
     for frame in (listing.images, listing.objects):
         for column in frame.columns:
-            digest.update("\n".join(map(str, frame[column].tolist())).encode("utf-8", "surrogateescape") + b"\n\n")
+            digest.update(
+                "\n".join(map(str, frame[column].tolist())).encode("utf-8", "surrogateescape")
+                + b"\n\n"
+            )
     return digest.hexdigest()
 
 
@@ -130,7 +154,10 @@ def _start(plan: Plan) -> bool:
     if found == plan.fingerprint and meta.is_file():
         return False
     if found not in (None, plan.fingerprint):
-        print(f"{plan.folder} was packed from other images or settings: starting afresh.", file=sys.stderr)
+        print(
+            f"{plan.folder} was packed from other images or settings: starting afresh.",
+            file=sys.stderr,
+        )
     if found != plan.fingerprint:
         for name in ("meta.json", "part-*.json", "shard-*.bin", "building.txt"):
             _remove(plan.folder, name)
@@ -151,7 +178,11 @@ def _part_in(path: Path) -> dict | None:
     """Return a shard's own index; None if it is damaged, as after a crash of the machine."""
     try:
         part = json.loads(path.read_text())
-        return part if {"bytes", "rows", "rows_in_all", "unreadable", "records", "kept"} <= part.keys() else None
+        return (
+            part
+            if {"bytes", "rows", "rows_in_all", "unreadable", "records", "kept"} <= part.keys()
+            else None
+        )
     except (ValueError, AttributeError):
         return None
 
@@ -186,7 +217,9 @@ def _named_write_errors(folder: Path) -> Iterator[None]:
                 f"{folder} cannot grow ({error.strerror}){_space_needed(folder)}: make room and run the same target "
                 "again; the finished shards are kept."
             ) from error
-        raise UserError(f"{folder} cannot be written ({error.strerror}): check the disk and the rights.") from error
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}): check the disk and the rights."
+        ) from error
 
 
 def _space_needed(folder: Path) -> str:
@@ -194,7 +227,11 @@ def _space_needed(folder: Path) -> str:
     parts = [part for path in sorted(folder.glob("part-*.json")) if (part := _part_in(path))]
     if not parts:
         return ""
-    size = sum(part["bytes"] for part in parts) / sum(part["rows"] for part in parts) * parts[0]["rows_in_all"]
+    size = (
+        sum(part["bytes"] for part in parts)
+        / sum(part["rows"] for part in parts)
+        * parts[0]["rows_in_all"]
+    )
     return f"; the whole store will take about {size / 1e6:,.0f} MB"
 
 
@@ -213,7 +250,13 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
     interval = 0.5 if sys.stderr.isatty() else 60.0
     with (
         _pillow_limits(),
-        tqdm(total=len(plan.paths), initial=done, unit=" images", mininterval=interval, disable=not progress) as bar,
+        tqdm(
+            total=len(plan.paths),
+            initial=done,
+            unit=" images",
+            mininterval=interval,
+            disable=not progress,
+        ) as bar,
         ThreadPoolExecutor(max(1, workers)) as pool,
     ):
 
@@ -224,7 +267,9 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
                 bar.update()
 
         try:
-            for future in as_completed([pool.submit(_pack_shard, plan, number, advance) for number in pending]):
+            for future in as_completed(
+                [pool.submit(_pack_shard, plan, number, advance) for number in pending]
+            ):
                 parts[future.result()["shard"]] = future.result()
         except BaseException:
             stop.set()
@@ -296,11 +341,15 @@ def _read(path: Path) -> bytes:
 
 def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[dict]) -> None:
     """Write the tables and, last of all, meta.json."""
-    unreadable = pd.DataFrame([pair for part in parts for pair in part["unreadable"]], columns=["path", "reason"])
+    unreadable = pd.DataFrame(
+        [pair for part in parts for pair in part["unreadable"]], columns=["path", "reason"]
+    )
     write_csv(plan.folder / "unreadable.csv", unreadable)
     _check_unreadable(plan.folder, unreadable, spec.get("max_unreadable", 0))
     index = np.concatenate([np.empty(0, INDEX_DTYPE), *(part["records"] for part in parts)])
-    images = listing.images.iloc[np.concatenate([np.empty(0, np.int64), *(part["kept"] for part in parts)])]
+    images = listing.images.iloc[
+        np.concatenate([np.empty(0, np.int64), *(part["kept"] for part in parts)])
+    ]
     if spec["codec"] == "original":
         _check_sizes(plan, listing, images, index)
     images = images[["image", "split", "class"]]
@@ -314,17 +363,23 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
         "version": VERSIONS["store"],
         "codec": spec["codec"],
         "size": spec.get("size"),
-        "quality": {"jpeg": spec.get("quality", 90), "original": REENCODE_QUALITY}.get(spec["codec"]),
+        "quality": {"jpeg": spec.get("quality", 90), "original": REENCODE_QUALITY}.get(
+            spec["codec"]
+        ),
         "resize": None if spec["codec"] == "original" else RESIZE,
         "classes": list(listing.classes),
-        "num_images": {split: int(number) for split, number in images.split.value_counts().sort_index().items()},
+        "num_images": {
+            split: int(number) for split, number in images.split.value_counts().sort_index().items()
+        },
         "num_objects": len(objects),
         "num_unreadable": len(unreadable),
         "shard_bytes": [part["bytes"] for part in parts],
         "digest": digest,
     }
     # Not in meta.json: the same images packed by another version of a library are the same store for what reads it.
-    write_json(plan.folder / "packed.json", {"fingerprint": plan.fingerprint, "libraries": libraries()})
+    write_json(
+        plan.folder / "packed.json", {"fingerprint": plan.fingerprint, "libraries": libraries()}
+    )
     write_json(plan.folder / "meta.json", meta)
     _remove(plan.folder, "part-*.json")
     _remove(plan.folder, "building.txt")
@@ -353,7 +408,9 @@ def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.n
     for number in set(index["shard"][images["image"].isin(wrong).to_numpy()].tolist()):
         plan.part(number).unlink(missing_ok=True)
     first = "; ".join(
-        "{}: {}×{} pixels, <size> says {:g}×{:g}".format(shown(image), *found[image], *listing.sizes[image])
+        "{}: {}×{} pixels, <size> says {:g}×{:g}".format(
+            shown(image), *found[image], *listing.sizes[image]
+        )
         for image in wrong[:3]
     )
     raise UserError(

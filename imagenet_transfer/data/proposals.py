@@ -47,7 +47,9 @@ class Proposals:
         return self.boxes[self.starts[row] : self.starts[row + 1]]
 
 
-def propose(store: Store, folder: Path, spec: Mapping[str, Any], workers: int, progress: bool = True) -> None:
+def propose(
+    store: Store, folder: Path, spec: Mapping[str, Any], workers: int, progress: bool = True
+) -> None:
     """Write boxes.npz and boxes.json of every image of the store into `folder`.
 
     `spec` is {method: selective-search, mode: one of STRATEGIES, max_boxes: an image (default 2000), min_side: pixels
@@ -87,7 +89,9 @@ def read_proposals(folder: Path) -> Proposals:
         with np.load(boxes_path) as arrays:
             return Proposals(arrays["boxes"], arrays["starts"], facts)
     except Exception as error:  # a damaged header raises whatever reading it as Python leads to
-        raise UserError(f"{boxes_path} holds no boxes: delete {folder} and run the target that makes it.") from error
+        raise UserError(
+            f"{boxes_path} holds no boxes: delete {folder} and run the target that makes it."
+        ) from error
 
 
 def _write(folder: Path, boxes: Sequence[np.ndarray], facts: Mapping[str, Any]) -> None:
@@ -96,7 +100,11 @@ def _write(folder: Path, boxes: Sequence[np.ndarray], facts: Mapping[str, Any]) 
     starts = np.cumsum([0, *map(len, boxes)], dtype=np.int64)
     with atomic_write(folder / "boxes.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, boxes=_joined(boxes), starts=starts)
-    counts = {"num_images": len(boxes), "num_boxes": int(starts[-1]), "digest": sha256_of(folder / "boxes.npz")}
+    counts = {
+        "num_images": len(boxes),
+        "num_boxes": int(starts[-1]),
+        "digest": sha256_of(folder / "boxes.npz"),
+    }
     write_json(folder / "boxes.json", {**facts, **counts})
 
 
@@ -107,10 +115,15 @@ def _joined(boxes: Sequence[np.ndarray]) -> np.ndarray:
 # --- selective search -------------------------------------------------------------------------------------------------
 
 
-def _search_all(store: Store, parts: Path, spec: Mapping[str, Any], workers: int, progress: bool) -> list[np.ndarray]:
+def _search_all(
+    store: Store, parts: Path, spec: Mapping[str, Any], workers: int, progress: bool
+) -> list[np.ndarray]:
     """Return the boxes of each record. Threads suffice: OpenCV lets go of Python's lock while it searches."""
     cv2.setNumThreads(1)
-    ranges = [range(start, min(start + PART_ROWS, len(store))) for start in range(0, len(store), PART_ROWS)]
+    ranges = [
+        range(start, min(start + PART_ROWS, len(store)))
+        for start in range(0, len(store), PART_ROWS)
+    ]
     stop = threading.Event()
     interval = 0.5 if sys.stderr.isatty() else 60.0
     with (
@@ -173,8 +186,12 @@ def selective_search(image: np.ndarray, mode: str) -> np.ndarray:
     search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
     search.setBaseImage(np.ascontiguousarray(image[..., ::-1]))
     getattr(search, STRATEGIES[mode])()
-    rectangles = np.asarray(search.process(), dtype=np.float32).reshape(-1, 4)  # x, y, width, height
-    return np.unique(np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1), axis=0)
+    rectangles = np.asarray(search.process(), dtype=np.float32).reshape(
+        -1, 4
+    )  # x, y, width, height
+    return np.unique(
+        np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1), axis=0
+    )
 
 
 # --- the user's own boxes ---------------------------------------------------------------------------------------------
@@ -194,7 +211,9 @@ def _read_boxes(path: Path, store: Store) -> list[np.ndarray]:
     _refuse(path, table["image"][outside], "that reach out of their image (pixels count from 1)")
     without = images[~np.isin(np.arange(len(images)), rows)]
     if len(without):
-        raise UserError(f"{path} has no box for {len(without):,} of {len(images):,} images (first: {without.iloc[0]}).")
+        raise UserError(
+            f"{path} has no box for {len(without):,} of {len(images):,} images (first: {without.iloc[0]})."
+        )
     order = np.argsort(rows, kind="stable")
     boxes = (corners - [1, 1, 0, 0])[order].astype(np.float32)
     return np.split(boxes, np.searchsorted(rows[order], np.arange(1, len(images))))
@@ -213,7 +232,9 @@ def _read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(check_regular(path), dtype={"image": str}, keep_default_na=False)
         return table[["image", *CORNERS]].astype(dict.fromkeys(CORNERS, np.float64))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: correct `path` of the proposals in the config.") from None
+        raise UserError(
+            f"{path} is missing: correct `path` of the proposals in the config."
+        ) from None
     except Exception as error:  # pandas unpacks by a file's suffix with many libraries, each with errors of its own
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
         raise UserError(

@@ -59,7 +59,9 @@ class Store:
         """The columns image, split, class, one row a record."""
         frame = self._table("images", ("image", "split", "class"), str)
         if len(frame) != len(self):
-            raise _damaged_store(self.folder / "images.csv.gz", "it has not as many rows as the index")
+            raise _damaged_store(
+                self.folder / "images.csv.gz", "it has not as many rows as the index"
+            )
         return frame
 
     @cached_property
@@ -69,9 +71,13 @@ class Store:
 
     def _table(self, name: str, columns: Sequence[str], types: Any) -> pd.DataFrame:
         try:
-            return read_table(self.folder / f"{name}.csv.gz", columns, dtype=types, keep_default_na=False)
+            return read_table(
+                self.folder / f"{name}.csv.gz", columns, dtype=types, keep_default_na=False
+            )
         except UserError as error:
-            raise _damaged_store(self.folder / f"{name}.csv.gz", "it is no such table any more") from error
+            raise _damaged_store(
+                self.folder / f"{name}.csv.gz", "it is no such table any more"
+            ) from error
 
     @cached_property
     def _row_of(self) -> pd.Index:
@@ -99,11 +105,17 @@ class Store:
         """
         rows = np.asarray(rows, dtype=np.int64)
         out = np.empty((len(rows), self.meta["size"], self.meta["size"], 3), dtype=np.uint8)
-        order = np.argsort(rows, kind="stable")  # reading in file order is 1.8 × faster from a cold disk
+        order = np.argsort(
+            rows, kind="stable"
+        )  # reading in file order is 1.8 × faster from a cold disk
         if self._threads == 1:
             self._fill(out, rows, order)
         else:
-            list(self._pool.map(lambda part: self._fill(out, rows, part), np.array_split(order, self._threads)))
+            list(
+                self._pool.map(
+                    lambda part: self._fill(out, rows, part), np.array_split(order, self._threads)
+                )
+            )
         return out
 
     @cached_property
@@ -128,7 +140,10 @@ class Store:
     def verify(self) -> list[tuple[int, str]]:
         """Return (row, image) of every record whose bytes are not those that were packed."""
         whole = list(self._pool.map(self._are_whole, np.array_split(np.arange(len(self)), 256)))
-        return [(row, self.images["image"][row]) for row in np.flatnonzero(~np.concatenate(whole)).tolist()]
+        return [
+            (row, self.images["image"][row])
+            for row in np.flatnonzero(~np.concatenate(whole)).tolist()
+        ]
 
     def _are_whole(self, rows: np.ndarray) -> np.ndarray:
         return np.array([self._is_whole(row) for row in rows], dtype=bool)
@@ -146,7 +161,10 @@ class Store:
 
     def _read_raw(self, row: int, out: np.ndarray) -> None:
         entry = self.index[row]
-        if os.preadv(self._file(int(entry["shard"])), [out], int(entry["offset"])) != entry["length"]:
+        if (
+            os.preadv(self._file(int(entry["shard"])), [out], int(entry["offset"]))
+            != entry["length"]
+        ):
             raise ValueError("the shard ends early")
         self._check(row, out)
 
@@ -213,7 +231,9 @@ def _read_meta(folder: Path) -> dict:
     """Return meta.json; UserError if it is missing or of another version."""
     path = folder / "meta.json"
     if not path.is_file():
-        raise UserError(f"{folder} holds no finished store ({path.name} is missing): run the target that packs it.")
+        raise UserError(
+            f"{folder} holds no finished store ({path.name} is missing): run the target that packs it."
+        )
     try:
         meta = read_facts(path, *META_KEYS)
     except UserError as error:

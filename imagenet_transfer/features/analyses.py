@@ -40,8 +40,12 @@ def induction(
     """
     unseen = unseen_classes(label_set)
     if not unseen:
-        raise UserError("The label set merges no classes, so there is nothing to induce: choose a coarser one.")
-    queries, gallery = (_rows_of(images, split, unseen) for split in (tested_split(images), "train"))
+        raise UserError(
+            "The label set merges no classes, so there is nothing to induce: choose a coarser one."
+        )
+    queries, gallery = (
+        _rows_of(images, split, unseen) for split in (tested_split(images), "train")
+    )
     classes, counts = images["class"].to_numpy(), (len(queries), len(gallery), len(unseen))
     rows = []
     for network, features in networks.items():
@@ -55,7 +59,9 @@ def _rows_of(images: pd.DataFrame, split: str, wnids: Sequence[str]) -> np.ndarr
     """Return the rows of a split's images of some classes; UserError if there are none."""
     rows = np.flatnonzero((images["split"] == split) & images["class"].isin(wnids))
     if not len(rows):
-        raise UserError(f"The data set has no images of {_some(wnids)} in its split '{split}': check its class list.")
+        raise UserError(
+            f"The data set has no images of {_some(wnids)} in its split '{split}': check its class list."
+        )
     return rows
 
 
@@ -100,11 +106,19 @@ def _query(images: pd.DataFrame, wnid: str, seed: int) -> int:
 
 
 def _neighbour_rows(
-    images: pd.DataFrame, query: int, indices: np.ndarray, similarities: np.ndarray, label_set: pd.DataFrame
+    images: pd.DataFrame,
+    query: int,
+    indices: np.ndarray,
+    similarities: np.ndarray,
+    label_set: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the rows of `neighbours_of` of one query."""
     label_of = dict(zip(label_set["wnid"], label_set["class_wnid"], strict=True))
-    wnid, names, found = images["class"].iat[query], images["image"].to_numpy(), images["class"].to_numpy()[indices]
+    wnid, names, found = (
+        images["class"].iat[query],
+        images["image"].to_numpy(),
+        images["class"].to_numpy()[indices],
+    )
     return pd.DataFrame(
         {
             "query_wnid": wnid,
@@ -126,7 +140,10 @@ def _relation(wnid: str, other: str, label_of: Mapping[str, str]) -> str:
 
 
 def coarse_gain(
-    predictions: pd.DataFrame, label_set: pd.DataFrame, least: int, means: pd.DataFrame | None = None
+    predictions: pd.DataFrame,
+    label_set: pd.DataFrame,
+    least: int,
+    means: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return what each coarse class of at least `least` sub-classes gains over them (Figure 6), largest gain first.
 
@@ -144,17 +161,39 @@ def coarse_gain(
         if len(fine) >= least:
             coarse_accuracy, fine_accuracy = accuracy.reindex(fine).mean()
             gain = coarse_accuracy - fine_accuracy
-            rows.append((wnid, name, len(fine), coarse_accuracy, fine_accuracy, gain, _similarity(fine, means)))
-    columns = ["class_wnid", "class_name", "n_subclasses", "coarse_accuracy", "fine_accuracy", "gain", "similarity"]
+            rows.append(
+                (
+                    wnid,
+                    name,
+                    len(fine),
+                    coarse_accuracy,
+                    fine_accuracy,
+                    gain,
+                    _similarity(fine, means),
+                )
+            )
+    columns = [
+        "class_wnid",
+        "class_name",
+        "n_subclasses",
+        "coarse_accuracy",
+        "fine_accuracy",
+        "gain",
+        "similarity",
+    ]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.sort_values(["gain", "class_wnid"], ascending=[False, True], kind="stable", ignore_index=True)
+    return frame.sort_values(
+        ["gain", "class_wnid"], ascending=[False, True], kind="stable", ignore_index=True
+    )
 
 
 def _sub_class_accuracies(predictions: pd.DataFrame, label_set: pd.DataFrame) -> pd.DataFrame:
     """Return, by wnid, the percentages of its images whose coarse and whose fine class is right."""
     label_of = label_set.set_index("wnid")["class_wnid"]
     wnid, predicted = predictions["wnid"], predictions["predicted"]
-    right = pd.DataFrame({"coarse": predicted.map(label_of) == wnid.map(label_of), "fine": predicted == wnid})
+    right = pd.DataFrame(
+        {"coarse": predicted.map(label_of) == wnid.map(label_of), "fine": predicted == wnid}
+    )
     return 100 * right.groupby(wnid).mean()
 
 

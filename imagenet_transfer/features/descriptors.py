@@ -26,7 +26,10 @@ def class_descriptors(store: Store, wnids: Sequence[str], split: str, seed: int)
     images = store.images[store.images["split"] == split]
     rows = {}
     for wnid in wnids:
-        names = sorted(images.loc[images["class"] == wnid, "image"], key=lambda name: seed_of(seed, "likeness", name))
+        names = sorted(
+            images.loc[images["class"] == wnid, "image"],
+            key=lambda name: seed_of(seed, "likeness", name),
+        )
         if names:
             pixels = store.batch(np.sort(store.rows(names[:PER_CLASS])))
             rows[wnid] = descriptors(pixels).mean(0)

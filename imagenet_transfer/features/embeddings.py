@@ -32,7 +32,9 @@ class Embeddings(MatrixFile):
         self.meta = _read_meta(Path(path))
         super().__init__(path)
         if list(self.shape) != self.meta["shape"]:
-            raise self._damaged(f"its shape is {list(self.shape)}, and {self.meta['shape']} beside it")
+            raise self._damaged(
+                f"its shape is {list(self.shape)}, and {self.meta['shape']} beside it"
+            )
 
 
 def read_embeddings(path: Path | str, store: Store) -> Embeddings:
@@ -49,7 +51,9 @@ def read_embeddings(path: Path | str, store: Store) -> Embeddings:
 def _read_meta(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
     if not beside.is_file():
-        raise UserError(f"{path} is not finished ({beside.name} is missing): run the target that computes it.")
+        raise UserError(
+            f"{path} is not finished ({beside.name} is missing): run the target that computes it."
+        )
     meta = read_facts(beside, "version", "store")
     if meta["version"] != VERSIONS["embedding"]:
         raise UserError(
@@ -78,13 +82,20 @@ def embed(
     network = load_network(weights, architecture, device)
     shape = (len(store), network.get_submodule(layer).out_features)
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f2", "fortran_order": False, "shape": shape}
+        )
         for images in _centre_crops(store, np.arange(len(store)), network, batch):
             features = F.normalize(activations(network, images, layer).float())
             file.write(features.half().cpu().numpy().tobytes())
-    identity = {"store": store.meta["digest"], "weights": sha256_of(weights), "digest": sha256_of(path)}
+    identity = {
+        "store": store.meta["digest"],
+        "weights": sha256_of(weights),
+        "digest": sha256_of(path),
+    }
     write_json(
-        path.with_suffix(".json"), {"version": VERSIONS["embedding"], "layer": layer, "shape": shape, **identity}
+        path.with_suffix(".json"),
+        {"version": VERSIONS["embedding"], "layer": layer, "shape": shape, **identity},
     )
 
 
@@ -103,7 +114,9 @@ def classify(
     """
     network = load_network(weights, architecture, device)
     if network.fc8.out_features != len(classes):
-        raise UserError(f"{weights} has {network.fc8.out_features} outputs, not {len(classes)}: train it again.")
+        raise UserError(
+            f"{weights} has {network.fc8.out_features} outputs, not {len(classes)}: train it again."
+        )
     rows = store.split(tested_split(store.images))
     crops = _centre_crops(store, rows, network, batch)
     best = [activations(network, images, "fc8").cpu().numpy().argmax(axis=1) for images in crops]
@@ -111,14 +124,18 @@ def classify(
     return images.assign(predicted=np.asarray(classes)[np.concatenate(best)]).reset_index(drop=True)
 
 
-def load_network(weights: Path | str, architecture: Mapping[str, Any], device: str = "cpu") -> AlexNet:
+def load_network(
+    weights: Path | str, architecture: Mapping[str, Any], device: str = "cpu"
+) -> AlexNet:
     """Return a trained network ready to evaluate; the weights tell its number of classes.
 
     Raises UserError if the weights belong to another architecture.
     """
     last = load_weights(weights).get("fc8.weight")
     if last is None:
-        raise UserError(f"{weights} has no layer fc8: the weights belong to another architecture than the config's.")
+        raise UserError(
+            f"{weights} has no layer fc8: the weights belong to another architecture than the config's."
+        )
     network = build_model(architecture, len(last))
     copy_weights(network, weights, without=())
     return network.eval().to(device, memory_format=torch.channels_last)

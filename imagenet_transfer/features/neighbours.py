@@ -91,7 +91,11 @@ class MatrixFile:
 def runs_of(rows: np.ndarray) -> list[tuple[int, int]]:
     """Return the (start, stop) positions of the longest stretches in which each row number follows the one before."""
     cuts = np.flatnonzero(np.diff(rows) != 1) + 1
-    return list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(rows)], strict=True)) if len(rows) else []
+    return (
+        list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(rows)], strict=True))
+        if len(rows)
+        else []
+    )
 
 
 def read_ahead(load: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -151,7 +155,13 @@ def _chosen(rows: np.ndarray | None, number: int) -> np.ndarray:
 
 
 def _search(
-    queries: np.ndarray, matrix: Rows, chosen: np.ndarray, k: int, spare: int, device: str, block: int
+    queries: np.ndarray,
+    matrix: Rows,
+    chosen: np.ndarray,
+    k: int,
+    spare: int,
+    device: str,
+    block: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return places in `chosen` (Q,k), exact products (Q,k), and which queries (Q) are settled beyond rounding.
 
@@ -188,12 +198,18 @@ def _candidates(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the places of the largest products in float32 (Q,number), the lowest of them (Q) and the longest row."""
     step = max(1, block // 8)
-    parts = [torch.from_numpy(queries[start : start + step]).to(device) for start in range(0, len(queries), step)]
+    parts = [
+        torch.from_numpy(queries[start : start + step]).to(device)
+        for start in range(0, len(queries), step)
+    ]
     best = [
-        tuple(part.new_empty((len(part), 0), dtype=kind) for kind in (torch.float32, torch.int64)) for part in parts
+        tuple(part.new_empty((len(part), 0), dtype=kind) for kind in (torch.float32, torch.int64))
+        for part in parts
     ]
     longest, starts = 0.0, range(0, len(chosen), block)
-    for start, rows in zip(starts, read_ahead(lambda at: matrix.take(chosen[at : at + block]), starts), strict=True):
+    for start, rows in zip(
+        starts, read_ahead(lambda at: matrix.take(chosen[at : at + block]), starts), strict=True
+    ):
         vectors = torch.from_numpy(rows).to(device).float()
         longest = max(longest, float(torch.linalg.vector_norm(vectors, dim=1).max()))
         for index, part in enumerate(parts):
@@ -202,7 +218,9 @@ def _candidates(
     return places, values.min(axis=1), longest
 
 
-def _merge(values: Tensor, places: Tensor, scores: Tensor, start: int, number: int) -> tuple[Tensor, Tensor]:
+def _merge(
+    values: Tensor, places: Tensor, scores: Tensor, start: int, number: int
+) -> tuple[Tensor, Tensor]:
     """Return the `number` largest of `values` at `places` and of the scores of the rows from `start` on."""
     new_values, new_places = scores.topk(min(number, scores.shape[1]), sorted=False)
     values, places = torch.cat([values, new_values], 1), torch.cat([places, new_places + start], 1)

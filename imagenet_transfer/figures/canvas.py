@@ -38,7 +38,9 @@ def text_width(text: str, size: float) -> float:
 
 def _line_width(font: FT2Font, line: str) -> float:
     font.set_text(line)
-    return font.get_width_height()[0] / 64 / INCH  # FreeType counts in 64ths of a pixel, here of a point
+    return (
+        font.get_width_height()[0] / 64 / INCH
+    )  # FreeType counts in 64ths of a pixel, here of a point
 
 
 def shortened(text: str, width: float, size: float, least: int = 4) -> str:
@@ -57,7 +59,9 @@ def fitted(text: str, width: float, size: float) -> str:
         return text
     breaks = [place for place, letter in enumerate(text) if letter in " -"]
     lines = [text[: place + 1].rstrip() + "\n" + text[place + 1 :] for place in breaks]
-    return next((two for two in lines if text_width(two, size) <= width), shortened(text, width, size))
+    return next(
+        (two for two in lines if text_width(two, size) <= width), shortened(text, width, size)
+    )
 
 
 def tint(colour: str, share: float) -> tuple[float, float, float]:
@@ -68,7 +72,9 @@ def tint(colour: str, share: float) -> tuple[float, float, float]:
 
 def runs(values: Sequence[str | None]) -> list[tuple[str, int, int]]:
     """Return (value, first, stop) of each stretch of equal neighbours; stretches of None are left out."""
-    grouped = [(value, list(places)) for value, places in groupby(range(len(values)), values.__getitem__)]
+    grouped = [
+        (value, list(places)) for value, places in groupby(range(len(values)), values.__getitem__)
+    ]
     return [(value, places[0], places[-1] + 1) for value, places in grouped if value is not None]
 
 

@@ -59,7 +59,11 @@ def draw_curve(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     Filled marks are means with ± 1 standard deviation, hollow marks the paper's numbers, dotted lines a random start.
     """
     frame = _numbers(frame, ("x", "mean", "std", "n", "paper"))
-    tasks = [task for task in (layout.get("accuracy"), *layout.get("tasks", ())) if (frame["task"] == task).any()]
+    tasks = [
+        task
+        for task in (layout.get("accuracy"), *layout.get("tasks", ()))
+        if (frame["task"] == task).any()
+    ]
     looks = dict(zip(tasks, _looks(len(tasks), layout.get("accuracy") in tasks), strict=True))
     own = f"{layout.get('accuracy')}:own"
     if (frame["task"] == own).any():
@@ -118,11 +122,16 @@ def equal_spans(extents: Sequence[tuple[float, float]]) -> tuple[float, list[tup
     widest = max(high - low for low, high in extents)
     step = next((step for step in TICK_STEPS if widest <= step * (MOST_TICKS - 1)), TICK_STEPS[-1])
     bottoms = [max(math.floor(low / step), 0) for low, _ in extents]
-    tops = [max(math.ceil(high / step), bottom + 1) for (_, high), bottom in zip(extents, bottoms, strict=True)]
+    tops = [
+        max(math.ceil(high / step), bottom + 1)
+        for (_, high), bottom in zip(extents, bottoms, strict=True)
+    ]
     count = max(2, *(top - bottom for top, bottom in zip(tops, bottoms, strict=True)))
     spare = [count - (top - bottom) for top, bottom in zip(tops, bottoms, strict=True)]
     last = max(round(100 / step) - count, 0)  # nothing exceeds 100 %
-    starts = [min(max(bottom - extra // 2, 0), last) for bottom, extra in zip(bottoms, spare, strict=True)]
+    starts = [
+        min(max(bottom - extra // 2, 0), last) for bottom, extra in zip(bottoms, spare, strict=True)
+    ]
     return step, [(start * step, (start + count) * step) for start in starts]
 
 
@@ -131,7 +140,14 @@ def _draw_task(axes: Axes, rows: pd.DataFrame, look: Series) -> None:
     for value in rows.loc[start, "mean"]:
         axes.axhline(value, color=look.colour, linestyle=":", linewidth=1.1)
     rows = rows[~start]
-    axes.plot(rows["x"], rows["mean"], color=look.colour, marker=look.mark, linestyle=look.line, clip_on=False)
+    axes.plot(
+        rows["x"],
+        rows["mean"],
+        color=look.colour,
+        marker=look.mark,
+        linestyle=look.line,
+        clip_on=False,
+    )
     several = rows[(rows["n"] > 1) & rows["std"].notna()]
     if len(several):
         bars = {"color": look.colour, "fmt": "none", "elinewidth": 0.9, "capsize": 1.4}
@@ -142,7 +158,13 @@ def _draw_task(axes: Axes, rows: pd.DataFrame, look: Series) -> None:
 
 
 # Larger than our marks, so that both are seen where they agree
-_PAPER = {"markerfacecolor": "none", "markersize": 7.5, "markeredgewidth": 0.9, "linestyle": "none", "clip_on": False}
+_PAPER = {
+    "markerfacecolor": "none",
+    "markersize": 7.5,
+    "markeredgewidth": 0.9,
+    "linestyle": "none",
+    "clip_on": False,
+}
 
 
 def _curve_handles(frame: pd.DataFrame, looks: Mapping[str, Series]) -> list[Line2D]:
@@ -152,7 +174,9 @@ def _curve_handles(frame: pd.DataFrame, looks: Mapping[str, Series]) -> list[Lin
     for task, look in looks.items():
         side = {"accuracy": " (left)", "mAP": " (right)"}[metric_of[task]] if both else ""
         label = _title_of(task) + side
-        handles.append(Line2D([], [], color=look.colour, marker=look.mark, linestyle=look.line, label=label))
+        handles.append(
+            Line2D([], [], color=look.colour, marker=look.mark, linestyle=look.line, label=label)
+        )
     return handles + _curve_notes(frame)
 
 
@@ -184,7 +208,9 @@ def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     deviation.
     """
     keys = ["subset", "n_classes", "n_unseen", "k", "network"]
-    frame = _over_replicates(_numbers(frame, ("n_classes", "n_unseen", "k", "value")), keys, "value")
+    frame = _over_replicates(
+        _numbers(frame, ("n_classes", "n_unseen", "k", "value")), keys, "value"
+    )
     figure = new_figure(ONE_COLUMN, 2.9)
     axes = figure.subplots()
     light_grid(axes)
@@ -192,24 +218,44 @@ def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     for k, look in zip(sorted(set(frame["k"]), reverse=True), SERIES[1:], strict=False):
         rows = frame[frame["k"] == k].sort_values(["n_classes", "subset"])
         own = rows["network"] == rows["subset"]
-        handles.append(_draw_accuracy(axes, rows[~own], look, f"top {k:.0f}, all fine classes", hollow=True))
-        handles.append(_draw_accuracy(axes, rows[own], look, f"top {k:.0f}, coarse classes", hollow=False))
-    unseen = frame.drop_duplicates("n_classes").sort_values("n_classes").set_index("n_classes")["n_unseen"]
-    _log_axis(axes, {x: f"{x:,.0f}" for x in unseen.index}, {x: f"{count:,.0f}" for x, count in unseen.items()})
+        handles.append(
+            _draw_accuracy(axes, rows[~own], look, f"top {k:.0f}, all fine classes", hollow=True)
+        )
+        handles.append(
+            _draw_accuracy(axes, rows[own], look, f"top {k:.0f}, coarse classes", hollow=False)
+        )
+    unseen = (
+        frame.drop_duplicates("n_classes")
+        .sort_values("n_classes")
+        .set_index("n_classes")["n_unseen"]
+    )
+    _log_axis(
+        axes,
+        {x: f"{x:,.0f}" for x in unseen.index},
+        {x: f"{count:,.0f}" for x, count in unseen.items()},
+    )
     axes.set_xlabel("coarse classes (log scale)")
     axes.set_ylabel("induction accuracy (%)")
     _from_zero(axes, frame["mean"] + frame["std"].fillna(0))
-    _legend_above(figure, [*handles[:2], *_spread_note(frame), *handles[2:]])  # filled column by column
+    _legend_above(
+        figure, [*handles[:2], *_spread_note(frame), *handles[2:]]
+    )  # filled column by column
     return figure
 
 
-def _draw_accuracy(axes: Axes, rows: pd.DataFrame, look: Series, label: str, hollow: bool) -> Line2D:
+def _draw_accuracy(
+    axes: Axes, rows: pd.DataFrame, look: Series, label: str, hollow: bool
+) -> Line2D:
     """Draw one line of Figure 4 and return its handle; the baseline is hollow and thin."""
-    axes.errorbar(rows["n_classes"], rows["mean"], rows["std"], color=look.colour, fmt="none", elinewidth=0.8)
+    axes.errorbar(
+        rows["n_classes"], rows["mean"], rows["std"], color=look.colour, fmt="none", elinewidth=0.8
+    )
     face = "white" if hollow else look.colour
     line = {"linestyle": look.line, "linewidth": 0.8} if hollow else {"linestyle": "-"}
     marks = {"marker": look.mark, "markerfacecolor": face, "markeredgewidth": 0.9, "clip_on": False}
-    (drawn,) = axes.plot(rows["n_classes"], rows["mean"], color=look.colour, label=label, **marks, **line)
+    (drawn,) = axes.plot(
+        rows["n_classes"], rows["mean"], color=look.colour, label=label, **marks, **line
+    )
     return drawn
 
 
@@ -224,7 +270,9 @@ def draw_coarse_gain(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     similarity (printed if so) and rep (gains are means over replicates, with ± 1 standard deviation); the first and
     last `layout["shown"]` classes are drawn, all of them if they are fewer.
     """
-    frame = mean_gains(_numbers(frame, ("n_subclasses", "coarse_accuracy", "fine_accuracy", "gain")))
+    frame = mean_gains(
+        _numbers(frame, ("n_subclasses", "coarse_accuracy", "fine_accuracy", "gain"))
+    )
     ordered = frame.sort_values(["gain", "class_wnid"], ascending=[False, True], ignore_index=True)
     rows, skipped = _ends(ordered, layout["shown"])
     figure = new_figure(TWO_COLUMNS, 0.75 + 0.19 * (rows["y"].max() + 1))
@@ -245,7 +293,9 @@ def draw_coarse_gain(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
 def mean_gains(frame: pd.DataFrame) -> pd.DataFrame:
     """Return Figure 6's classes with the means of their replicates, and the standard deviation of the gain as `std`."""
     keys = ["class_wnid", "class_name", "n_subclasses"]
-    values = [name for name in ("coarse_accuracy", "fine_accuracy", "gain", "similarity") if name in frame]
+    values = [
+        name for name in ("coarse_accuracy", "fine_accuracy", "gain", "similarity") if name in frame
+    ]
     groups = frame.groupby(keys, sort=False)
     return groups[values].mean().assign(std=groups["gain"].std()).reset_index()
 
@@ -255,15 +305,24 @@ def _ends(ordered: pd.DataFrame, shown: int) -> tuple[pd.DataFrame, int]:
     if len(ordered) <= 2 * shown:
         return ordered.assign(y=np.arange(len(ordered))), 0
     places = np.r_[np.arange(shown), np.arange(shown) + shown + 1]
-    return pd.concat([ordered.head(shown), ordered.tail(shown)]).assign(y=places), len(ordered) - 2 * shown
+    return pd.concat([ordered.head(shown), ordered.tail(shown)]).assign(y=places), len(
+        ordered
+    ) - 2 * shown
 
 
 def _draw_gains(axes: Axes, rows: pd.DataFrame) -> None:
     light_grid(axes, "x")
     spread = rows["std"] if rows["std"].notna().any() else None
-    bars = axes.barh(rows["y"], rows["gain"], height=0.66, color=BLUE, xerr=spread, error_kw=_WHISKERS)
-    axes.bar_label(bars, [f"{gain:+.1f}".replace("-", "−") for gain in rows["gain"]], padding=2, fontsize=6.5)
-    names = [class_title(name, count) for name, count in zip(rows["class_name"], rows["n_subclasses"], strict=True)]
+    bars = axes.barh(
+        rows["y"], rows["gain"], height=0.66, color=BLUE, xerr=spread, error_kw=_WHISKERS
+    )
+    axes.bar_label(
+        bars, [f"{gain:+.1f}".replace("-", "−") for gain in rows["gain"]], padding=2, fontsize=6.5
+    )
+    names = [
+        class_title(name, count)
+        for name, count in zip(rows["class_name"], rows["n_subclasses"], strict=True)
+    ]
     axes.set_yticks(rows["y"], names)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0, color=INK, linewidth=0.6)
@@ -280,21 +339,29 @@ _WHISKERS = {"elinewidth": 0.8, "capsize": 1.4, "ecolor": INK}
 
 def _draw_accuracies(axes: Axes, rows: pd.DataFrame) -> None:
     light_grid(axes, "x")
-    axes.hlines(rows["y"], rows["fine_accuracy"], rows["coarse_accuracy"], color=PALE, linewidth=2.2)
+    axes.hlines(
+        rows["y"], rows["fine_accuracy"], rows["coarse_accuracy"], color=PALE, linewidth=2.2
+    )
     hollow = {"color": ORANGE, "markerfacecolor": "white", "markeredgewidth": 1.1, "clip_on": False}
     axes.plot(rows["fine_accuracy"], rows["y"], "s", **hollow, label="fine classes (mean)")
-    axes.plot(rows["coarse_accuracy"], rows["y"], "o", color=BLUE, clip_on=False, label="coarse class")
+    axes.plot(
+        rows["coarse_accuracy"], rows["y"], "o", color=BLUE, clip_on=False, label="coarse class"
+    )
     axes.tick_params(axis="y", length=0, labelleft=False)
     axes.spines["left"].set_visible(False)
     axes.set_xlim(0, 100)
     axes.set_xlabel("accuracy (%)")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, borderaxespad=0.2, handletextpad=0.2)
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, borderaxespad=0.2, handletextpad=0.2
+    )
 
 
 def _print_similarities(axes: Axes, rows: pd.DataFrame) -> None:
     """Print each row's similarity of sub-classes in a column."""
     axes.axis("off")
-    axes.text(0.5, 1.02, "similarity", transform=axes.transAxes, ha="center", va="bottom", fontsize=7)
+    axes.text(
+        0.5, 1.02, "similarity", transform=axes.transAxes, ha="center", va="bottom", fontsize=7
+    )
     for y, value in zip(rows["y"], rows["similarity"], strict=True):
         axes.text(0.5, y, f"{value:.2f}".replace("-", "−"), va="center", ha="center", fontsize=6.5)
 
@@ -347,16 +414,38 @@ def _draw_halves(axes: Axes, rows: pd.DataFrame, characters: int) -> None:
         places = [halves.index(half) + offset for half in chosen["half"]]
         axes.bar(places, chosen["mean"], width * 0.94, linewidth=0.6, **_BARS[network])
         tops = chosen["mean"] + chosen["std"].fillna(0)
-        axes.errorbar(places, chosen["mean"], chosen["std"], fmt="none", color=INK, elinewidth=0.8, capsize=1.6)
+        axes.errorbar(
+            places,
+            chosen["mean"],
+            chosen["std"],
+            fmt="none",
+            color=INK,
+            elinewidth=0.8,
+            capsize=1.6,
+        )
         for x, value, end in zip(places, chosen["mean"], tops, strict=True):
-            axes.annotate(f"{value:.1f}", (x, end), (0, 2), textcoords="offset points", ha="center", fontsize=6)
+            axes.annotate(
+                f"{value:.1f}",
+                (x, end),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=6,
+            )
     own = rows[rows["network"] == "own"]
-    axes.plot([halves.index(half) - 0.84 * width for half in own["half"]], own["mean"], "x", color=GREY, markersize=4)
+    axes.plot(
+        [halves.index(half) - 0.84 * width for half in own["half"]],
+        own["mean"],
+        "x",
+        color=GREY,
+        markersize=4,
+    )
     counts = rows.drop_duplicates("half").set_index("half")["n_classes"]
     names = [half.removeprefix(f"{rows['split'].iloc[0]}-") for half in halves]
     names = [_short(name, characters // len(halves)) for name in names]
     axes.set_xticks(
-        range(len(halves)), [f"{name}\n({counts[half]:,.0f})" for name, half in zip(names, halves, strict=True)]
+        range(len(halves)),
+        [f"{name}\n({counts[half]:,.0f})" for name, half in zip(names, halves, strict=True)],
     )
     axes.set_xlim(-0.6, len(halves) - 0.4)
     axes.tick_params(axis="x", length=0)
@@ -367,7 +456,9 @@ def _draw_halves(axes: Axes, rows: pd.DataFrame, characters: int) -> None:
 
 def _numbers(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """Return the frame with numbers in these columns; an empty text, as in a frame not yet written, becomes NaN."""
-    return frame.assign(**{column: pd.to_numeric(frame[column], errors="coerce") for column in columns})
+    return frame.assign(
+        **{column: pd.to_numeric(frame[column], errors="coerce") for column in columns}
+    )
 
 
 def _over_replicates(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
@@ -382,7 +473,17 @@ def _spread_note(frame: pd.DataFrame) -> list[Line2D]:
     if not several:
         return []
     runs = f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
-    return [Line2D([], [], color=GREY, marker="|", markersize=7, linestyle="none", label=f"± std of {runs} runs")]
+    return [
+        Line2D(
+            [],
+            [],
+            color=GREY,
+            marker="|",
+            markersize=7,
+            linestyle="none",
+            label=f"± std of {runs} runs",
+        )
+    ]
 
 
 def _short(text: str, length: int) -> str:
@@ -394,10 +495,18 @@ def _legend_above(figure: Figure, handles: Sequence[Artist]) -> None:
     columns = 2 if max(len(handle.get_label()) for handle in handles) <= WIDEST_LABEL else 1
     lines = -(-len(handles) // columns)
     figure.set_figheight(figure.get_figheight() + LEGEND_LINE * lines)
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=2.6, columnspacing=1.4)
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=columns,
+        handlelength=2.6,
+        columnspacing=1.4,
+    )
 
 
-def _log_axis(axes: Axes, labels: Mapping[float, str], above: Mapping[float, str] | None = None) -> None:
+def _log_axis(
+    axes: Axes, labels: Mapping[float, str], above: Mapping[float, str] | None = None
+) -> None:
     """Make x logarithmic with a tick at each key of `labels`; `above` has other labels of the same ticks, drawn on top.
 
     Labels that would touch take lower rows; where no row has room the tick has no label.
@@ -408,12 +517,17 @@ def _log_axis(axes: Axes, labels: Mapping[float, str], above: Mapping[float, str
     axes.set_xlim(10 ** (low - margin), 10 ** (high + margin))
     per_decade = (axes.get_figure().get_figwidth() - 1) / (high - low + 2 * margin)
     row_of = stagger(labels, per_decade)
-    axes.set_xticks(list(labels), ["\n" * row_of[x] + text if x in row_of else "" for x, text in labels.items()])
+    axes.set_xticks(
+        list(labels), ["\n" * row_of[x] + text if x in row_of else "" for x, text in labels.items()]
+    )
     axes.xaxis.set_minor_locator(NullLocator())
     if above:
         row_of = stagger(above, per_decade)
         top = axes.secondary_xaxis("top")
-        top.set_xticks(list(above), [text + "\n" * row_of[x] if x in row_of else "" for x, text in above.items()])
+        top.set_xticks(
+            list(above),
+            [text + "\n" * row_of[x] if x in row_of else "" for x, text in above.items()],
+        )
         top.xaxis.set_minor_locator(NullLocator())
         top.set_xlabel("unseen fine classes")
 
@@ -440,4 +554,6 @@ def stagger(labels: Mapping[float, str], inches_per_decade: float) -> dict[float
 def _from_zero(axes: Axes, values: pd.Series) -> None:
     """Let y run from 0 to just above the largest value."""
     axes.set_ylim(0, min(max(values.max() * 1.12, 5), 112))
-    axes.yaxis.set_major_locator(MultipleLocator(next(s for s in (1, 2, 5, 10, 20) if s * 6 >= min(values.max(), 100))))
+    axes.yaxis.set_major_locator(
+        MultipleLocator(next(s for s in (1, 2, 5, 10, 20) if s * 6 >= min(values.max(), 100)))
+    )

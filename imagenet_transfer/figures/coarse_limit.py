@@ -64,7 +64,8 @@ def coarse_limit_frame(
     runs. Raises UserError for a missing run.
     """
     values = {
-        task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes]) for task, metric in metrics.items()
+        task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes])
+        for task, metric in metrics.items()
     }
     measure = measure or measure_of(values)
     rows = []

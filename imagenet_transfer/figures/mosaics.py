@@ -10,8 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from imagenet_transfer.figures.canvas import inch_canvas, place_image, readable, shortened, text_width, thumbnail
-from imagenet_transfer.figures.style import DPI, GREEN, GREY, INK, ORANGE, TWO_COLUMNS, VERMILLION, styled
+from imagenet_transfer.figures.canvas import (
+    inch_canvas,
+    place_image,
+    readable,
+    shortened,
+    text_width,
+    thumbnail,
+)
+from imagenet_transfer.figures.style import (
+    DPI,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    TWO_COLUMNS,
+    VERMILLION,
+    styled,
+)
 from imagenet_transfer.seeds import seed_of
 
 MARGIN = 0.1  # inches about a figure
@@ -38,7 +54,9 @@ class Relation(NamedTuple):
 
 RELATIONS = {
     "fine": Relation(GREEN, "-", "check", "the query's own class"),
-    "coarse": Relation(ORANGE, (0, (3, 1)), "tilde", "another class, merged with the query's into one label"),
+    "coarse": Relation(
+        ORANGE, (0, (3, 1)), "tilde", "another class, merged with the query's into one label"
+    ),
     "neither": Relation(VERMILLION, (0, (1, 1)), "cross", "another class under another label"),
 }
 # The marks as strokes within a disc of radius 1, y down: no font has to have them
@@ -62,7 +80,9 @@ class Grid(NamedTuple):
 
 
 @styled
-def draw_neighbours(frame: pd.DataFrame, images: Callable[[str], np.ndarray], layout: Mapping[str, Any]) -> Figure:
+def draw_neighbours(
+    frame: pd.DataFrame, images: Callable[[str], np.ndarray], layout: Mapping[str, Any]
+) -> Figure:
     """Return Figure 5: for each query a row of nearest neighbours in the features of each network.
 
     `frame` has the columns subset, query_wnid, query_image, rank (from the nearest), image, wnid, relation (fine,
@@ -76,7 +96,10 @@ def draw_neighbours(frame: pd.DataFrame, images: Callable[[str], np.ndarray], la
     tile = min(TILE, (TWO_COLUMNS - 2 * MARGIN - LABEL - 0.08) / (count + 1.25))
     grid = Grid(tile, count, _pixels(tile - 0.06, len(queries) * (1 + len(subsets) * count)))
     blocks = {query: frame[frame["query_image"] == query[1]] for query in queries}
-    heights = [TITLE + len(subsets) * tile + len(_breaks(rows, subsets)) * BREAK + 0.1 for rows in blocks.values()]
+    heights = [
+        TITLE + len(subsets) * tile + len(_breaks(rows, subsets)) * BREAK + 0.1
+        for rows in blocks.values()
+    ]
     figure, axes = inch_canvas(TWO_COLUMNS, MARGIN + sum(heights) + KEY)
     top = MARGIN
     for ((wnid, image), rows), height in zip(blocks.items(), heights, strict=True):
@@ -109,7 +132,9 @@ def _draw_query(axes: Axes, image: np.ndarray, title: str, top: float, grid: Gri
     axes.plot([MARGIN, TWO_COLUMNS - MARGIN], [top + 0.22] * 2, color=GREY, linewidth=0.6)
     y, edge = top + TITLE, 1.15 * grid.tile
     place_image(axes, thumbnail(image, round(edge * DPI)), (MARGIN, MARGIN + edge, y + edge, y))
-    axes.add_patch(Rectangle((MARGIN, y), edge, edge, fill=False, edgecolor=INK, linewidth=1.2, zorder=5))
+    axes.add_patch(
+        Rectangle((MARGIN, y), edge, edge, fill=False, edgecolor=INK, linewidth=1.2, zorder=5)
+    )
 
 
 def _draw_block(
@@ -132,7 +157,9 @@ def _draw_block(
         for number, row in enumerate(neighbours.itertuples()):
             x, y, edge = grid.x(number) + 0.03, top + 0.03, grid.tile - 0.06
             place_image(axes, thumbnail(images(row.image), grid.side), (x, x + edge, y + edge, y))
-            _draw_border(axes, row.relation, x, y, edge, gid=f"{subset}/{row.query_wnid}/{row.rank}")
+            _draw_border(
+                axes, row.relation, x, y, edge, gid=f"{subset}/{row.query_wnid}/{row.rank}"
+            )
         top += grid.tile
 
 
@@ -147,13 +174,23 @@ def _draw_border(axes: Axes, kind: str, x: float, y: float, side: float, gid: st
     relation = RELATIONS[kind]
     white = {"fill": False, "edgecolor": "white", "linewidth": BORDER, "zorder": 5}
     axes.add_patch(Rectangle((x, y), side, side, **white))
-    look = {"fill": False, "edgecolor": relation.colour, "linestyle": relation.line, "linewidth": BORDER, "zorder": 6}
+    look = {
+        "fill": False,
+        "edgecolor": relation.colour,
+        "linestyle": relation.line,
+        "linewidth": BORDER,
+        "zorder": 6,
+    }
     axes.add_patch(Rectangle((x, y), side, side, gid=gid, **look))
     _draw_mark(axes, relation, x + side - 0.07, y + side - 0.07)
 
 
 def _draw_mark(axes: Axes, relation: Relation, x: float, y: float, radius: float = 0.065) -> None:
-    axes.add_patch(Circle((x, y), radius, facecolor=relation.colour, edgecolor="white", linewidth=0.6, zorder=7))
+    axes.add_patch(
+        Circle(
+            (x, y), radius, facecolor=relation.colour, edgecolor="white", linewidth=0.6, zorder=7
+        )
+    )
     for stroke in STROKES[relation.mark]:
         xs, ys = zip(*stroke, strict=True)
         points = [x + radius * u for u in xs], [y + radius * v for v in ys]
@@ -163,7 +200,14 @@ def _draw_mark(axes: Axes, relation: Relation, x: float, y: float, radius: float
 def _draw_break(axes: Axes, y: float, grid: Grid) -> None:
     left, right = grid.x(0) - LABEL + 0.05, grid.x(grid.count)
     text = "from here on the query's class is no training label: it is merged with others"
-    axes.plot([left, right], [y + 0.06] * 2, color=INK, linewidth=1.2, linestyle=(0, (1, 1.6)), gid="break")
+    axes.plot(
+        [left, right],
+        [y + 0.06] * 2,
+        color=INK,
+        linewidth=1.2,
+        linestyle=(0, (1, 1.6)),
+        gid="break",
+    )
     axes.text(right, y - 0.03, text, fontsize=SMALL, ha="right", va="center", style="italic")
 
 
@@ -210,7 +254,9 @@ HEADING = 0.3  # inches above a collage
 
 
 @styled
-def draw_collages(halves: Mapping[tuple[str, str], Sequence[np.ndarray]], layout: Mapping[str, Any]) -> Figure:
+def draw_collages(
+    halves: Mapping[tuple[str, str], Sequence[np.ndarray]], layout: Mapping[str, Any]
+) -> Figure:
     """Return Figure 8: a collage of images of each half of each split, a row for each split.
 
     `halves` maps (split, half), half "a" or "b", to uint8 RGB images; layout["splits"] gives the splits in their order
@@ -218,7 +264,10 @@ def draw_collages(halves: Mapping[tuple[str, str], Sequence[np.ndarray]], layout
     """
     width = (TWO_COLUMNS - 2 * MARGIN - HALF_GAP) / 2
     columns = collage_columns(max(map(len, halves.values())))
-    rows = {split: max(-(-len(halves[split, half]) // columns) for half in "ab") for split in layout["splits"]}
+    rows = {
+        split: max(-(-len(halves[split, half]) // columns) for half in "ab")
+        for split in layout["splits"]
+    }
     tile = width / columns
     heights = [HEADING + tile * number + 0.08 for number in rows.values()]
     figure, axes = inch_canvas(TWO_COLUMNS, MARGIN + sum(heights))
@@ -226,7 +275,13 @@ def draw_collages(halves: Mapping[tuple[str, str], Sequence[np.ndarray]], layout
     top = MARGIN
     for (split, names), height in zip(layout["splits"].items(), heights, strict=True):
         for half, name, left in zip("ab", names, (MARGIN, MARGIN + width + HALF_GAP), strict=True):
-            _draw_titles(axes, f"{split} split, half {half}", layout["n_classes"][name], (left, left + width), top)
+            _draw_titles(
+                axes,
+                f"{split} split, half {half}",
+                layout["n_classes"][name],
+                (left, left + width),
+                top,
+            )
             picture = collage(halves[split, half], columns, pixels)
             y = top + HEADING
             bottom = y + width * picture.shape[0] / picture.shape[1]
@@ -235,7 +290,9 @@ def draw_collages(halves: Mapping[tuple[str, str], Sequence[np.ndarray]], layout
     return figure
 
 
-def _draw_titles(axes: Axes, title: str, n_classes: int, sides: tuple[float, float], top: float) -> None:
+def _draw_titles(
+    axes: Axes, title: str, n_classes: int, sides: tuple[float, float], top: float
+) -> None:
     style = {"fontsize": LARGE, "va": "center"}
     axes.text(sides[0], top + 0.14, title, weight="bold", **style)
     axes.text(sides[1], top + 0.14, f"{n_classes} classes", ha="right", **style)

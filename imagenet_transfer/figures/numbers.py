@@ -9,9 +9,26 @@ import pandas as pd
 from imagenet_transfer.claims.comparison import OWN
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_table
-from imagenet_transfer.reporting.tables import COLUMNS, cell, collect_runs, paper_numbers, subset_sizes, table
+from imagenet_transfer.reporting.tables import (
+    COLUMNS,
+    cell,
+    collect_runs,
+    paper_numbers,
+    subset_sizes,
+    table,
+)
 
-INDUCTION_COLUMNS = ("subset", "n_classes", "n_fine", "n_unseen", "n_queries", "k", "network", "rep", "value")
+INDUCTION_COLUMNS = (
+    "subset",
+    "n_classes",
+    "n_fine",
+    "n_unseen",
+    "n_queries",
+    "k",
+    "network",
+    "rep",
+    "value",
+)
 SPLIT_COLUMNS = ("split", "half", "n_classes", "network", "mean", "std", "n")
 
 
@@ -29,12 +46,18 @@ def curve_frame(
     paper, accuracy = paper_numbers(layout["paper"]), layout["accuracy"]
     own = dict(layout["own"])
     runs.loc[(runs["stage"] == "pretrain") & runs["subset"].isin(own), "task"] = accuracy + OWN
-    metric, trained = layout["metrics"][accuracy], [name for name in layout["subsets"] if name in sizes]
+    metric, trained = (
+        layout["metrics"][accuracy],
+        [name for name in layout["subsets"] if name in sizes],
+    )
     transfer = {task: layout["metrics"][task] for task in layout["tasks"]}
     frames = [
         table(layout["subsets"], transfer, layout["replicates"], runs, sizes, paper),
         table(trained, {accuracy: metric}, layout["replicates"], runs, sizes, paper),
-        *(table([name], {accuracy + OWN: metric}, {accuracy + OWN: own[name]}, runs, sizes, None) for name in own),
+        *(
+            table([name], {accuracy + OWN: metric}, {accuracy + OWN: own[name]}, runs, sizes, None)
+            for name in own
+        ),
     ]
     frame = pd.concat(frames)
     frame.insert(0, "x", [_place(layout["along"], sizes.get(subset)) for subset in frame["subset"]])
@@ -66,13 +89,18 @@ def induction_frame(
     network's rows stand next to the baseline's on the same unseen classes.
     """
     sizes, replicates = subset_sizes(manifests), layout["networks"]
-    names = [(subset, rep) for subset in layout["subsets"] for rep in range(1, replicates[subset] + 1)]
+    names = [
+        (subset, rep) for subset in layout["subsets"] for rep in range(1, replicates[subset] + 1)
+    ]
     parts = []
     for (subset, rep), path in zip(names, accuracies, strict=True):
         part = read_table(path, ("network", "k", "value", "n_queries", "n_classes"))
         part = part.rename(columns={"n_classes": "n_unseen"})
         part["network"] = part["network"].map({"subset": subset, "baseline": layout["baseline"]})
-        known = {"n_classes": sizes[subset]["n_classes"], "n_fine": sizes[layout["baseline"]]["n_classes"]}
+        known = {
+            "n_classes": sizes[subset]["n_classes"],
+            "n_fine": sizes[layout["baseline"]]["n_classes"],
+        }
         parts.append(part.assign(subset=subset, rep=rep, **known))
     frame = pd.concat(parts).sort_values("n_classes", kind="stable", ignore_index=True)
     return frame[list(INDUCTION_COLUMNS)]
@@ -99,12 +127,19 @@ def split_frame(
                 "everything": fitted[fitted["subset"] == layout["baseline"]],
             }
             for network, chosen in found.items():
-                facts = {"split": split, "half": half, "n_classes": sizes[subset]["n_classes"], "network": network}
+                facts = {
+                    "split": split,
+                    "half": half,
+                    "n_classes": sizes[subset]["n_classes"],
+                    "network": network,
+                }
                 rows.append(facts | _bar(chosen["value"], f"{network}, {subset}"))
     return pd.DataFrame(rows, columns=list(SPLIT_COLUMNS))
 
 
 def _bar(values: Sequence[float], what: str) -> dict[str, Any]:
     if len(values) == 0:
-        raise UserError(f"There is no run for the bar {what}: make it first; the workflow does so by itself.")
+        raise UserError(
+            f"There is no run for the bar {what}: make it first; the workflow does so by itself."
+        )
     return cell(list(values))

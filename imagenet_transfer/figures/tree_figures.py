@@ -26,7 +26,17 @@ from imagenet_transfer.figures.canvas import (
     thumbnail,
     tint,
 )
-from imagenet_transfer.figures.style import BLUE, DPI, GREY, INK, ORANGE, SERIES, TWO_COLUMNS, Series, styled
+from imagenet_transfer.figures.style import (
+    BLUE,
+    DPI,
+    GREY,
+    INK,
+    ORANGE,
+    SERIES,
+    TWO_COLUMNS,
+    Series,
+    styled,
+)
 from imagenet_transfer.labels.taxonomy import Taxonomy
 
 HALVES = (BLUE, ORANGE)  # colours of the halves a and b of a split
@@ -79,7 +89,10 @@ class Tree:
         for place, leaf in enumerate(self.leaves):
             for node in self.taxonomy.chain(leaf):
                 below.setdefault(node, []).append(place)
-        return {node: (self.column(places[0]) + self.column(places[-1])) / 2 for node, places in below.items()}
+        return {
+            node: (self.column(places[0]) + self.column(places[-1])) / 2
+            for node, places in below.items()
+        }
 
     @property
     def deepest(self) -> int:
@@ -97,7 +110,9 @@ def classes_under(wnids: Iterable[str], taxonomy: Taxonomy, under: str) -> list[
     chains = sorted(taxonomy.chain(wnid) for wnid in wnids)
     below = [chain[-1] for chain in chains if under in chain]
     if not below:
-        raise UserError(f"outputs: no class lies below the synset {under} of 'under'; choose one above some class.")
+        raise UserError(
+            f"outputs: no class lies below the synset {under} of 'under'; choose one above some class."
+        )
     return below
 
 
@@ -119,9 +134,17 @@ def _fair_share(chains: list[tuple[str, ...]], depth: int, count: int) -> list[t
     for chain in chains:
         branches.setdefault(chain[: depth + 2], []).append(chain)
     order = sorted(branches, key=lambda branch: (-len(branches[branch]), branch))
-    dealt = [(place // 2, rank, branch) for rank, branch in enumerate(order) for place in range(len(branches[branch]))]
+    dealt = [
+        (place // 2, rank, branch)
+        for rank, branch in enumerate(order)
+        for place in range(len(branches[branch]))
+    ]
     shares = Counter(branch for _, _, branch in sorted(dealt)[:count])
-    return [chain for branch, share in shares.items() for chain in _fair_share(branches[branch], depth + 1, share)]
+    return [
+        chain
+        for branch, share in shares.items()
+        for chain in _fair_share(branches[branch], depth + 1, share)
+    ]
 
 
 @styled
@@ -155,25 +178,42 @@ def draw_clustering(
     return figure
 
 
-def find_cuts(taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], leaves: Sequence[str]) -> list[Cut]:
+def find_cuts(
+    taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], leaves: Sequence[str]
+) -> list[Cut]:
     """Return the cut of each label set through the drawn leaves, from most classes to fewest."""
     cuts = []
     for name, frame in label_sets.items():
         above = dict(zip(frame["wnid"], frame["class_wnid"], strict=True))
         nodes = sorted(set(frame["class_wnid"]))
-        cuts.append((len(nodes), max(map(taxonomy.depth, nodes)), name, tuple(above.get(leaf) for leaf in leaves)))
+        cuts.append(
+            (
+                len(nodes),
+                max(map(taxonomy.depth, nodes)),
+                name,
+                tuple(above.get(leaf) for leaf in leaves),
+            )
+        )
     cuts.sort(key=lambda cut: (-cut[0], cut[2]))
     looks = [SERIES[place % len(SERIES)] for place in range(len(cuts))]
-    return [Cut(name, n, depth, classes, look) for (n, depth, name, classes), look in zip(cuts, looks, strict=True)]
+    return [
+        Cut(name, n, depth, classes, look)
+        for (n, depth, name, classes), look in zip(cuts, looks, strict=True)
+    ]
 
 
 def _draw_heading(axes: Axes, under: str, drawn: int, below: int) -> None:
     shown = f"all {below} classes" if drawn == below else f"{drawn} of the {below} classes"
     left_out = "" if drawn == below else f" ({below - drawn} left out)"
     shown = "the only class" if below == 1 else shown
-    axes.text(0.08, 0.12, "Bottom-up clustering by depth", fontsize=LARGE, weight="bold", va="center")
+    axes.text(
+        0.08, 0.12, "Bottom-up clustering by depth", fontsize=LARGE, weight="bold", va="center"
+    )
     rule = "A cut turns each class into its ancestor at that depth (filled mark); one that ends higher stays itself"
-    for y, text in ((0.3, f"{rule} (hollow)."), (0.44, f"Drawn: {shown} below “{under}”{left_out}.")):
+    for y, text in (
+        (0.3, f"{rule} (hollow)."),
+        (0.44, f"Drawn: {shown} below “{under}”{left_out}."),
+    ):
         axes.text(0.08, y, text, fontsize=TEXT, va="center", color=GREY)
 
 
@@ -194,12 +234,21 @@ def _draw_axis(axes: Axes, tree: Tree, cuts: Sequence[Cut]) -> None:
 def _draw_tree(axes: Axes, tree: Tree, bottom: float) -> None:
     """Draw the edges as elbows, the drop from each leaf to its column, and the names that find room."""
     edges = [
-        [(tree.x(above), tree.y(above)), (tree.x(node), tree.y(above)), (tree.x(node), tree.y(node))]
+        [
+            (tree.x(above), tree.y(above)),
+            (tree.x(node), tree.y(above)),
+            (tree.x(node), tree.y(node)),
+        ]
         for node in tree.nodes
         if (above := tree.taxonomy.parent(node))
     ]
-    drops = [[(tree.x(leaf), tree.y(leaf)), (tree.column(k), bottom)] for k, leaf in enumerate(tree.leaves)]
-    axes.add_collection(LineCollection(drops, colors=GREY, linewidths=0.6, linestyles=":", zorder=1))
+    drops = [
+        [(tree.x(leaf), tree.y(leaf)), (tree.column(k), bottom)]
+        for k, leaf in enumerate(tree.leaves)
+    ]
+    axes.add_collection(
+        LineCollection(drops, colors=GREY, linewidths=0.6, linestyles=":", zorder=1)
+    )
     axes.add_collection(LineCollection(edges, colors=INK, linewidths=0.7, zorder=2, gid="edges"))
     for node in sorted(tree.nodes.keys() - set(tree.leaves)):
         _draw_name(axes, tree, node)
@@ -211,21 +260,42 @@ def _draw_name(axes: Axes, tree: Tree, node: str) -> None:
     beside = [tree.x(tree.taxonomy.ancestor_at(leaf, depth)) for leaf in tree.leaves]
     room = min((other for other in beside if other > x), default=TWO_COLUMNS) - x - 0.05
     text = fitted(readable(tree.taxonomy.names[node]), room, SMALL)
-    axes.text(x + 0.025, tree.y(node) - 0.028, text, fontsize=SMALL, va="bottom", linespacing=0.9, zorder=5)
+    axes.text(
+        x + 0.025,
+        tree.y(node) - 0.028,
+        text,
+        fontsize=SMALL,
+        va="bottom",
+        linespacing=0.9,
+        zorder=5,
+    )
 
 
 def _draw_cut(axes: Axes, tree: Tree, cut: Cut) -> None:
     """Draw the line of the cut, a filled mark on each class that it makes, a hollow one where a class ends above it."""
     colour, y = cut.look.colour, depth_y(cut.depth)
     right = LEFT + tree.width * len(tree.leaves)
-    axes.plot([LEFT - 0.02, right], [y, y], color=colour, linewidth=1.8, linestyle=cut.look.line, alpha=0.55, zorder=1)
+    axes.plot(
+        [LEFT - 0.02, right],
+        [y, y],
+        color=colour,
+        linewidth=1.8,
+        linestyle=cut.look.line,
+        alpha=0.55,
+        zorder=1,
+    )
     kept = {leaf for leaf, node in zip(tree.leaves, cut.classes, strict=True) if node == leaf}
     kept = {leaf for leaf in kept if tree.taxonomy.depth(leaf) < cut.depth}
     made = [(tree.x(node), tree.y(node)) for node in sorted(set(cut.classes) - kept - {None})]
     hollow = [(tree.column(place), y) for place, leaf in enumerate(tree.leaves) if leaf in kept]
     for kind, points, fill in (("made", made, colour), ("kept", hollow, "white")):
         xs, ys = zip(*points, strict=True) if points else ((), ())
-        marks = {"marker": cut.look.mark, "markersize": 3.6, "markeredgewidth": 0.6, "markerfacecolor": fill}
+        marks = {
+            "marker": cut.look.mark,
+            "markersize": 3.6,
+            "markeredgewidth": 0.6,
+            "markerfacecolor": fill,
+        }
         axes.plot(xs, ys, linestyle="", color=colour, zorder=6, gid=f"{cut.name}/{kind}", **marks)
 
 
@@ -236,8 +306,15 @@ def _draw_bars(axes: Axes, tree: Tree, cut: Cut, top: float) -> None:
     for node, first, stop in runs(cut.classes):
         x, width = LEFT + tree.width * first + 0.01, tree.width * (stop - first) - 0.02
         itself = node in tree.leaves
-        fill = {"facecolor": "white" if itself else tint(cut.look.colour, 0.3), "edgecolor": cut.look.colour}
-        axes.add_patch(Rectangle((x, top + 0.02), width, BAR - 0.04, linewidth=0.6, gid=f"{cut.name}/{node}", **fill))
+        fill = {
+            "facecolor": "white" if itself else tint(cut.look.colour, 0.3),
+            "edgecolor": cut.look.colour,
+        }
+        axes.add_patch(
+            Rectangle(
+                (x, top + 0.02), width, BAR - 0.04, linewidth=0.6, gid=f"{cut.name}/{node}", **fill
+            )
+        )
         text = "" if itself else fitted(readable(tree.taxonomy.names[node]), width - 0.03, SMALL)
         style = {"fontsize": SMALL, "ha": "center", "va": "center", "linespacing": 0.85}
         axes.text(x + width / 2, top + BAR / 2 + 0.004, text, **style)
@@ -250,12 +327,25 @@ def _name_height(tree: Tree) -> float:
 
 
 def _draw_leaves(
-    axes: Axes, tree: Tree, examples: Mapping[str, np.ndarray], top: float, picture: float, total: int
+    axes: Axes,
+    tree: Tree,
+    examples: Mapping[str, np.ndarray],
+    top: float,
+    picture: float,
+    total: int,
 ) -> None:
     """Draw the leaves' examples, `picture` inches wide, and their names below them."""
     height = _name_height(tree)
     middle = top + (picture + height) / 2
-    axes.text(LEFT - 0.1, middle, f"{total} classes", fontsize=TEXT, weight="bold", ha="right", va="center")
+    axes.text(
+        LEFT - 0.1,
+        middle,
+        f"{total} classes",
+        fontsize=TEXT,
+        weight="bold",
+        ha="right",
+        va="center",
+    )
     for place, leaf in enumerate(tree.leaves):
         x = tree.column(place)
         if leaf in examples:
@@ -298,7 +388,9 @@ def order_classes(wnids: Iterable[str], taxonomy: Taxonomy) -> tuple[str, ...]:
 
 
 @styled
-def draw_splits(taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], layout: Mapping[str, Any]) -> Figure:
+def draw_splits(
+    taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], layout: Mapping[str, Any]
+) -> Figure:
     """Return Figure 7 (Section 5.5): the hierarchy down to layout["depth"] (6), and both halves of each split.
 
     A node is a box as high as its classes are many; each class is a tick in the column of each split, in the colour of
@@ -306,9 +398,12 @@ def draw_splits(taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], layo
     fewest nodes comes last, and the boxes of nodes that it leaves in one half have a tint of that half's colour.
     """
     halves = {
-        split: [frozenset(label_sets[name]["wnid"]) for name in names] for split, names in layout["splits"].items()
+        split: [frozenset(label_sets[name]["wnid"]) for name in names]
+        for split, names in layout["splits"].items()
     }
-    classes = order_classes(frozenset().union(*(half for pair in halves.values() for half in pair)), taxonomy)
+    classes = order_classes(
+        frozenset().union(*(half for pair in halves.values() for half in pair)), taxonomy
+    )
     icicle = Icicle(taxonomy, classes, min(TALLEST / len(classes), 0.125))
     depth = layout.get("depth", 6)
     halves = dict(sorted(halves.items(), key=lambda item: -nodes_cut(icicle, depth, item[1])))
@@ -349,7 +444,14 @@ def column_edges(icicle: Icicle, depth: int, right: float) -> list[float]:
     for level in range(depth + 1):
         boxes = [(node, stop - first) for node, first, stop in icicle.nodes(level)]
         lying = [box for box in boxes if _has_room(icicle, box[1]) and not _upright(icicle, *box)]
-        needs.append(min(max([text_width(_caption(icicle, *box), SMALL) + 0.1 for box in lying] + [NARROWEST]), WIDEST))
+        needs.append(
+            min(
+                max(
+                    [text_width(_caption(icicle, *box), SMALL) + 0.1 for box in lying] + [NARROWEST]
+                ),
+                WIDEST,
+            )
+        )
     edges = np.concatenate([[0.0], np.cumsum(needs)]) * (right - 0.1) / sum(needs) + 0.1
     return [float(edge) for edge in edges]
 
@@ -372,7 +474,11 @@ def nodes_cut(icicle: Icicle, depth: int, pair: Sequence[frozenset[str]]) -> int
 
 
 def _draw_level(
-    axes: Axes, icicle: Icicle, level: int, sides: tuple[float, float], pair: Sequence[frozenset[str]]
+    axes: Axes,
+    icicle: Icicle,
+    level: int,
+    sides: tuple[float, float],
+    pair: Sequence[frozenset[str]],
 ) -> None:
     """Draw the boxes of one depth, with their names and numbers of classes where there is room."""
     left, right = sides
@@ -380,13 +486,20 @@ def _draw_level(
         top, height = icicle.y(first), icicle.step * (stop - first)
         half = half_of(icicle.classes[first:stop], pair)
         colour = EMPTY if half is None else tint(HALVES[half], 0.28)
-        look = {"facecolor": colour, "edgecolor": "white", "linewidth": min(0.6, 12 * height), "gid": f"{level}/{node}"}
+        look = {
+            "facecolor": colour,
+            "edgecolor": "white",
+            "linewidth": min(0.6, 12 * height),
+            "gid": f"{level}/{node}",
+        }
         axes.add_patch(Rectangle((left, top), right - left, height, **look))
         if _has_room(icicle, stop - first) and icicle.taxonomy.depth(node) == level:
             _draw_caption(axes, icicle, node, stop - first, (left, right, top + height / 2))
 
 
-def _draw_caption(axes: Axes, icicle: Icicle, node: str, rows: int, place: tuple[float, float, float]) -> None:
+def _draw_caption(
+    axes: Axes, icicle: Icicle, node: str, rows: int, place: tuple[float, float, float]
+) -> None:
     left, right, middle = place
     text, upright = _caption(icicle, node, rows), _upright(icicle, node, rows)
     if upright and text_width(text, TEXT) > right - left - 0.08:
@@ -400,15 +513,27 @@ def _draw_caption(axes: Axes, icicle: Icicle, node: str, rows: int, place: tuple
         axes.text(left + 0.04, middle, text, fontsize=size, va="center_baseline")
 
 
-def _draw_strip(axes: Axes, icicle: Icicle, split: str, pair: Sequence[frozenset[str]], left: float) -> None:
+def _draw_strip(
+    axes: Axes, icicle: Icicle, split: str, pair: Sequence[frozenset[str]], left: float
+) -> None:
     """Draw one tick a class in the colour of its half, runs of equal ones as one box; classes of neither stay white."""
     halves = [half_of([wnid], pair) for wnid in icicle.classes]
     for half, colour in enumerate(HALVES):
         stretches = runs(["half" if of == half else None for of in halves])
-        boxes = [_box(left, icicle.y(first), left + STRIP, icicle.y(stop)) for _, first, stop in stretches]
-        look = {"facecolors": colour, "edgecolors": "none", "antialiaseds": False, "gid": f"{split}/{'ab'[half]}"}
+        boxes = [
+            _box(left, icicle.y(first), left + STRIP, icicle.y(stop))
+            for _, first, stop in stretches
+        ]
+        look = {
+            "facecolors": colour,
+            "edgecolors": "none",
+            "antialiaseds": False,
+            "gid": f"{split}/{'ab'[half]}",
+        }
         axes.add_collection(PolyCollection(boxes, **look), autolim=False)
-    axes.text(left + STRIP / 2, HEAD - 0.2, split, fontsize=TEXT, weight="bold", ha="center", va="center")
+    axes.text(
+        left + STRIP / 2, HEAD - 0.2, split, fontsize=TEXT, weight="bold", ha="center", va="center"
+    )
     for half, colour in enumerate(HALVES):
         style = {"fontsize": TEXT, "color": colour, "weight": "bold", "va": "center"}
         x = left + STRIP / 2 + (-0.02, 0.02)[half]
@@ -430,7 +555,15 @@ def _draw_frame(axes: Axes, edges: Sequence[float], tinted: str, bottom: float, 
     text = f"The {total} classes on the hierarchy, and the half of each split that they are in"
     axes.text(0.1, 0.12, text, fontsize=LARGE, weight="bold", va="center")
     for depth, (left, right) in enumerate(itertools.pairwise(edges)):
-        axes.text((left + right) / 2, HEAD - 0.08, str(depth), fontsize=TEXT, ha="center", va="center", color=GREY)
+        axes.text(
+            (left + right) / 2,
+            HEAD - 0.08,
+            str(depth),
+            fontsize=TEXT,
+            ha="center",
+            va="center",
+            color=GREY,
+        )
     axes.text(edges[0], HEAD - 0.2, "depth", fontsize=TEXT, va="center", color=GREY)
     x = 0.1
     for half, colour in zip("ab", HALVES, strict=True):

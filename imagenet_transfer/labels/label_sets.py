@@ -10,7 +10,12 @@ import pandas as pd
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular
-from imagenet_transfer.labels.taxonomy import Taxonomy, read_classes, read_pascal_roots, taxonomy_for
+from imagenet_transfer.labels.taxonomy import (
+    Taxonomy,
+    read_classes,
+    read_pascal_roots,
+    taxonomy_for,
+)
 from imagenet_transfer.seeds import seed_of
 
 COLUMNS = ("wnid", "label", "class_wnid", "class_name")
@@ -18,10 +23,14 @@ METHODS = (
     "The methods are identity, bottom-up (depth), top-down (round), exclusion (roots: pascal or a list of wnids), "
     "minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
 )
-Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of the class that it counts as
+Classes = Mapping[
+    str, str
+]  # wnid of a fine class that is kept -> wnid of the class that it counts as
 
 
-def label_set_of(settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()) -> pd.DataFrame:
+def label_set_of(
+    settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the label set that a study describes by `Study.label_set_slice`.
 
     `categories_of` are the classes of the data set whose own categories it is, for a set of that kind.
@@ -29,7 +38,9 @@ def label_set_of(settings: Mapping[str, Any], name: str, categories_of: Sequence
     if settings["spec"]["method"] == "categories":
         return categories(categories_of)
     wnids = read_classes(settings["classes"])
-    return build_label_set(settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name)
+    return build_label_set(
+        settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name
+    )
 
 
 def build_label_set(
@@ -49,14 +60,21 @@ def build_label_set(
     """
     wnids = sorted(set(wnids))
     classes = _classes(spec, wnids, taxonomy, pascal_roots, seed, name)
-    _require(bool(classes), name, "keeps none of the classes; choose other roots or another class list")
+    _require(
+        bool(classes), name, "keeps none of the classes; choose other roots or another class list"
+    )
     if spec["method"] in ("bottom-up", "top-down"):
         _check_name(name, len(set(classes.values())))
     return _frame(classes, taxonomy)
 
 
 def _classes(
-    spec: Mapping[str, Any], wnids: list[str], taxonomy: Taxonomy, pascal_roots: Mapping[str, str], seed: int, name: str
+    spec: Mapping[str, Any],
+    wnids: list[str],
+    taxonomy: Taxonomy,
+    pascal_roots: Mapping[str, str],
+    seed: int,
+    name: str,
 ) -> Classes:
     """Return the fine classes that the method keeps, each with the class that it counts as."""
     match spec:
@@ -75,7 +93,9 @@ def _classes(
         case {"method": "random-split", "size": size, "half": "a" | "b" as half}:
             return _half(wnids, half, _random_split(wnids, size, seed, name))
         case _:
-            raise UserError(f"label_sets.{name} is not a known method with all its keys: {dict(spec)}. {METHODS}")
+            raise UserError(
+                f"label_sets.{name} is not a known method with all its keys: {dict(spec)}. {METHODS}"
+            )
 
 
 def _identity(wnids: Sequence[str]) -> Classes:
@@ -94,7 +114,11 @@ def _top_down(wnids: Sequence[str], taxonomy: Taxonomy, rounds: int, name: str) 
     classes = _identity(wnids)
     for done in range(rounds):
         merged = _merge_into_parents(classes, taxonomy)
-        _require(merged != classes, name, f"asks for round {rounds}, but nothing is left to merge after round {done}")
+        _require(
+            merged != classes,
+            name,
+            f"asks for round {rounds}, but nothing is left to merge after round {done}",
+        )
         classes = merged
     return classes
 
@@ -103,7 +127,9 @@ def _merge_into_parents(classes: Classes, taxonomy: Taxonomy) -> Classes:
     """Replace each class by its parent, then by the top-most of all those parents on its own chain."""
     parents = {wnid: taxonomy.parent(above) or above for wnid, above in classes.items()}
     nodes = set(parents.values())
-    top_most = {node: next(above for above in taxonomy.chain(node) if above in nodes) for node in nodes}
+    top_most = {
+        node: next(above for above in taxonomy.chain(node) if above in nodes) for node in nodes
+    }
     return {wnid: top_most[parent] for wnid, parent in parents.items()}
 
 
@@ -122,7 +148,11 @@ def _minimal_split(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: s
     groups: dict[str, list[str]] = {}
     for wnid in wnids:
         groups.setdefault(taxonomy.ancestor_at(wnid, depth), []).append(wnid)
-    _require(len(groups) > 1, name, f"cannot split: all classes share one ancestor at depth {depth}; go deeper")
+    _require(
+        len(groups) > 1,
+        name,
+        f"cannot split: all classes share one ancestor at depth {depth}; go deeper",
+    )
     parts = list(groups.values())
     return {wnid for index in _most_even([len(part) for part in parts]) for wnid in parts[index]}
 
@@ -147,7 +177,9 @@ def _most_even(sizes: Sequence[int]) -> list[int]:
 
 def _random_split(wnids: Sequence[str], size: int, seed: int, name: str) -> set[str]:
     """Return `size` classes drawn uniformly: the first by a hash of study seed and wnid (Section 5.5)."""
-    _require(0 < size < len(wnids), name, f"has the size {size}; its classes allow 1 to {len(wnids) - 1}")
+    _require(
+        0 < size < len(wnids), name, f"has the size {size}; its classes allow 1 to {len(wnids) - 1}"
+    )
     return set(sorted(wnids, key=partial(seed_of, seed, "random-split"))[:size])
 
 
@@ -158,7 +190,9 @@ def _half(wnids: Sequence[str], half: str, first: set[str]) -> Classes:
 
 def _check_depth(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) -> None:
     deepest = max(map(taxonomy.depth, wnids))
-    _require(0 <= depth <= deepest, name, f"has the depth {depth}; its classes allow 0 to {deepest}")
+    _require(
+        0 <= depth <= deepest, name, f"has the depth {depth}; its classes allow 0 to {deepest}"
+    )
 
 
 def _check_name(name: str, found: int) -> None:
@@ -179,7 +213,10 @@ def _require(holds: bool, name: str, complaint: str) -> None:
 def _frame(classes: Classes, taxonomy: Taxonomy) -> pd.DataFrame:
     """Return the rows in ascending order of wnid, labelled by the rank of the class."""
     labels = dict(zip(sorted(set(classes.values())), itertools.count()))
-    rows = [(wnid, labels[above], above, taxonomy.names[above]) for wnid, above in sorted(classes.items())]
+    rows = [
+        (wnid, labels[above], above, taxonomy.names[above])
+        for wnid, above in sorted(classes.items())
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -200,9 +237,13 @@ def read_label_set(path: Path | str) -> pd.DataFrame:
         frame = pd.read_csv(check_regular(path), dtype=types, keep_default_na=False)
     except (OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
-        raise UserError(f"{path}: the label set cannot be read ({reason}). Build it again: delete the file.") from None
+        raise UserError(
+            f"{path}: the label set cannot be read ({reason}). Build it again: delete the file."
+        ) from None
     if problem := _flaw(frame):
-        raise UserError(f"{path}: {problem}. Build it again: delete the file and run the same command.")
+        raise UserError(
+            f"{path}: {problem}. Build it again: delete the file and run the same command."
+        )
     return frame
 
 

@@ -37,7 +37,11 @@ class Manifest:
 
 
 def draw_manifest(
-    images: pd.DataFrame, label_set: pd.DataFrame, sampling: Mapping[str, int], seed: int, name: str = "subset"
+    images: pd.DataFrame,
+    label_set: pd.DataFrame,
+    sampling: Mapping[str, int],
+    seed: int,
+    name: str = "subset",
 ) -> Manifest:
     """Return the manifest of the images (columns image, class = wnid of the fine class) that `sampling` leaves.
 
@@ -45,7 +49,9 @@ def draw_manifest(
     are taken, and a class with fewer images keeps all (Section 4). `seed` is the study's. Raises UserError, naming the
     subset `name`, if there are fewer classes than asked for or a class has no image at all.
     """
-    classes = _draw_classes(sorted(set(label_set["class_wnid"])), sampling.get("classes"), seed, name)
+    classes = _draw_classes(
+        sorted(set(label_set["class_wnid"])), sampling.get("classes"), seed, name
+    )
     chosen = label_set[label_set["class_wnid"].isin(classes)].sort_values("wnid", ignore_index=True)
     labels = pd.Index(classes).get_indexer(chosen["class_wnid"])  # of each fine class
     fine = pd.Index(chosen["wnid"]).get_indexer(images["class"])  # of each image; -1: left out
@@ -57,17 +63,23 @@ def draw_manifest(
     _refuse_empty(classes, labels[available > 0], name)
     wanted = sampling.get("images_per_class", len(candidates))
     taken = _first_of_each_class(candidates, fine, wanted, seed)
-    rows = pd.DataFrame({"image": candidates.array[taken], "label": labels[fine[taken]].astype("int64")})
+    rows = pd.DataFrame(
+        {"image": candidates.array[taken], "label": labels[fine[taken]].astype("int64")}
+    )
     short = _short(chosen["wnid"], available, sampling.get("images_per_class", 0))
     return Manifest(rows, classes, short)
 
 
-def _draw_classes(classes: Sequence[str], wanted: int | None, seed: int, name: str) -> tuple[str, ...]:
+def _draw_classes(
+    classes: Sequence[str], wanted: int | None, seed: int, name: str
+) -> tuple[str, ...]:
     """Return, in ascending order, the first `wanted` classes by a hash of study seed and class_wnid."""
     if wanted is None:
         return tuple(classes)
     if wanted > len(classes):
-        raise UserError(f"subsets.{name}: `classes` asks for {wanted}, but its label set has {len(classes)}. Lower it.")
+        raise UserError(
+            f"subsets.{name}: `classes` asks for {wanted}, but its label set has {len(classes)}. Lower it."
+        )
     return tuple(sorted(sorted(classes, key=partial(seed_of, seed, "classes"))[:wanted]))
 
 
@@ -83,7 +95,11 @@ def _refuse_empty(classes: Sequence[str], labels_found: np.ndarray, name: str) -
 def _short(wnids: Iterable[str], available: np.ndarray, wanted: int) -> list[dict[str, Any]]:
     """Return, in the order of `wnids`, the fine classes that hold fewer images than wanted."""
     counts = zip(wnids, available.tolist(), strict=True)
-    return [{"class": wnid, "wanted": wanted, "available": count} for wnid, count in counts if count < wanted]
+    return [
+        {"class": wnid, "wanted": wanted, "available": count}
+        for wnid, count in counts
+        if count < wanted
+    ]
 
 
 def _first_of_each_class(images: pd.Series, fine: np.ndarray, wanted: int, seed: int) -> np.ndarray:
@@ -106,7 +122,10 @@ def _hashes(names: Iterable[str], seed: int) -> np.ndarray:
 
 
 def write_manifest(
-    manifest: Manifest, csv_gz_path: Path | str, json_path: Path | str, drawn: Mapping[str, Any] | None = None
+    manifest: Manifest,
+    csv_gz_path: Path | str,
+    json_path: Path | str,
+    drawn: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the rows as CSV and n_classes, n_images, digest, classes and short as JSON; equal content, equal bytes.
 
@@ -138,12 +157,23 @@ def read_manifest(csv_gz_path: Path | str) -> Manifest:
     """
     path = Path(csv_gz_path)
     try:
-        summary = read_facts(path.with_name(path.name.removesuffix(".csv.gz") + ".json"), "digest", "classes", "short")
+        summary = read_facts(
+            path.with_name(path.name.removesuffix(".csv.gz") + ".json"),
+            "digest",
+            "classes",
+            "short",
+        )
         data = gzip.decompress(check_regular(path).read_bytes())
-        rows = pd.read_csv(io.BytesIO(data), dtype={"image": str, "label": "int64"}, keep_default_na=False)
+        rows = pd.read_csv(
+            io.BytesIO(data), dtype={"image": str, "label": "int64"}, keep_default_na=False
+        )
     except (UserError, OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
-        raise UserError(f"{path}: the manifest cannot be read ({reason}). Delete it to draw it again.") from None
+        raise UserError(
+            f"{path}: the manifest cannot be read ({reason}). Delete it to draw it again."
+        ) from None
     if hashlib.sha256(data).hexdigest() != summary["digest"]:
-        raise UserError(f"{path} is not the manifest that its .json is about. Delete both to draw it again.")
+        raise UserError(
+            f"{path} is not the manifest that its .json is about. Delete both to draw it again."
+        )
     return Manifest(rows, tuple(summary["classes"]), summary["short"])

@@ -95,15 +95,22 @@ def read_taxonomy(path: Path | str) -> Taxonomy:
     Raises UserError if the file cannot be read, a hypernym has no row of its own, or the hypernyms run in a circle.
     """
     frame = _read_columns(path, ("wnid", "name", "hypernyms"))
-    hypernyms = {wnid: tuple(above.split()) for wnid, above in zip(frame["wnid"], frame["hypernyms"], strict=True)}
+    hypernyms = {
+        wnid: tuple(above.split())
+        for wnid, above in zip(frame["wnid"], frame["hypernyms"], strict=True)
+    }
     missing = sorted({above for row in hypernyms.values() for above in row} - hypernyms.keys())
     if missing:
-        raise UserError(f"{path}: the hypernym {missing[0]} has no row of its own. Rebuild or restore the file.")
+        raise UserError(
+            f"{path}: the hypernym {missing[0]} has no row of its own. Rebuild or restore the file."
+        )
     try:
         graphlib.TopologicalSorter(hypernyms).prepare()
     except graphlib.CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise UserError(f"{path}: the hypernyms run in a circle ({circle}). Rebuild or restore the file.") from None
+        raise UserError(
+            f"{path}: the hypernyms run in a circle ({circle}). Rebuild or restore the file."
+        ) from None
     return Taxonomy(dict(zip(frame["wnid"], frame["name"], strict=True)), hypernyms)
 
 
@@ -123,14 +130,20 @@ def read_wnids(path: Path | str) -> tuple[str, ...]:
     try:
         wnids = read_small_text(path, MAX_CLASS_LIST).split()
     except UnicodeDecodeError:
-        raise UserError(f"{path}: the class list cannot be read, as it is no text. It holds one wnid a line.") from None
+        raise UserError(
+            f"{path}: the class list cannot be read, as it is no text. It holds one wnid a line."
+        ) from None
     except OSError as error:
         reason = error.strerror
-        raise UserError(f"{path}: the class list cannot be read ({reason}). It holds one wnid a line.") from None
+        raise UserError(
+            f"{path}: the class list cannot be read ({reason}). It holds one wnid a line."
+        ) from None
     for wnid in wnids:
         _offset(wnid, f"{path}: ")
     if not wnids:
-        raise UserError(f"{path}: the class list is empty. It holds one wnid a line, such as n02084071.")
+        raise UserError(
+            f"{path}: the class list is empty. It holds one wnid a line, such as n02084071."
+        )
     ordered = sorted(wnids)
     for wnid, following in itertools.pairwise(ordered):
         if wnid == following:
@@ -159,7 +172,9 @@ def taxonomy_for(wnids: Iterable[str], resources: Path | str = RESOURCES) -> Tax
     try:
         return from_wordnet(wnids)
     except UserError as error:
-        raise UserError(f"{table} lacks {len(beyond)} of the classes ({beyond[0]}, ...). {error}") from None
+        raise UserError(
+            f"{table} lacks {len(beyond)} of the classes ({beyond[0]}, ...). {error}"
+        ) from None
 
 
 def from_wordnet(wnids: Iterable[str], folder: Path | str | None = None) -> Taxonomy:
@@ -170,7 +185,9 @@ def from_wordnet(wnids: Iterable[str], folder: Path | str | None = None) -> Taxo
     """
     with _wordnet_reader(folder) as reader:
         synset_of = functools.cache(functools.partial(_synset, reader))
-        hypernyms_of = functools.cache(lambda wnid: tuple(_wnid(above) for above in _sorted_hypernyms(synset_of(wnid))))
+        hypernyms_of = functools.cache(
+            lambda wnid: tuple(_wnid(above) for above in _sorted_hypernyms(synset_of(wnid)))
+        )
         closure = sorted(_reachable(wnids, hypernyms_of))
         names = {wnid: synset_of(wnid).name() for wnid in closure}
         return Taxonomy(names, {wnid: hypernyms_of(wnid) for wnid in closure})
@@ -189,16 +206,22 @@ def _synset(reader: Any, wnid: str) -> Any:
     """Return NLTK's synset of a wnid, which is the letter n and its byte offset in data.noun."""
     offset = _offset(wnid)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NLTK warns of an unknown offset; the sentence below says it
+        warnings.simplefilter(
+            "ignore"
+        )  # NLTK warns of an unknown offset; the sentence below says it
         synset = reader.synset_from_pos_and_offset("n", offset)
     if synset is None:
-        raise UserError(f"WordNet {WORDNET_VERSION} has no noun synset {wnid}. Correct or remove it in the class list.")
+        raise UserError(
+            f"WordNet {WORDNET_VERSION} has no noun synset {wnid}. Correct or remove it in the class list."
+        )
     return synset
 
 
 def _offset(wnid: str, where: str = "") -> int:
     if not re.fullmatch(r"n[0-9]{8}", wnid):
-        raise UserError(f"{where}{wnid[:40]!r} is no wnid: it takes the letter n and 8 digits, such as n02084071.")
+        raise UserError(
+            f"{where}{wnid[:40]!r} is no wnid: it takes the letter n and 8 digits, such as n02084071."
+        )
     return int(wnid[1:])
 
 
@@ -241,7 +264,9 @@ def _open_wordnet(root: Any) -> Any:
             reader = _reader_class()(root, None)
         version = reader.get_version()
     except (OSError, ValueError) as error:
-        raise UserError(f"WordNet in {root} cannot be read ({error}). {HOW_TO_GET_WORDNET}") from None
+        raise UserError(
+            f"WordNet in {root} cannot be read ({error}). {HOW_TO_GET_WORDNET}"
+        ) from None
     if version != WORDNET_VERSION:
         raise UserError(
             f"{root} holds WordNet {version or 'of no known version'}, but wnids are offsets in {WORDNET_VERSION}. "
@@ -258,7 +283,9 @@ def _reader_class() -> type:
         def open(self, file: str) -> Any:
             """Stand in for `lexnames`, which Debian leaves out: the names of the 45 lexicographer files."""
             if file == "lexnames":
-                return io.StringIO("".join(f"{index:02d}\tlexicographer-file\t0\n" for index in range(45)))
+                return io.StringIO(
+                    "".join(f"{index:02d}\tlexicographer-file\t0\n" for index in range(45))
+                )
             return super().open(file)
 
         def map_wn(self, version: str = "wordnet") -> None:
@@ -272,10 +299,14 @@ def _read_columns(path: Path | str, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}). Restore it from the repository.") from None
+        raise UserError(
+            f"{path} cannot be read ({error}). Restore it from the repository."
+        ) from None
     if tuple(frame.columns) != columns:
         found = ", ".join(frame.columns)[:100]
-        raise UserError(f"{path} has the columns {found} instead of {', '.join(columns)}. Restore it.")
+        raise UserError(
+            f"{path} has the columns {found} instead of {', '.join(columns)}. Restore it."
+        )
     if frame[columns[0]].duplicated().any():
         twice = frame[columns[0]][frame[columns[0]].duplicated()].iloc[0]
         raise UserError(f"{path} has two rows of {twice}. Restore it from the repository.")
@@ -287,5 +318,7 @@ def read_classes(name: str) -> tuple[str, ...]:
     shipped = {path.stem: path for path in sorted((RESOURCES / "classes").glob("*.txt"))}
     if name not in shipped and not os.path.lexists(name):
         lists, asked = ", ".join(shipped), name if len(name) < 200 else f"{name[:100]}..."
-        raise UserError(f"config: classes is {asked!r}, which is neither a list of the workflow ({lists}) nor a file.")
+        raise UserError(
+            f"config: classes is {asked!r}, which is neither a list of the workflow ({lists}) nor a file."
+        )
     return read_wnids(shipped.get(name, Path(name)))

@@ -17,7 +17,16 @@ LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75  # k = 1 [caffe]
 CONV_CHANNELS = (96, 256, 384, 384, 256)
 KERNELS = (None, 5, 3, 3, 3)
 GROUPS = (1, 2, 1, 2, 2)
-BIASES = {"conv1": 0.0, "conv2": 0.1, "conv3": 0.0, "conv4": 0.1, "conv5": 0.1, "fc6": 0.1, "fc7": 0.1, "fc8": 0.0}
+BIASES = {
+    "conv1": 0.0,
+    "conv2": 0.1,
+    "conv3": 0.0,
+    "conv4": 0.1,
+    "conv5": 0.1,
+    "fc6": 0.1,
+    "fc7": 0.1,
+    "fc8": 0.0,
+}
 GAUSSIAN_STD = {"fc6": 0.005, "fc7": 0.005}  # 0.01 elsewhere
 
 
@@ -68,13 +77,17 @@ class AlexNet(nn.Module):
         self.fc_width: int = config["fc_width"]
         self.pixel_std: float = config["pixel_std"]
         self.dropout: float = config["dropout"]
-        self.register_buffer("pixel_mean", torch.tensor(config["pixel_mean"], dtype=torch.float32), persistent=False)
+        self.register_buffer(
+            "pixel_mean", torch.tensor(config["pixel_mean"], dtype=torch.float32), persistent=False
+        )
 
         kernel1, stride1 = config["conv1_kernel"], config["conv1_stride"]
         self.conv1 = nn.Conv2d(3, channels[0], kernel1, stride1)
         for i in range(1, 5):
             kernel, groups = KERNELS[i], GROUPS[i]
-            layer = nn.Conv2d(channels[i - 1], channels[i], kernel, padding=kernel // 2, groups=groups)
+            layer = nn.Conv2d(
+                channels[i - 1], channels[i], kernel, padding=kernel // 2, groups=groups
+            )
             setattr(self, f"conv{i + 1}", layer)
         self.pool5_size: int = self._pool5_size()
         self.fc6 = nn.Linear(channels[-1] * self.pool5_size**2, self.fc_width)
@@ -95,7 +108,9 @@ class AlexNet(nn.Module):
         bgr = images.flip(3).to(self.pixel_mean.dtype).sub_(self.pixel_mean).div_(self.pixel_std)
         return bgr.permute(0, 3, 1, 2)  # channels_last without a copy
 
-    def convolutions(self, x: Tensor, dense: bool = False, layers: Iterable[int] = range(1, 6)) -> Tensor:
+    def convolutions(
+        self, x: Tensor, dense: bool = False, layers: Iterable[int] = range(1, 6)
+    ) -> Tensor:
         """Return the activations after some of conv1..conv5, those of conv1 and conv2 normalised and pooled.
 
         `dense` pads conv1 and both pools so that a cell of conv5 is `stride` pixels [frcnn].
@@ -103,7 +118,9 @@ class AlexNet(nn.Module):
         for number in layers:
             layer = self.get_submodule(f"conv{number}")
             pad = layer.kernel_size[0] // 2 if dense or number > 1 else 0
-            x = F.relu(F.conv2d(x, layer.weight, layer.bias, layer.stride, pad, groups=layer.groups))
+            x = F.relu(
+                F.conv2d(x, layer.weight, layer.bias, layer.stride, pad, groups=layer.groups)
+            )
             if number <= 2:
                 x = F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
         return x
@@ -119,7 +136,9 @@ class AlexNet(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Return fc7's activations N,fc_width of uint8 RGB images N,H,W,3 of `input_size`."""
-        return self.fully_connected(self.pool5(self.convolutions(self.preprocess(images))).flatten(1))
+        return self.fully_connected(
+            self.pool5(self.convolutions(self.preprocess(images))).flatten(1)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class scores N,num_classes of uint8 RGB images N,H,W,3 of `input_size`."""

@@ -41,7 +41,9 @@ def anchor_sides(base: int, scales: Sequence[float], ratios: Sequence[float]) ->
     """
     widths = [round(math.sqrt(base * base / ratio)) for ratio in ratios]
     shapes = [(width, round(width * ratio)) for width, ratio in zip(widths, ratios, strict=True)]
-    return torch.tensor([[w * scale, h * scale] for w, h in shapes for scale in scales], dtype=torch.float32)
+    return torch.tensor(
+        [[w * scale, h * scale] for w, h in shapes for scale in scales], dtype=torch.float32
+    )
 
 
 def anchor_grid(sides: Tensor, height: int, width: int, stride: int) -> Tensor:
@@ -70,7 +72,9 @@ def encode(boxes: Tensor, references: Tensor) -> Tensor:
     """Return the offsets (dx, dy, dw, dh) that lead from references to boxes (Girshick et al. 2014, appendix C)."""
     centres, sides = _centres_and_sides(boxes)
     reference_centres, reference_sides = _centres_and_sides(references)
-    return torch.cat([(centres - reference_centres) / reference_sides, (sides / reference_sides).log()], dim=-1)
+    return torch.cat(
+        [(centres - reference_centres) / reference_sides, (sides / reference_sides).log()], dim=-1
+    )
 
 
 def decode(offsets: Tensor, references: Tensor) -> Tensor:
@@ -81,7 +85,9 @@ def decode(offsets: Tensor, references: Tensor) -> Tensor:
     return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
 
 
-def match_anchors(anchors: Tensor, objects: Tensor, positive_iou: float, negative_iou: float) -> tuple[Tensor, Tensor]:
+def match_anchors(
+    anchors: Tensor, objects: Tensor, positive_iou: float, negative_iou: float
+) -> tuple[Tensor, Tensor]:
     """Return labels of the anchors (1 object, 0 background, -1 neither) and the object that each overlaps most (N,).
 
     An anchor is positive from `positive_iou` on, or if no other overlaps some object more (all of several equals), and
@@ -100,12 +106,18 @@ def draw(candidates: Tensor, count: int, generator: torch.Generator | None = Non
     positions = candidates.nonzero().squeeze(1)
     if len(positions) <= count:
         return positions
-    return positions[torch.randperm(len(positions), device=positions.device, generator=generator)[:count]]
+    return positions[
+        torch.randperm(len(positions), device=positions.device, generator=generator)[:count]
+    ]
 
 
-def draw_each(candidates: Tensor, count: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+def draw_each(
+    candidates: Tensor, count: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
     """Return rows and columns of at most `count` places a row, drawn at random, at which `candidates` (R,N) is true."""
-    keys = torch.rand(candidates.shape, device=candidates.device, generator=generator).masked_fill_(~candidates, -1)
+    keys = torch.rand(candidates.shape, device=candidates.device, generator=generator).masked_fill_(
+        ~candidates, -1
+    )
     best, columns = keys.topk(min(count, keys.shape[1]))
     drawn = best >= 0
     return drawn.nonzero()[:, 0], columns[drawn]

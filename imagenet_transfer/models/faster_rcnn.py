@@ -87,7 +87,9 @@ class RegionProposalNetwork(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return background and object scores (N,anchors,2) and offsets (N,anchors,4) in the order of `anchor_grid`."""
         x = F.relu(self.conv(features))
-        scores, offsets = (layer(x).float().permute(0, 2, 3, 1).flatten(1) for layer in (self.scores, self.offsets))
+        scores, offsets = (
+            layer(x).float().permute(0, 2, 3, 1).flatten(1) for layer in (self.scores, self.offsets)
+        )
         return scores.unflatten(1, (-1, 2)), offsets.unflatten(1, (-1, 4))
 
 
@@ -108,7 +110,9 @@ class FasterRCNN(RegionNetwork):
         """Return the anchors (anchors,4) of images of this size, those that cross the border included."""
         return anchor_grid(self.anchor_sides, *view.features.shape[2:], self.trunk.stride)
 
-    def loss(self, images: Tensor, objects: Sequence[Objects], keys: Sequence[Hashable] | None = None) -> Tensor:
+    def loss(
+        self, images: Tensor, objects: Sequence[Objects], keys: Sequence[Hashable] | None = None
+    ) -> Tensor:
         """Return the training loss of uint8 RGB images N,H,W,3 of one size and their objects, at least one an image.
 
         `keys`: see `view`.
@@ -140,23 +144,33 @@ class FasterRCNN(RegionNetwork):
     def rpn_loss(self, scores: Tensor, offsets: Tensor, anchors: Tensor, boxes: Tensor) -> Tensor:
         """Return the RPN's loss in one image, over a sample of anchors: its mean score loss + its mean offset loss."""
         config = self.config
-        labels, matched = match_anchors(anchors, boxes, config.rpn_positive_iou, config.rpn_negative_iou)
+        labels, matched = match_anchors(
+            anchors, boxes, config.rpn_positive_iou, config.rpn_negative_iou
+        )
         positive, negative = draw_balanced(labels, config.rpn_samples, config.rpn_positive_fraction)
         sampled = torch.cat([positive, negative])
         score_loss = F.cross_entropy(scores[sampled], labels[sampled], reduction="sum")
-        offset_loss = smooth_l1(offsets[positive], encode(boxes[matched[positive]], anchors[positive]), RPN_SIGMA)
+        offset_loss = smooth_l1(
+            offsets[positive], encode(boxes[matched[positive]], anchors[positive]), RPN_SIGMA
+        )
         return (score_loss + offset_loss) / max(1, len(sampled))
 
     @torch.no_grad()
-    def proposals(self, scores: Tensor, offsets: Tensor, anchors: Tensor, view: View) -> list[Tensor]:
+    def proposals(
+        self, scores: Tensor, offsets: Tensor, anchors: Tensor, view: View
+    ) -> list[Tensor]:
         """Return each image's proposals (at most so many as the configuration says, 4), best first."""
         config = self.config
-        before = config.train_proposals_before_nms if self.training else config.test_proposals_before_nms
+        before = (
+            config.train_proposals_before_nms if self.training else config.test_proposals_before_nms
+        )
         kept = config.train_proposals if self.training else config.test_proposals
         objectness, order = (scores[..., 1] - scores[..., 0]).topk(min(before, len(anchors)))
         candidates = decode(offsets.gather(1, order[..., None].expand(-1, -1, 4)), anchors[order])
         candidates = clip_to_image(candidates, view.size)
-        large = (candidates[..., 2:] - candidates[..., :2] >= config.proposal_min_side * view.factor).all(-1)
+        large = (
+            candidates[..., 2:] - candidates[..., :2] >= config.proposal_min_side * view.factor
+        ).all(-1)
         proposals = []
         for image_boxes, image_scores, mask in zip(candidates, objectness, large, strict=True):
             boxes = image_boxes[mask]
@@ -172,7 +186,9 @@ class FasterRCNN(RegionNetwork):
         candidates = torch.cat([proposals, objects.boxes])
         best, matched = box_iou(candidates, objects.boxes).max(1)
         low, high = config.background_iou
-        kind = torch.where((best >= low) & (best < high), 0, -1).masked_fill(best >= config.foreground_iou, 1)
+        kind = torch.where((best >= low) & (best < high), 0, -1).masked_fill(
+            best >= config.foreground_iou, 1
+        )
         foreground, background = draw_balanced(kind, config.rois, config.foreground_fraction)
         sampled = torch.cat([foreground, background])
         labels = objects.labels[matched[sampled]] * (kind[sampled] > 0)
@@ -184,14 +200,18 @@ class FasterRCNN(RegionNetwork):
         x = self.region_features(features, rois)
         return self.scores(x).float(), self.offsets(x).float().unflatten(1, (-1, 4))
 
-    def head_loss(self, features: Tensor, proposals: Sequence[Tensor], objects: Sequence[Objects]) -> Tensor:
+    def head_loss(
+        self, features: Tensor, proposals: Sequence[Tensor], objects: Sequence[Objects]
+    ) -> Tensor:
         """Return the head's score loss + its offset loss, both divided by the number of RoIs."""
         samples = [self.sample_rois(*image) for image in zip(proposals, objects, strict=True)]
         rois, labels, targets = zip(*samples, strict=True)
         labels, targets = torch.cat(labels), torch.cat(targets)
         scores, offsets = self.head(features, rois)
         foreground = labels.nonzero().squeeze(1)
-        offset_loss = smooth_l1(offsets[foreground, labels[foreground]], targets[foreground], HEAD_SIGMA)
+        offset_loss = smooth_l1(
+            offsets[foreground, labels[foreground]], targets[foreground], HEAD_SIGMA
+        )
         return F.cross_entropy(scores, labels) + offset_loss / len(labels)
 
     @torch.inference_mode()
@@ -210,5 +230,7 @@ class FasterRCNN(RegionNetwork):
         roi, label = (scores[:, 1:] > self.config.score_threshold).nonzero(as_tuple=True)
         label = label + 1
         boxes, scores = boxes[roi, label], scores[roi, label]
-        kept = batched_nms(boxes, scores, label, self.config.detection_nms)[: self.config.max_detections]
+        kept = batched_nms(boxes, scores, label, self.config.detection_nms)[
+            : self.config.max_detections
+        ]
         return Detections(boxes[kept], label[kept], scores[kept])

@@ -58,13 +58,17 @@ class _RoIPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         backward = torch.ops.torchvision._roi_pool_backward
-        features_grad = backward(grad, *ctx.saved_tensors, ctx.scale, ctx.size, ctx.size, *ctx.shape)
+        features_grad = backward(
+            grad, *ctx.saved_tensors, ctx.scale, ctx.size, ctx.size, *ctx.shape
+        )
         return features_grad, None, None, None
 
 
 def box_iou(one: Tensor, other: Tensor) -> Tensor:
     """Return the intersection over union of every pair of half-open boxes (N,4) and (M,4), as N,M."""
-    overlap = (torch.min(one[:, None, 2:], other[:, 2:]) - torch.max(one[:, None, :2], other[:, :2])).clamp(min=0)
+    overlap = (
+        torch.min(one[:, None, 2:], other[:, 2:]) - torch.max(one[:, None, :2], other[:, :2])
+    ).clamp(min=0)
     shared = overlap[..., 0] * overlap[..., 1]
     areas = [(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (one, other)]
     return shared / (areas[0][:, None] + areas[1] - shared)

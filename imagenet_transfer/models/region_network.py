@@ -49,7 +49,9 @@ class View(NamedTuple):
 def resize_factor(height: int, width: int, short_side: int, long_side: int) -> float:
     """Return the factor that makes the short side `short_side`, or a smaller one that keeps to `long_side`."""
     factor = short_side / min(height, width)
-    return long_side / max(height, width) if round(factor * max(height, width)) > long_side else factor
+    return (
+        long_side / max(height, width) if round(factor * max(height, width)) > long_side else factor
+    )
 
 
 def new_layer(layer: nn.Module, std: float) -> nn.Module:
@@ -69,7 +71,9 @@ class RegionNetwork(nn.Module):
         self._sides = config.short_side, config.long_side
         for name in config.frozen:
             trunk.get_submodule(name).requires_grad_(False)
-        self._num_frozen = next(i for i in range(6) if f"conv{i + 1}" not in config.frozen)  # layers from conv1 on
+        self._num_frozen = next(
+            i for i in range(6) if f"conv{i + 1}" not in config.frozen
+        )  # layers from conv1 on
         self._kept: dict[Hashable, Tensor] = {}
         self._kept_bytes = 0
 
@@ -111,7 +115,11 @@ class RegionNetwork(nn.Module):
 
     def region_features(self, features: Tensor, rois: Sequence[Tensor]) -> Tensor:
         """Return fc7's activations (sum of RoIs, fc_width) of each image's RoIs (R,4), in resized pixels."""
-        last_pixel = rois[0].new_tensor([0, 0, 1, 1])  # the operation counts the last pixel in, as Caffe's
+        last_pixel = rois[0].new_tensor(
+            [0, 0, 1, 1]
+        )  # the operation counts the last pixel in, as Caffe's
         cells = self.trunk.pool5_size
-        pooled = roi_pool(features.float(), [boxes - last_pixel for boxes in rois], cells, 1 / self.trunk.stride)
+        pooled = roi_pool(
+            features.float(), [boxes - last_pixel for boxes in rois], cells, 1 / self.trunk.stride
+        )
         return self.trunk.fully_connected(pooled.flatten(1))

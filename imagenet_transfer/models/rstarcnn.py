@@ -29,7 +29,9 @@ class RStarConfig(RegionConfig):
     secondary_iou: Sequence[float] = (0.2, 0.75)  # regions around a person, both limits included
     secondaries: int = 10  # drawn for each primary box in training
     test_secondaries: int | None = None  # the first so many of each person in testing; None: all
-    context: bool = True  # False: the person's own region alone, whose features still reach beyond it
+    context: bool = (
+        True  # False: the person's own region alone, whose features still reach beyond it
+    )
     surroundings: bool = True  # False: what lies outside all people's boxes is blanked in the image
 
 
@@ -65,7 +67,11 @@ def around(primary: Tensor, boxes: Tensor, config: RStarConfig) -> Tensor:
 
 
 def training_regions(
-    people: Tensor, labels: Tensor, proposals: Tensor, config: RStarConfig, generator: torch.Generator
+    people: Tensor,
+    labels: Tensor,
+    proposals: Tensor,
+    config: RStarConfig,
+    generator: torch.Generator,
 ) -> tuple[Regions, Tensor]:
     """Return an image's regions for one step, drawn at random, and the labels (P,) of its primary ones.
 
@@ -108,9 +114,13 @@ class RStarCNN(RegionNetwork):
     def __init__(self, trunk: AlexNet, num_classes: int, config: RStarConfig):
         super().__init__(trunk, config)
         self.primary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01)
-        self.secondary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01) if config.context else None
+        self.secondary = (
+            new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01) if config.context else None
+        )
 
-    def forward(self, images: Tensor, regions: Sequence[Regions], keys: Sequence[Hashable] | None = None) -> Tensor:
+    def forward(
+        self, images: Tensor, regions: Sequence[Regions], keys: Sequence[Hashable] | None = None
+    ) -> Tensor:
         """Return the scores (sum of P,num_classes) of each image's primary regions; images uint8 RGB N,H,W,3.
 
         `keys`: see `view`.
@@ -122,12 +132,21 @@ class RStarCNN(RegionNetwork):
         rois = [torch.cat([image.primary, image.secondary]) * view.factor for image in regions]
         numbers = [len(part) for image in regions for part in (image.primary, image.secondary)]
         parts = self.region_features(view.features, rois).split(numbers)
-        own, beside = self.primary(torch.cat(parts[::2])).float(), self.secondary(torch.cat(parts[1::2])).float()
+        own, beside = (
+            self.primary(torch.cat(parts[::2])).float(),
+            self.secondary(torch.cat(parts[1::2])).float(),
+        )
         scores = zip(own.split(numbers[::2]), beside.split(numbers[1::2]), regions, strict=True)
-        return torch.cat([with_context(mine, others, image.paired) for mine, others, image in scores])
+        return torch.cat(
+            [with_context(mine, others, image.paired) for mine, others, image in scores]
+        )
 
     def loss(
-        self, images: Tensor, regions: Sequence[Regions], labels: Tensor, keys: Sequence[Hashable] | None = None
+        self,
+        images: Tensor,
+        regions: Sequence[Regions],
+        labels: Tensor,
+        keys: Sequence[Hashable] | None = None,
     ) -> Tensor:
         """Return the softmax cross-entropy summed over the primary regions, labels (sum of P,)."""
         return F.cross_entropy(self(images, regions, keys), labels, reduction="sum")

@@ -19,13 +19,13 @@ from imagenet_transfer.reporting.tables import cells_of
 from imagenet_transfer.resources import RESOURCES
 
 STYLE = RESOURCES / "report.css"
-PAPER = "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
+PAPER = (
+    "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
+)
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the network
 VERDICTS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}  # and the class that colours them
 RUN_KEYS = ["stage", "arch", "subset", "task", "rep"]
-NO_COMPARISON = (
-    "The numbers of this study are not about the paper's images: compare its rows with each other, not with the paper."
-)
+NO_COMPARISON = "The numbers of this study are not about the paper's images: compare its rows with each other, not with the paper."
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,12 @@ def report(path: Path | str, parts: Parts) -> None:
         "comparison": ("The paper's numbers", comparison_html(parts.comparison, parts.compare)),
         "runs": ("Runs", runs_html(parts.runs, parts.records)),
     }
-    links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items())
+    links = "".join(
+        f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items()
+    )
     body = "".join(
-        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>' for key, (title, content) in sections.items()
+        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'
+        for key, (title, content) in sections.items()
     )
     title = f"Transfer learning from ImageNet: the study {parts.name}"
     write_text(
@@ -86,10 +89,14 @@ def report(path: Path | str, parts: Parts) -> None:
 # Building blocks
 
 
-def table_html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numeric: Iterable[int] = ()) -> str:
+def table_html(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numeric: Iterable[int] = ()
+) -> str:
     """Return a table from cells that are HTML already; the first cell of a row is its header."""
     right = set(numeric)
-    head = "".join(f'<th scope="col"{_aligned(i in right)}>{cell}</th>' for i, cell in enumerate(columns))
+    head = "".join(
+        f'<th scope="col"{_aligned(i in right)}>{cell}</th>' for i, cell in enumerate(columns)
+    )
     lines = []
     for row in rows:
         cells = (f"<td{_aligned(i in right)}>{cell}</td>" for i, cell in enumerate(row) if i)
@@ -105,7 +112,9 @@ def _aligned(right: bool) -> str:
 def text_of(value: Any, digits: int = 1) -> str:
     """Return a cell's value as escaped text: numbers rounded, nothing for NaN."""
     if isinstance(value, float):
-        return "" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no −0.0
+        return (
+            "" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+        )  # + 0.0: no −0.0
     return escape(str(value))
 
 
@@ -156,15 +165,21 @@ def heading(name: str) -> str:
 def _origin(record: Path) -> dict[str, Any]:
     """Return by what a run was computed; UserError if its record is damaged."""
     origin = read_facts(record, "provenance")["provenance"]
-    if not (isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()):
-        raise UserError(f"{record} does not say by what it was computed: delete it and run the same command again.")
+    if not (
+        isinstance(origin, dict) and {"commit", "versions", "device", "finished"} <= origin.keys()
+    ):
+        raise UserError(
+            f"{record} does not say by what it was computed: delete it and run the same command again."
+        )
     return origin
 
 
 def facts_html(parts: Parts) -> str:
     """Return which study this is, and by what it was computed."""
     found = [_origin(record) for record in parts.records]
-    versions = sorted({f"{name} {number}" for entry in found for name, number in entry["versions"].items()})
+    versions = sorted(
+        {f"{name} {number}" for entry in found for name, number in entry["versions"].items()}
+    )
     facts = {
         "Study": f"{parts.name}, seed {parts.seed}",
         "Comparable with the paper": "yes" if parts.compare else f"no. {NO_COMPARISON}",
@@ -173,7 +188,9 @@ def facts_html(parts: Parts) -> str:
         "Commits": "; ".join(sorted({entry["commit"] for entry in found})),
         "Versions": ", ".join(versions),
     }
-    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
+    rows = "".join(
+        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()
+    )
     return f'<dl class="facts">{rows}</dl>'
 
 
@@ -215,7 +232,9 @@ def findings_html(findings: pd.DataFrame) -> str:
     ]
     body = "".join(claim_html(claim, rows) for claim, rows in groups)
     columns = ("Statement and evidence", "Effect [95 %]", "Verdict", "After Holm", "How sure")
-    head = "".join(f'<th scope="col"{_aligned(i == 1)}>{column}</th>' for i, column in enumerate(columns))
+    head = "".join(
+        f'<th scope="col"{_aligned(i == 1)}>{column}</th>' for i, column in enumerate(columns)
+    )
     details = f'<div class="wide"><table class="claims"><thead><tr>{head}</tr></thead>{body}</table></div>'
     summary = table_html(("Claim, and where it is made", *VERDICT_COLUMNS.values()), overview, "")
     return scores_html(findings) + note + summary + f"<h3>Evidence</h3>{details}"

@@ -17,7 +17,20 @@ from imagenet_transfer.training.metrics import check_finite
 
 COLUMNS = ("subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper")
 RUN_COLUMNS = (
-    *("stage", "arch", "subset", "task", "rep", "seed", "metric", "value", "unit", "fingerprint", "commit", "wall_s"),
+    *(
+        "stage",
+        "arch",
+        "subset",
+        "task",
+        "rep",
+        "seed",
+        "metric",
+        "value",
+        "unit",
+        "fingerprint",
+        "commit",
+        "wall_s",
+    ),
 )
 EQUAL = 0.01  # of each other: numbers of images that count as the same
 
@@ -27,22 +40,31 @@ def collect_runs(paths: Iterable[Path | str]) -> pd.DataFrame:
     rows = []
     for path in paths:
         record = read_run(path)
-        shared = {key: record.get(key, "") for key in RUN_COLUMNS} | {"commit": record["provenance"]["commit"]}
+        shared = {key: record.get(key, "") for key in RUN_COLUMNS} | {
+            "commit": record["provenance"]["commit"]
+        }
         rows += [shared | entry for entry in record["metrics"]]
     frame = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
-    return frame.sort_values(["stage", "arch", "task", "subset", "rep", "metric"], ignore_index=True)
+    return frame.sort_values(
+        ["stage", "arch", "task", "subset", "rep", "metric"], ignore_index=True
+    )
 
 
 def read_run(path: Path | str) -> dict[str, Any]:
     """Return a metrics.json; raise UserError if it is damaged or a metric is not finite."""
     record = read_facts(path, "stage", "arch", "subset", "metrics", "provenance")
     try:
-        sound = all(isinstance(entry["value"], (int, float)) and entry["metric"] for entry in record["metrics"])
+        sound = all(
+            isinstance(entry["value"], (int, float)) and entry["metric"]
+            for entry in record["metrics"]
+        )
         sound = sound and "commit" in record["provenance"]
     except (KeyError, TypeError):
         sound = False
     if not sound:
-        raise UserError(f"{path} is no longer the record of a run: delete it and run the same command again.")
+        raise UserError(
+            f"{path} is no longer the record of a run: delete it and run the same command again."
+        )
     measured = {entry["metric"]: entry["value"] for entry in record["metrics"]}
     check_finite(measured, path, "delete the file and run the same command again")
     return record
@@ -112,10 +134,14 @@ def check_budgets(layout: Mapping[str, Any], sizes: Mapping[str, Mapping[str, An
     if layout.get("unequal"):
         return
     for place, column in enumerate(layout["columns"]):
-        numbers = {row["subsets"][place]: _images(row["subsets"][place], sizes) for row in layout["rows"]}
+        numbers = {
+            row["subsets"][place]: _images(row["subsets"][place], sizes) for row in layout["rows"]
+        }
         known = [number for number in numbers.values() if number]
         if known and max(known) > (1 + EQUAL) * min(known):
-            listed = "; ".join(f"{subset}: {number:,}" for subset, number in numbers.items() if number)
+            listed = "; ".join(
+                f"{subset}: {number:,}" for subset, number in numbers.items() if number
+            )
             raise UserError(
                 f"outputs.{layout['name']}: the subsets of the column '{column}' have different numbers of images "
                 f"({listed}), so that its rows cannot be compared at the same number. Give them `images_per_class` and "
@@ -140,9 +166,18 @@ def table_markdown(
     `given` holds the checksums of the networks that were not trained here, `short` the result of `short_classes`,
     `noise` that of `noise_notes`.
     """
-    body = _budgets(frame, layout) if layout["builder"] == "budgets" else _by_subset(frame, layout, layout["subsets"])
+    body = (
+        _budgets(frame, layout)
+        if layout["builder"] == "budgets"
+        else _by_subset(frame, layout, layout["subsets"])
+    )
     title = layout["name"].replace("table", "Table ").replace(" -", ": ")
-    notes = [*_notes(frame, layout), *noise, *_size_notes(frame, layout, short or {}), *_given_note(given or {})]
+    notes = [
+        *_notes(frame, layout),
+        *noise,
+        *_size_notes(frame, layout, short or {}),
+        *_given_note(given or {}),
+    ]
     return "\n".join([f"# {title}", "", *body, "", *notes]) + "\n"
 
 
@@ -150,7 +185,11 @@ def _budgets(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     """Return Table 2: rows of more classes and of more images, columns per task and budget; references below."""
     cells = {(row.subset, row.task): row for row in frame.itertuples()}
     tasks = layout["tasks"]
-    titles = [f"{task} ({layout['metrics'][task]}), {column}" for task in tasks for column in layout["columns"]]
+    titles = [
+        f"{task} ({layout['metrics'][task]}), {column}"
+        for task in tasks
+        for column in layout["columns"]
+    ]
     unequal = layout.get("unequal", False)
     first = "At different numbers of images" if unequal else "At the same number of images"
     lines = [_line([first, *titles]), _line(["---"] + ["---:"] * len(titles))]
@@ -168,12 +207,16 @@ def _by_subset(frame: pd.DataFrame, layout: Mapping[str, Any], subsets: Sequence
     first = "For comparison" if layout["builder"] == "budgets" else "Pre-trained on"
     lines = [_line([first, *(f"{task} ({layout['metrics'][task]})" for task in tasks)])]
     lines.append(_line(["---"] + ["---:"] * len(tasks)))
-    return lines + [_line([name, *(cell_text(cells[name, task]) for task in tasks)]) for name in subsets]
+    return lines + [
+        _line([name, *(cell_text(cells[name, task]) for task in tasks)]) for name in subsets
+    ]
 
 
 def _line(cells: Iterable[str]) -> str:
     """Return a line of a table; cells are text, in which a pipe or a line break would begin another cell or row."""
-    return "| " + " | ".join(" ".join(_SPECIAL.sub(r"\\\g<0>", cell).split()) for cell in cells) + " |"
+    return (
+        "| " + " | ".join(" ".join(_SPECIAL.sub(r"\\\g<0>", cell).split()) for cell in cells) + " |"
+    )
 
 
 _SPECIAL = re.compile(r"[\\|]")
@@ -201,11 +244,15 @@ def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
     notes = [f"In percent; mean ± sample standard deviation (n − 1) over replicates ({runs})."]
     if (frame["paper"] != "").any():
-        notes.append("In square brackets: what the paper states; it states no number for the other cells.")
+        notes.append(
+            "In square brackets: what the paper states; it states no number for the other cells."
+        )
     return notes
 
 
-def _size_notes(frame: pd.DataFrame, layout: Mapping[str, Any], short: Mapping[str, Sequence]) -> list[str]:
+def _size_notes(
+    frame: pd.DataFrame, layout: Mapping[str, Any], short: Mapping[str, Sequence]
+) -> list[str]:
     """Return what the pre-training sets hold, if there are any, and where they hold less than was asked for."""
     sets = frame[frame["n_classes"] != ""].drop_duplicates("subset")
     if sets.empty:
@@ -219,8 +266,13 @@ def _size_notes(frame: pd.DataFrame, layout: Mapping[str, Any], short: Mapping[s
     if layout["builder"] == "transfer" and len(set(known)) > 1:
         notes.append(f"The sets differ in size: {min(known):,} to {max(known):,} images.")
     if any(short.values()):
-        lacking = "; ".join(f"{subset}: {_shortfall(classes)}" for subset, classes in short.items() if classes)
-        notes += ["", f"Classes with fewer images than `images_per_class` asks for keep all ({lacking})."]
+        lacking = "; ".join(
+            f"{subset}: {_shortfall(classes)}" for subset, classes in short.items() if classes
+        )
+        notes += [
+            "",
+            f"Classes with fewer images than `images_per_class` asks for keep all ({lacking}).",
+        ]
     return notes
 
 
@@ -247,14 +299,18 @@ def subset_sizes(manifests: Iterable[Path | str]) -> dict[str, dict[str, int]]:
     sizes = {}
     for path in map(Path, manifests):
         content = read_facts(path, "n_classes", "n_images")
-        sizes[content.get("subset", path.stem)] = {key: content[key] for key in ("n_classes", "n_images")}
+        sizes[content.get("subset", path.stem)] = {
+            key: content[key] for key in ("n_classes", "n_images")
+        }
     return sizes
 
 
 def given_networks(manifests: Iterable[Path | str]) -> dict[str, str]:
     """Return the checksum of each network's file that was given, from the files that `subset_sizes` reads."""
     contents = [read_facts(path) for path in manifests]
-    return {content["subset"]: content["given"]["weights"] for content in contents if "given" in content}
+    return {
+        content["subset"]: content["given"]["weights"] for content in contents if "given" in content
+    }
 
 
 def short_classes(manifests: Iterable[Path | str]) -> dict[str, list[dict[str, Any]]]:
@@ -269,14 +325,20 @@ def paper_numbers(shown: bool) -> pd.DataFrame | None:
 
 
 def write_table(
-    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Iterable[Path | str], csv: str, markdown: str
+    layout: Mapping[str, Any],
+    metrics: Iterable[Path | str],
+    manifests: Iterable[Path | str],
+    csv: str,
+    markdown: str,
 ) -> None:
     """Write a table as CSV and Markdown from the metrics of its runs and the summaries of its manifests.
 
     `layout` is the config's entry with the metrics and replicates of its tasks.
     """
     rows = [name for row in layout.get("rows", []) for name in row["subsets"]]
-    subsets = list(dict.fromkeys([*rows, *layout.get("references", []), *layout.get("subsets", [])]))
+    subsets = list(
+        dict.fromkeys([*rows, *layout.get("references", []), *layout.get("subsets", [])])
+    )
     metric_of_task = {task: layout["metrics"][task] for task in layout["tasks"]}
     runs, paper, manifests = collect_runs(metrics), paper_numbers(layout["paper"]), list(manifests)
     sizes = subset_sizes(manifests)
@@ -284,5 +346,9 @@ def write_table(
         check_budgets(layout, sizes)
     frame = table(subsets, metric_of_task, layout["replicates"], runs, sizes, paper)
     write_csv(csv, frame)
-    facts = (given_networks(manifests), short_classes(manifests), noise_notes(runs, subsets, metric_of_task))
+    facts = (
+        given_networks(manifests),
+        short_classes(manifests),
+        noise_notes(runs, subsets, metric_of_task),
+    )
     write_text(markdown, table_markdown(frame, layout, *facts))

@@ -21,7 +21,9 @@ def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> s
     return hashlib.sha256(csv_bytes(label_set_of(settings, name, categories))).hexdigest()
 
 
-def check_draw(run: str, manifest: str, expected: Mapping[str, Any], label_sets: Mapping[str, str | None]) -> None:
+def check_draw(
+    run: str, manifest: str, expected: Mapping[str, Any], label_sets: Mapping[str, str | None]
+) -> None:
     """Raise UserError, naming the run, unless its label set and its manifest are those of the study.
 
     `expected` holds the settings of the draw and the path of its `label_set`; `label_sets` gives the digests that these
@@ -41,7 +43,10 @@ def check_draw(run: str, manifest: str, expected: Mapping[str, Any], label_sets:
 
 def _flat(drawn: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a draw with those of its sampling among them."""
-    return {**{key: value for key, value in drawn.items() if key != "sampling"}, **drawn["sampling"]}
+    return {
+        **{key: value for key, value in drawn.items() if key != "sampling"},
+        **drawn["sampling"],
+    }
 
 
 def _other(run: str, file: str, what: str) -> UserError:

@@ -46,7 +46,9 @@ IMPORTED = (  # what jobs import, by which they import torch, pandas and matplot
 )
 SERVER = "from imagenet_transfer.running.forks import serve; serve({})"
 TRIES = 500  # at 10 ms each, while another job starts the server
-_job: socket.socket | None = None  # in a child: stays open until it ends, so that the job's process sees that
+_job: socket.socket | None = (
+    None  # in a child: stays open until it ends, so that the job's process sees that
+)
 
 
 def run_forked() -> None:
@@ -80,7 +82,9 @@ def _code_of_child(server: socket.socket) -> int | None:
     child = server.recv(16)
     if not child:
         return None
-    Path("/proc/self/comm").write_bytes(b"runs as " + child)  # for `ps`, and for Snakemake's benchmarks
+    Path("/proc/self/comm").write_bytes(
+        b"runs as " + child
+    )  # for `ps`, and for Snakemake's benchmarks
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: server.send(b"stop"))
@@ -110,7 +114,9 @@ def _connection() -> socket.socket:
 
 def _is_own(connection: socket.socket) -> bool:
     """Tell whether the process at the other end is of the same user."""
-    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    _, user, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    )
     return user == os.geteuid()
 
 
@@ -125,15 +131,21 @@ def _start_server(name: str) -> None:
         listener.listen(128)
         command = [sys.executable, "-P", "-c", SERVER.format(listener.fileno())]
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        subprocess.run(command, pass_fds=[listener.fileno()], **silent)  # soon over: the server is a fork of this
+        subprocess.run(
+            command, pass_fds=[listener.fileno()], **silent
+        )  # soon over: the server is a fork of this
 
 
 def serve(listener: int) -> None:
     """Import everything and fork a child for each job that asks, until the workflow ends; in a child, run the job."""
     if os.fork():
-        os._exit(0)  # so that the server is not a child of its first job, whose benchmark would count all of its work
+        os._exit(
+            0
+        )  # so that the server is not a child of its first job, whose benchmark would count all of its work
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # sent to the whole group, they are meant for the jobs
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # sent to the whole group, they are meant for the jobs
     end_with(int(os.environ[WORKFLOW]))
     codes: list[int] = []
     atexit.register(_leave, codes)  # registered first, it is called last
@@ -185,7 +197,9 @@ class _Server:
         """Return, in every child, the script that it runs."""
         script = None
         while not script:
-            event = self.events.select()[0][0]  # one at a time: each may close what others are about
+            event = self.events.select()[0][
+                0
+            ]  # one at a time: each may close what others are about
             script = event.data(event.fileobj)
         return script
 
@@ -210,7 +224,9 @@ class _Server:
             job.send(b"%d" % child)
         return None
 
-    def become(self, job: socket.socket, server: int, streams: list[int], script: str, folder: str) -> str:
+    def become(
+        self, job: socket.socket, server: int, streams: list[int], script: str, folder: str
+    ) -> str:
         """Turn a fresh fork into the job: its streams, folder, name and signals, and nothing of the other jobs."""
         global _job
         _job = job
@@ -221,7 +237,9 @@ class _Server:
             os.close(stream)
         sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
         os.chdir(folder)
-        Path("/proc/self/comm").write_text(Path(script).stem.rpartition(".")[2])  # the rule's script, for `top`
+        Path("/proc/self/comm").write_text(
+            Path(script).stem.rpartition(".")[2]
+        )  # the rule's script, for `top`
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_with(server)
         return script

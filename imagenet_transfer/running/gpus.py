@@ -12,7 +12,12 @@ from pathlib import Path
 from imagenet_transfer.errors import UserError
 
 WAIT_SECONDS = 5.0
-ALLOCATION = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID")  # whose cards a job may call 0, each its own
+ALLOCATION = (
+    "SLURM_JOB_ID",
+    "SLURM_STEP_ID",
+    "PBS_JOBID",
+    "LSB_JOBID",
+)  # whose cards a job may call 0, each its own
 _held: dict[str, int] = {}  # descriptors: a lock lasts until its process ends, however it ends
 
 
@@ -24,7 +29,9 @@ def visible_cards(number: int) -> list[str]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return [str(card) for card in range(number)]
-    return list(takewhile(lambda card: card not in ("", "-1"), (card.strip() for card in named.split(","))))
+    return list(
+        takewhile(lambda card: card not in ("", "-1"), (card.strip() for card in named.split(",")))
+    )
 
 
 def claim_card(number: int) -> str | None:
@@ -40,7 +47,10 @@ def claim_card(number: int) -> str | None:
         return None
     card = _first_free(cards)
     if card is None:
-        print("Waits for a card: other jobs hold all of them (lower --resources gpu).", file=sys.stderr)
+        print(
+            "Waits for a card: other jobs hold all of them (lower --resources gpu).",
+            file=sys.stderr,
+        )
     while card is None:
         time.sleep(WAIT_SECONDS)
         card = _first_free(cards)

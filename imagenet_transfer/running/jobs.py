@@ -66,7 +66,9 @@ def check_writable(folder: Path | str) -> None:
     except OSError as error:
         place = Path(folder).resolve()
         if error.errno in FULL:
-            raise UserError(f"The disk of {place} is full: free some space and run the same command again.") from error
+            raise UserError(
+                f"The disk of {place} is full: free some space and run the same command again."
+            ) from error
         raise UserError(
             f"{place} cannot be written ({error.strerror}): have its permissions changed, or run the study in a folder "
             "of yours (--directory)."

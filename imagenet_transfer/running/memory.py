@@ -12,7 +12,9 @@ def keep_freed_memory() -> None:
     By default it hands large blocks back to the system, which clears every page of the next one: a tenth of a training
     step, and a third of an evaluation, of a small network on a CPU. The most that a process takes stays the same.
     """
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library, or another system
+    with contextlib.suppress(
+        OSError, AttributeError, TypeError
+    ):  # another C library, or another system
         change = ctypes.CDLL(None).mallopt
         change(MMAP_THRESHOLD, 32 << 20)  # the highest that it accepts
         change(TRIM_THRESHOLD, 1 << 30)

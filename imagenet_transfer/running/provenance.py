@@ -37,7 +37,9 @@ def commit() -> str:
     folder = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no")
@@ -63,7 +65,11 @@ def device_name(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
-    with Path("/proc/cpuinfo").open() if Path("/proc/cpuinfo").exists() else Path("/dev/null").open() as file:
+    with (
+        Path("/proc/cpuinfo").open()
+        if Path("/proc/cpuinfo").exists()
+        else Path("/dev/null").open() as file
+    ):
         names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 

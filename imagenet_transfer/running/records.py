@@ -32,14 +32,24 @@ def check_records(paths: Iterable[Path | str], expected: Mapping[str, Mapping[st
     Of a given network, it is its import that was computed. Files that are not there are not asked: results may have
     been copied without stores, and only the records among `paths` say which weights a network has.
     """
-    records = {str(path): read_facts(path, "stage", "arch", "subset", "settings", "inputs") for path in paths}
-    label_sets = {path: digest_of_label_set(**entry) for path, entry in expected["label_sets"].items()}
+    records = {
+        str(path): read_facts(path, "stage", "arch", "subset", "settings", "inputs")
+        for path in paths
+    }
+    label_sets = {
+        path: digest_of_label_set(**entry) for path, entry in expected["label_sets"].items()
+    }
     for path, record in records.items():
         run = expected["runs"][path]
         _check_settings(path, record.get("given", record).get("settings", {}), run["settings"])
         _check_files(path, record["inputs"], run["files"])
         if "manifest" in run["inputs"]:
-            check_draw(path, run["inputs"]["manifest"], expected["manifests"][run["inputs"]["manifest"]], label_sets)
+            check_draw(
+                path,
+                run["inputs"]["manifest"],
+                expected["manifests"][run["inputs"]["manifest"]],
+                label_sets,
+            )
         _check_inputs(path, record["inputs"], run["inputs"])
         _check_origin(path, record, run["origin"], records)
 
@@ -81,7 +91,9 @@ def _check_origin(path: str, record: Mapping[str, Any], origin: str, records: Re
     started = (record.get("network", ""), record["inputs"].get("weights"))
     again = f"Compute it again: snakemake --force {path} (or delete the file)."
     if not origin and started[1] is not None:
-        raise UserError(f"{path} started from weights, where this study says a random start. {again}")
+        raise UserError(
+            f"{path} started from weights, where this study says a random start. {again}"
+        )
     network = records.get(origin)
     if network is not None and started != (network["rep"], network.get("weights")):
         raise UserError(

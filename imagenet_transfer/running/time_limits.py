@@ -37,7 +37,9 @@ def _minutes_of_slurm(environment: os._Environ) -> float | None:
         return (float(environment["SLURM_JOB_END_TIME"]) - time.time()) / 60
     command = ["squeue", "-h", "-j", environment["SLURM_JOB_ID"], "-o", "%L"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=30, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     return read_time_left(answer)

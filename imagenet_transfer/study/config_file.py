@@ -45,8 +45,14 @@ def nearest_name(name: Any, known: Iterable[str]) -> str:
 
 def check_schema(config: Mapping[str, Any], schema_path: Path | str) -> None:
     """Raise UserError, with one line a problem, if the config does not have the shape that the schema describes."""
-    errors = sorted(_validator(schema_path).iter_errors(config), key=lambda e: list(map(str, e.absolute_path)))
-    errors = [error for error in errors if error.validator != "oneOf" or isinstance(error.instance, Mapping)]
+    errors = sorted(
+        _validator(schema_path).iter_errors(config), key=lambda e: list(map(str, e.absolute_path))
+    )
+    errors = [
+        error
+        for error in errors
+        if error.validator != "oneOf" or isinstance(error.instance, Mapping)
+    ]
     if errors:
         raise UserError("\n".join(dict.fromkeys(f"config: {_sentence(error)}" for error in errors)))
 
@@ -80,7 +86,9 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = error.schema.get("properties", {})
         unknown = [key for key in error.instance if key not in known]
-        return f"{where} has the unknown key '{shown(unknown[0])}'.{nearest_name(unknown[0], known)}"
+        return (
+            f"{where} has the unknown key '{shown(unknown[0])}'.{nearest_name(unknown[0], known)}"
+        )
     if error.validator == "required":
         missing = next(key for key in error.validator_value if error.message.startswith(repr(key)))
         about = error.schema.get("properties", {}).get(missing, {}).get("description", "")
@@ -89,7 +97,9 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         keys = " or ".join(f"`{option['required'][0]}`" for option in error.validator_value)
         return f"{where} needs either {keys}, and not both."
     if error.validator == "uniqueItems":
-        twice = next(item for index, item in enumerate(error.instance) if item in error.instance[:index])
+        twice = next(
+            item for index, item in enumerate(error.instance) if item in error.instance[:index]
+        )
         return f"{where} has {shown(twice, quoted=True)} twice; remove one."
     return f"{where} is {shown(error.instance, quoted=True)}, {_expectation(error)}"
 
@@ -169,7 +179,13 @@ def shown(value: Any, quoted: bool = False) -> str:
 
 
 _BRIEFLY = reprlib.Repr()
-_BRIEFLY.maxlevel, _BRIEFLY.maxdict, _BRIEFLY.maxlist, _BRIEFLY.maxstring, _BRIEFLY.maxother = 2, 2, 4, 70, 70
+_BRIEFLY.maxlevel, _BRIEFLY.maxdict, _BRIEFLY.maxlist, _BRIEFLY.maxstring, _BRIEFLY.maxother = (
+    2,
+    2,
+    4,
+    70,
+    70,
+)
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
@@ -177,7 +193,9 @@ def read_config(path: Path | str) -> dict[str, Any]:
     config = load_yaml(path)
     if not isinstance(config, dict):
         found = "nothing" if config is None else type(config).__name__
-        raise UserError(f"{path} should hold the keys of a study, but holds {found}; see config.yaml.")
+        raise UserError(
+            f"{path} should hold the keys of a study, but holds {found}; see config.yaml."
+        )
     return config
 
 

@@ -20,7 +20,9 @@ def _pooled(side: int) -> int:
 
 
 def _conv1_side(architecture: Mapping[str, Any]) -> int:
-    return (architecture["input_size"] - architecture["conv1_kernel"]) // architecture["conv1_stride"] + 1
+    return (architecture["input_size"] - architecture["conv1_kernel"]) // architecture[
+        "conv1_stride"
+    ] + 1
 
 
 def pool5_size(architecture: Mapping[str, Any]) -> int:
@@ -56,7 +58,9 @@ def image_gmacs(architecture: Mapping[str, Any], num_classes: int = 1000) -> flo
     return (trunk + sum(_linear_sizes(architecture)) + architecture["fc_width"] * num_classes) / 1e9
 
 
-def region_gmacs(architecture: Mapping[str, Any], short_side: int, long_side: int, regions: int, rpn: int) -> float:
+def region_gmacs(
+    architecture: Mapping[str, Any], short_side: int, long_side: int, regions: int, rpn: int
+) -> float:
     """Return the billions of multiply-adds of one forward pass of one photograph with so many regions.
 
     `rpn` is the number of channels of the region proposal network (0: none); the photograph is of 4:3.
@@ -83,13 +87,31 @@ def work_gmacs(work: str, architecture: Mapping[str, Any], recipe: Mapping[str, 
     if work in ("embed", "last-layer"):
         return image_gmacs(architecture)
     if work == "detection":
-        detector = {"short_side": 600, "long_side": 1000, "rois": 128, "rpn_channels": 256, **recipe["detector"]}
+        detector = {
+            "short_side": 600,
+            "long_side": 1000,
+            "rois": 128,
+            "rpn_channels": 256,
+            **recipe["detector"],
+        }
         sides = detector["short_side"], detector["long_side"]
-        return BACKWARD * region_gmacs(architecture, *sides, detector["rois"], detector["rpn_channels"])
+        return BACKWARD * region_gmacs(
+            architecture, *sides, detector["rois"], detector["rpn_channels"]
+        )
     if work == "action":
-        config = {"short_side": 600, "long_side": 1000, "primaries": 15, "secondaries": 10, **recipe["rstarcnn"]}
-        regions = config["primaries"] * (1 + config["secondaries"] * bool(config.get("context", True)))
-        return BACKWARD * region_gmacs(architecture, config["short_side"], config["long_side"], regions, 0)
+        config = {
+            "short_side": 600,
+            "long_side": 1000,
+            "primaries": 15,
+            "secondaries": 10,
+            **recipe["rstarcnn"],
+        }
+        regions = config["primaries"] * (
+            1 + config["secondaries"] * bool(config.get("context", True))
+        )
+        return BACKWARD * region_gmacs(
+            architecture, config["short_side"], config["long_side"], regions, 0
+        )
     return BACKWARD * image_gmacs(architecture)
 
 

@@ -25,7 +25,10 @@ NAMED_AFTER_BUILDER = ("correlation", "coarse-limit")  # outputs
 CLASSIFIED = ("ilsvrc", "tiny-imagenet")  # layouts whose classes are wnids
 LAYOUT_OF_KIND = {"detection": "voc", "action": "voc-action"}
 SUBSET_KEYS = ("subset", "baseline")  # of an output, beside the list `subsets`
-LAYOUT_OF_PART = {"voc2007": "voc", "voc2012": "voc-action"}  # of rendered parts with another name than their layout
+LAYOUT_OF_PART = {
+    "voc2007": "voc",
+    "voc2012": "voc-action",
+}  # of rendered parts with another name than their layout
 RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "ilsvrc": ("image_size", "train_per_class", "val_per_class"),
     "voc2007": ("voc",),
@@ -55,7 +58,10 @@ def _class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
         if entry.get("size", 1) >= len(wnids):
             yield f"label_sets.{name}.size is {entry['size']}, but the study has {len(wnids)} classes; take fewer."
     for name, entry in config["subsets"].items():
-        of_wordnet = config["label_sets"].get(entry.get("label_set"), {}).get("method", "categories") != "categories"
+        of_wordnet = (
+            config["label_sets"].get(entry.get("label_set"), {}).get("method", "categories")
+            != "categories"
+        )
         if of_wordnet and entry.get("classes", 0) > len(wnids):
             yield f"subsets.{name}.classes is {entry['classes']}, but the study has {len(wnids)} classes; take fewer."
 
@@ -70,13 +76,19 @@ def _dataset_problems(config: Config) -> Iterable[str]:
         where = f"datasets.{name}"
         if "render" in entry and "miniature" not in config:
             yield f"{where}.render needs the section `miniature`, which says what is rendered."
-        for key in RENDERED_FROM[entry["render"]] if "render" in entry and "miniature" in config else ():
+        for key in (
+            RENDERED_FROM[entry["render"]] if "render" in entry and "miniature" in config else ()
+        ):
             if key not in config["miniature"]:
                 yield f"{where}.render: {entry['render']} needs the key `{key}` in the section `miniature`."
         yield from _store_problems(f"{where}.store", entry["store"])
         yield from _layout_problems(where, entry)
         if ("proposals" in entry) != (entry["layout"] == "voc-action"):
-            needs = "needs the section `proposals`" if "proposals" not in entry else "has no use for `proposals`"
+            needs = (
+                "needs the section `proposals`"
+                if "proposals" not in entry
+                else "has no use for `proposals`"
+            )
             yield f"{where}: layout {entry['layout']} {needs} (the regions that R*CNN looks at)."
         yield from _proposal_problems(where, entry.get("proposals", {}))
 
@@ -105,11 +117,17 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterable[str]:
 
 def _architecture_problems(config: Config) -> Iterable[str]:
     for name, entry in config["architectures"].items():
-        where, kernel, stride = f"architectures.{name}", entry["conv1_kernel"], entry["conv1_stride"]
+        where, kernel, stride = (
+            f"architectures.{name}",
+            entry["conv1_kernel"],
+            entry["conv1_stride"],
+        )
         if entry["input_size"] > entry["image_size"]:
             yield f"{where}: input_size exceeds image_size ({entry['image_size']})."
         if _pool5_side(entry["input_size"], kernel, stride) < 1:
-            least = next(side for side in itertools.count(kernel) if _pool5_side(side, kernel, stride) > 0)
+            least = next(
+                side for side in itertools.count(kernel) if _pool5_side(side, kernel, stride) > 0
+            )
             yield (
                 f"{where}.input_size is {entry['input_size']}, too small for conv1_kernel {kernel} and conv1_stride "
                 f"{stride}: nothing is left after the last pooling; take {least} or more."
@@ -152,7 +170,9 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-LIMITS_LEFT_OUT: Mapping[str, Any] = {  # the defaults of models/faster_rcnn.py and models/rstarcnn.py
+LIMITS_LEFT_OUT: Mapping[
+    str, Any
+] = {  # the defaults of models/faster_rcnn.py and models/rstarcnn.py
     **{"short_side": 600, "long_side": 1000, "rpn_negative_iou": 0.3, "rpn_positive_iou": 0.7},
     **{"background_iou": (0, 0.5), "secondary_iou": (0.2, 0.75)},
 }
@@ -163,7 +183,9 @@ def _proposal_problems(where: str, spec: Mapping[str, Any]) -> Iterable[str]:
     needed = {"selective-search": "mode", "file": "path"}.get(method)
     if needed and needed not in spec:
         yield f"{where}.proposals: method {method} needs the key `{needed}`."
-    unused = {"selective-search": {"path"}, "file": {"mode", "max_boxes", "min_side"}}.get(method, set())
+    unused = {"selective-search": {"path"}, "file": {"mode", "max_boxes", "min_side"}}.get(
+        method, set()
+    )
     for key in sorted(unused & set(spec)):
         yield f"{where}.proposals: method {method} has no use for the key `{key}`; remove it."
 
@@ -178,7 +200,10 @@ def _label_set_problems(config: Config) -> Iterable[str]:
             yield f"label_sets.{name}: method {entry['method']} has no use for the key `{key}`; remove it."
         if "dataset" in entry:
             yield from _unknown(config, f"label_sets.{name}.dataset", entry["dataset"], "datasets")
-            if config["datasets"].get(entry["dataset"], {"layout": ""})["layout"] in ("voc", "voc-action"):
+            if config["datasets"].get(entry["dataset"], {"layout": ""})["layout"] in (
+                "voc",
+                "voc-action",
+            ):
                 yield f"label_sets.{name}.dataset: the images of {entry['dataset']} have boxes instead of one category."
 
 
@@ -186,17 +211,26 @@ def _subset_problems(config: Config) -> Iterable[str]:
     if "scratch" in config["subsets"]:
         yield "subsets.scratch: the name is reserved for a random start, which is not pre-trained; rename it."
     for name, entry in config["subsets"].items():
-        for key, section in (("dataset", "datasets"), ("label_set", "label_sets"), ("recipe", "recipes")):
+        for key, section in (
+            ("dataset", "datasets"),
+            ("label_set", "label_sets"),
+            ("recipe", "recipes"),
+        ):
             if key in entry:
                 yield from _unknown(config, f"subsets.{name}.{key}", entry[key], section)
-        recipe, label_set = config["recipes"].get(entry.get("recipe"), {}), config["label_sets"].get(entry["label_set"])
+        recipe, label_set = (
+            config["recipes"].get(entry.get("recipe"), {}),
+            config["label_sets"].get(entry["label_set"]),
+        )
         if recipe.get("layers") == "last" or not set(SECTION_OF_KIND.values()).isdisjoint(recipe):
             yield f"subsets.{name}.recipe: {entry['recipe']} is for fine-tuning; pre-training needs one of all layers."
         if label_set and entry["dataset"] in config["datasets"]:
             yield from _label_set_fits(config, name, entry["dataset"], label_set)
 
 
-def _label_set_fits(config: Config, name: str, dataset: str, label_set: Mapping[str, Any]) -> Iterable[str]:
+def _label_set_fits(
+    config: Config, name: str, dataset: str, label_set: Mapping[str, Any]
+) -> Iterable[str]:
     if label_set["method"] == "categories":
         if label_set.get("dataset") != dataset:
             yield f"subsets.{name}: its label set holds the categories of another data set than {dataset}."
@@ -248,8 +282,13 @@ def _output_problems(config: Config) -> Iterable[str]:
         if name in NAMED_AFTER_BUILDER and entry["builder"] != name:
             yield f"{where}: builder {entry['builder']} makes another figure; call it figure-anything, or take {name}."
         if "architecture" in entry:
-            yield from _unknown(config, f"{where}.architecture", entry["architecture"], "architectures")
-        for task in [*entry.get("tasks", []), *([entry["accuracy"]] if "accuracy" in entry else [])]:
+            yield from _unknown(
+                config, f"{where}.architecture", entry["architecture"], "architectures"
+            )
+        for task in [
+            *entry.get("tasks", []),
+            *([entry["accuracy"]] if "accuracy" in entry else []),
+        ]:
             yield from _unknown(config, f"{where}.tasks", task, "tasks")
         for subset in _subsets_named(entry):
             reserved = ("scratch",) if entry["builder"] in WITH_SCRATCH else ()
@@ -260,7 +299,12 @@ def _output_problems(config: Config) -> Iterable[str]:
 
 def _subsets_named(entry: Mapping[str, Any]) -> list[str]:
     rows = [name for row in entry.get("rows", []) for name in row["subsets"]]
-    return [*rows, *entry.get("references", []), *entry.get("subsets", []), *_values(entry, SUBSET_KEYS)]
+    return [
+        *rows,
+        *entry.get("references", []),
+        *entry.get("subsets", []),
+        *_values(entry, SUBSET_KEYS),
+    ]
 
 
 def _values(entry: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
@@ -275,12 +319,20 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
     for label_set in [*entry.get("label_sets", []), *_values(entry, ["label_set"])]:
         yield from _unknown(config, where, label_set, "label_sets")
     for half in [half for halves in entry.get("splits", {}).values() for half in halves]:
-        yield from _unknown(config, where, half, "tasks" if entry["builder"] == "split-accuracy" else "label_sets")
-        if entry["builder"] == "split-accuracy" and "subset" not in config["tasks"].get(half, {"subset": ""}):
+        yield from _unknown(
+            config, where, half, "tasks" if entry["builder"] == "split-accuracy" else "label_sets"
+        )
+        if entry["builder"] == "split-accuracy" and "subset" not in config["tasks"].get(
+            half, {"subset": ""}
+        ):
             yield f"{where}: the task '{half}' should name the half as its `subset`."
     if "dataset" in entry:
         yield from _unknown(config, f"{where}.dataset", entry["dataset"], "datasets")
-    sets = {config["subsets"][name]["dataset"] for name in _subsets_named(entry) if name in config["subsets"]}
+    sets = {
+        config["subsets"][name]["dataset"]
+        for name in _subsets_named(entry)
+        if name in config["subsets"]
+    }
     if "layer" in entry and len(sets) > 1:
         yield f"{where} compares features of several data sets ({', '.join(sorted(sets))}); take networks of one."
     yield from _wordnet_problems(config, where, entry)
@@ -288,10 +340,15 @@ def _builder_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
         yield from _accuracy_problems(config, where, entry)
     if entry["builder"] == "coarse-limit":
         yield from _limit_problems(where, entry["subsets"])
-    if entry["builder"] == "correlation" and f"{where}-points".removeprefix("outputs.") in config["outputs"]:
+    if (
+        entry["builder"] == "correlation"
+        and f"{where}-points".removeprefix("outputs.") in config["outputs"]
+    ):
         yield f"{where}-points: the numbers of {where} are written under this name; rename it."
     if entry["builder"] == "coarse-gain" and entry["subset"] in config["subsets"]:
-        label_set = config["label_sets"].get(config["subsets"][entry["subset"]]["label_set"], {"method": "identity"})
+        label_set = config["label_sets"].get(
+            config["subsets"][entry["subset"]]["label_set"], {"method": "identity"}
+        )
         if label_set["method"] != "identity":
             yield f"{where}.subset: '{entry['subset']}' was not trained on fine classes, so none can be told apart."
     if entry["builder"] == "induction":
@@ -319,7 +376,11 @@ def _wordnet_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
             yield f"{where}: the label set '{name}' holds categories, which have no place in WordNet; take another one."
     sets = _values(entry, ["dataset"])
     if "layer" in entry:
-        sets += [config["subsets"][name]["dataset"] for name in _subsets_named(entry) if name in config["subsets"]]
+        sets += [
+            config["subsets"][name]["dataset"]
+            for name in _subsets_named(entry)
+            if name in config["subsets"]
+        ]
     for name in dict.fromkeys(sets):
         if config["datasets"].get(name, {"layout": CLASSIFIED[0]})["layout"] not in CLASSIFIED:
             yield f"{where}: {name} has no WordNet classes, which builder {entry['builder']} needs; take another one."
@@ -349,7 +410,11 @@ def _claim_problems(config: Config) -> Iterable[str]:
             for subset in entry["contrast"]:
                 if task in config["tasks"] and (subset, task) not in shown:
                     yield f"{where}: no output shows {subset} on {task}; add them to a table, so that they are run."
-            if entry["unit"] == "gain" and task in config["tasks"] and ("scratch", task) not in shown:
+            if (
+                entry["unit"] == "gain"
+                and task in config["tasks"]
+                and ("scratch", task) not in shown
+            ):
                 yield f"{where}.unit: no output shows scratch on {task}, which a gain is counted from; take points."
 
 
@@ -372,7 +437,9 @@ def _size_problems(config: Config, entry: Mapping[str, Any]) -> Iterable[str]:
     subsets, tasks = config["subsets"], config["tasks"]
     sets = [subsets[name]["dataset"] for name in _subsets_named(entry) if name in subsets]
     used = [tasks[name] for name in entry.get("tasks", []) if name in tasks]
-    sets += [task["dataset"] for task in used if task["kind"] == "classification" and "dataset" in task]
+    sets += [
+        task["dataset"] for task in used if task["kind"] == "classification" and "dataset" in task
+    ]
     for name in sorted(set(sets) & set(config["datasets"])):
         spec = config["datasets"][name]["store"]
         stored = spec.get("size")

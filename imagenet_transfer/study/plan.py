@@ -22,7 +22,15 @@ from imagenet_transfer.study.cross_checks import RENDERED_FROM
 
 RATES = RESOURCES / "rates.csv"
 RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
-COLUMNS = ("output", "networks", "fine_tunings", "embeddings", "shared", "images_millions", "disk_gb")
+COLUMNS = (
+    "output",
+    "networks",
+    "fine_tunings",
+    "embeddings",
+    "shared",
+    "images_millions",
+    "disk_gb",
+)
 TOTAL = "all outputs"
 NETWORKS = (1, 3)  # per subset: what else a study may cost
 
@@ -90,7 +98,10 @@ def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
     shares = {output: share_of(study, output, seen) for output in study.outputs}
     rows = [row(name, share, rates) for name, share in shares.items()]
     frame = pd.DataFrame(rows)
-    total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]} | {"output": TOTAL, "shared": 0}
+    total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]} | {
+        "output": TOTAL,
+        "shared": 0,
+    }
     return pd.concat([frame, pd.DataFrame([total])[list(frame.columns)]], ignore_index=True)
 
 
@@ -109,7 +120,10 @@ def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
 
 def with_networks(study: Any, number: int) -> Any:
     """Return the study with `number` networks per subset and at least as many runs of each task."""
-    tasks = {name: {**task, "replicates": max(number, task["replicates"])} for name, task in study.tasks.items()}
+    tasks = {
+        name: {**task, "replicates": max(number, task["replicates"])}
+        for name, task in study.tasks.items()
+    }
     return replace(study, replicates=number, tasks=tasks)
 
 
@@ -118,7 +132,9 @@ def row(output: str, share: Share, rates: pd.DataFrame) -> dict[str, Any]:
     counts = (share.networks, share.fine_tunings, share.embeddings, share.shared)
     images = sum(work.images for work in share.work if work.kind != "embed") / 1e6
     values = dict(zip(COLUMNS, (output, *counts, images, share.disk / 1e9), strict=True))
-    return values | {hours_on(device): hours(share.work, rates, device) for device in rates["device"].unique()}
+    return values | {
+        hours_on(device): hours(share.work, rates, device) for device in rates["device"].unique()
+    }
 
 
 def hours_on(device: str) -> str:
@@ -138,7 +154,9 @@ def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
     `rows` are the rates of one device; a kind that was not measured takes the rate of the first of LIKE that was.
     """
     measured = set(rows["work"])
-    chosen = next((rows[rows["work"] == name] for name in (kind, *LIKE[kind]) if name in measured), rows)
+    chosen = next(
+        (rows[rows["work"] == name] for name in (kind, *LIKE[kind]) if name in measured), rows
+    )
     nearest = min(chosen.itertuples(), key=lambda row: abs(math.log(row.gmacs / gmacs)))
     return nearest.images_per_s * nearest.gmacs / gmacs
 
@@ -147,14 +165,21 @@ def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return, by device, the hours of one run of each task, and of one network ("pretrain": the study's longest)."""
     architecture = next(iter(study.architectures))
     works = {
-        name: work(study, architecture, task["recipe"], task_images(study, name)) for name, task in study.tasks.items()
+        name: work(study, architecture, task["recipe"], task_images(study, name))
+        for name, task in study.tasks.items()
     }
-    trained = [(name, entry["recipe"]) for name, entry in study.subsets.items() if "recipe" in entry]
-    networks = [work(study, architecture, recipe, subset_images(study, name)) for name, recipe in trained]
+    trained = [
+        (name, entry["recipe"]) for name, entry in study.subsets.items() if "recipe" in entry
+    ]
+    networks = [
+        work(study, architecture, recipe, subset_images(study, name)) for name, recipe in trained
+    ]
 
     def of_device(device: str) -> dict[str, float]:
         known = {name: hours([one], rates, device) for name, one in works.items()}
-        return known | {"pretrain": max((hours([one], rates, device) for one in networks), default=0.0)}
+        return known | {
+            "pretrain": max((hours([one], rates, device) for one in networks), default=0.0)
+        }
 
     return {str(device): of_device(device) for device in rates["device"].unique()}
 
@@ -168,24 +193,39 @@ def share_of(study: Any, output: str, seen: set[Any]) -> Share:
     for run in study.pretrain_runs(output):
         if _new(run, seen, share):
             entry = study.subsets[run.subset]
-            share.disk += 4 * parameters(study.architectures[run.architecture], subset_classes(study, run.subset))
+            share.disk += 4 * parameters(
+                study.architectures[run.architecture], subset_classes(study, run.subset)
+            )
             if "weights" in entry:  # given, not trained
                 continue
             share.networks += 1
-            share.work.append(work(study, run.architecture, entry["recipe"], subset_images(study, run.subset)))
+            share.work.append(
+                work(study, run.architecture, entry["recipe"], subset_images(study, run.subset))
+            )
             share.disk += _once(
-                ("store", entry["dataset"]), seen, lambda name=entry["dataset"]: store_bytes(study, name)
+                ("store", entry["dataset"]),
+                seen,
+                lambda name=entry["dataset"]: store_bytes(study, name),
             )
     for run in study.transfer_runs(output):
         if _new(run, seen, share):
             task, dataset = study.tasks[run.task], study.dataset_of(run.task)
             share.fine_tunings += 1
-            share.work.append(work(study, run.architecture, task["recipe"], task_images(study, run.task)))
-            share.disk += _once(("store", dataset), seen, lambda name=dataset: store_bytes(study, name))
+            share.work.append(
+                work(study, run.architecture, task["recipe"], task_images(study, run.task))
+            )
+            share.disk += _once(
+                ("store", dataset), seen, lambda name=dataset: store_bytes(study, name)
+            )
     for run in study.embeddings(output):
         if _new(run, seen, share):
-            architecture, dataset = study.architectures[run.architecture], study.subsets[run.subset]["dataset"]
-            images = sum(declared(study, dataset).values()) if declared(study, dataset) else math.nan
+            architecture, dataset = (
+                study.architectures[run.architecture],
+                study.subsets[run.subset]["dataset"],
+            )
+            images = (
+                sum(declared(study, dataset).values()) if declared(study, dataset) else math.nan
+            )
             share.embeddings += 1
             share.work.append(Work("embed", images, work_gmacs("embed", architecture, {})))
             share.disk += 2 * architecture["fc_width"] * images
@@ -233,7 +273,11 @@ def training_images(study: Any, dataset: str) -> float:
 def task_images(study: Any, task: str) -> float:
     """Return the training images of a task, those of a subset if it is one of its halves."""
     entry = study.tasks[task]
-    return subset_images(study, entry["subset"]) if "subset" in entry else training_images(study, entry["dataset"])
+    return (
+        subset_images(study, entry["subset"])
+        if "subset" in entry
+        else training_images(study, entry["dataset"])
+    )
 
 
 def subset_images(study: Any, subset: str) -> float:
@@ -242,7 +286,9 @@ def subset_images(study: Any, subset: str) -> float:
     images, classes = training_images(study, entry["dataset"]), subset_classes(study, subset)
     if "classes" in entry:
         images *= classes / dataset_classes(study, entry["dataset"])
-    return min(images, entry["images_per_class"] * classes) if "images_per_class" in entry else images
+    return (
+        min(images, entry["images_per_class"] * classes) if "images_per_class" in entry else images
+    )
 
 
 def subset_classes(study: Any, subset: str) -> int:
@@ -268,7 +314,11 @@ def store_bytes(study: Any, dataset: str) -> float:
 def photograph_pixels(study: Any, dataset: str) -> int:
     """Return the pixels of an image as it lies on disk: rendered ones are as large as the config says."""
     part = study.datasets[dataset].get("render")
-    sizes = [study.miniature[key].get("size") for key in RENDERED_FROM[part] if key in PICTURES] if part else []
+    sizes = (
+        [study.miniature[key].get("size") for key in RENDERED_FROM[part] if key in PICTURES]
+        if part
+        else []
+    )
     return math.prod(sizes[0]) if sizes else PHOTOGRAPH_PIXELS
 
 
@@ -281,13 +331,24 @@ def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | N
     `others` are further rows, shown below the total (`alternatives`).
     """
     devices = [name for name in frame.columns if name not in COLUMNS]
-    titles = ["output", "networks", "fine-tunings", "embeddings", "shared", "images (M)", "disk (GB)"]
+    titles = [
+        "output",
+        "networks",
+        "fine-tunings",
+        "embeddings",
+        "shared",
+        "images (M)",
+        "disk (GB)",
+    ]
     letters = [f"hours ({chr(ord('a') + i)})" for i in range(len(devices))]
     shown = frame if others is None else pd.concat([frame, others], ignore_index=True)
     lines = [[*titles, *letters]]
     lines += [[_text(value) for value in values] for values in shown.itertuples(index=False)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    table = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
+    table = [
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+        for line in lines
+    ]
     rule, below = "-" * len(table[0]), len(frame)  # the head and all rows except the total
     parts = [*table[:below], rule, *table[below:], ""]
     if others is not None:
@@ -319,7 +380,9 @@ def _notes(devices: Iterable[str], rates: pd.DataFrame) -> list[str]:
         device = column.removeprefix("hours on ")
         notes.append(f"({chr(ord('a') + i)}) {device}")
         for measured in rates[rates["device"] == device].itertuples():
-            notes.append(f"    {measured.work}: {measured.images_per_s:g} images/s ({measured.source})")
+            notes.append(
+                f"    {measured.work}: {measured.images_per_s:g} images/s ({measured.source})"
+            )
     return [
         *notes,
         "Other work is scaled from these by multiply-adds: too few hours for detection, whose sampling and suppression",

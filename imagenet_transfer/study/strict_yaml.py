@@ -34,11 +34,21 @@ def load_yaml(path: Path | str) -> Any:
         _measure(str(path), node)
         return loader.construct_document(node)
     except RecursionError:
-        raise UserError(f"{path} cannot be read as YAML: its brackets are nested too deeply; remove some.") from None
+        raise UserError(
+            f"{path} cannot be read as YAML: its brackets are nested too deeply; remove some."
+        ) from None
     except yaml.MarkedYAMLError as error:
-        raise UserError(f"{path}{_line(error)} cannot be read as YAML: {_reason(error)}.") from error
-    except (yaml.YAMLError, ValueError, LookupError) as error:  # the last two from values that their tag cannot hold
-        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
+        raise UserError(
+            f"{path}{_line(error)} cannot be read as YAML: {_reason(error)}."
+        ) from error
+    except (
+        yaml.YAMLError,
+        ValueError,
+        LookupError,
+    ) as error:  # the last two from values that their tag cannot hold
+        raise UserError(
+            f"{path} cannot be read as YAML: {' '.join(str(error).split())}."
+        ) from error
     finally:
         loader.dispose()
 
@@ -47,7 +57,9 @@ def _open(path: Path | str) -> _StrictLoader:
     try:
         loader = _StrictLoader(read_small_text(path, MAX_BYTES))
     except UnicodeDecodeError:
-        raise UserError(f"{path} cannot be read: it is no text in UTF-8; save it as UTF-8.") from None
+        raise UserError(
+            f"{path} cannot be read: it is no text in UTF-8; save it as UTF-8."
+        ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except yaml.YAMLError as error:  # characters that YAML does not allow
@@ -79,15 +91,21 @@ def _measure(path: str, root: yaml.Node) -> None:
     def size_of(node: yaml.Node, depth: int) -> int:
         line = node.start_mark.line + 1
         if id(node) in open_nodes:
-            raise UserError(f"{path}, line {line}: the anchor there contains itself; write out what you mean.")
+            raise UserError(
+                f"{path}, line {line}: the anchor there contains itself; write out what you mean."
+            )
         if depth > MAX_DEPTH:
-            raise UserError(f"{path}, line {line}: more than {MAX_DEPTH} levels are nested; no study needs so many.")
+            raise UserError(
+                f"{path}, line {line}: more than {MAX_DEPTH} levels are nested; no study needs so many."
+            )
         if id(node) not in sizes:
             open_nodes.add(id(node))
             sizes[id(node)] = 1 + sum(size_of(child, depth + 1) for child in _children(node))
             open_nodes.remove(id(node))
         if sizes[id(node)] > MAX_NODES:
-            raise UserError(f"{path}, line {line}: its aliases (*name) stand for more than {MAX_NODES:,} values.")
+            raise UserError(
+                f"{path}, line {line}: its aliases (*name) stand for more than {MAX_NODES:,} values."
+            )
         return sizes[id(node)]
 
     size_of(root, 0)
@@ -107,7 +125,9 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, str) and key in seen:
             line = key_node.start_mark.line + 1
-            raise UserError(f"{loader.name}, line {line}: the key '{key}' stands there twice; remove one.")
+            raise UserError(
+                f"{loader.name}, line {line}: the key '{key}' stands there twice; remove one."
+            )
         seen.add(str(key))
     loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
@@ -115,13 +135,23 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
     if not PLAIN_INTEGER.fullmatch(node.value):
-        raise _misread(loader, node, f"the number {loader.construct_yaml_int(node)}", "write it as a plain decimal")
+        raise _misread(
+            loader,
+            node,
+            f"the number {loader.construct_yaml_int(node)}",
+            "write it as a plain decimal",
+        )
     return loader.construct_yaml_int(node)
 
 
 def _float(loader: _StrictLoader, node: yaml.ScalarNode) -> float:
     if ":" in node.value:
-        raise _misread(loader, node, f"the number {loader.construct_yaml_float(node)}", "write it as a plain decimal")
+        raise _misread(
+            loader,
+            node,
+            f"the number {loader.construct_yaml_float(node)}",
+            "write it as a plain decimal",
+        )
     return loader.construct_yaml_float(node)
 
 

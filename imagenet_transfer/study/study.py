@@ -73,7 +73,9 @@ class Study:
         problems = problems_of(config, read_classes(config["classes"]))
         if problems:
             raise UserError("\n".join(f"config: {problem}" for problem in problems))
-        sections = {key: value for key, value in config.items() if key not in ("study", "miniature")}
+        sections = {
+            key: value for key, value in config.items() if key not in ("study", "miniature")
+        }
         return cls(name=config["study"], miniature=config.get("miniature"), **sections)
 
     # Which runs an output needs
@@ -94,13 +96,18 @@ class Study:
         entry = self.outputs[output]
         match entry["builder"]:
             case "budgets":
-                return [name for row in entry["rows"] for name in row["subsets"]] + list(entry["references"])
+                return [name for row in entry["rows"] for name in row["subsets"]] + list(
+                    entry["references"]
+                )
             case "induction":
                 return [*entry["subsets"], entry["baseline"]]
             case "coarse-gain":
                 return [entry["subset"]]
             case "split-accuracy":
-                return [*(self.tasks[task]["subset"] for task in self.half_tasks(output)), entry["baseline"]]
+                return [
+                    *(self.tasks[task]["subset"] for task in self.half_tasks(output)),
+                    entry["baseline"],
+                ]
             case _:
                 return list(entry.get("subsets", []))
 
@@ -111,12 +118,21 @@ class Study:
     def transfer_runs(self, output: str) -> list[TransferRun]:
         """Return the fine-tuning runs that an output shows, those of last layers included."""
         entry = self.outputs[output]
-        cells = [(task, subset) for task in entry.get("tasks", []) for subset in self.subsets_of(output)]
-        if entry["builder"] in ("curve", "correlation"):  # last layers of all: like is compared with like
-            cells += [(entry["accuracy"], name) for name in self.subsets_of(output) if name != SCRATCH]
+        cells = [
+            (task, subset) for task in entry.get("tasks", []) for subset in self.subsets_of(output)
+        ]
+        if entry["builder"] in (
+            "curve",
+            "correlation",
+        ):  # last layers of all: like is compared with like
+            cells += [
+                (entry["accuracy"], name) for name in self.subsets_of(output) if name != SCRATCH
+            ]
         if entry["builder"] == "split-accuracy":
             own = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}
-            cells = [(task, name) for task, half in own.items() for name in (half, entry["baseline"])]
+            cells = [
+                (task, name) for task, half in own.items() for name in (half, entry["baseline"])
+            ]
         return [
             TransferRun(task, entry["architecture"], subset, replicate)
             for task, subset in dict.fromkeys(cells)
@@ -126,7 +142,9 @@ class Study:
     def is_fine(self, subset: str, task: str) -> bool:
         """Tell whether a network's own labels are all classes of the task's data set: its accuracy is its own then."""
         entry = self.subsets[subset]
-        whole = self.label_sets[entry["label_set"]]["method"] == "identity" and "classes" not in entry
+        whole = (
+            self.label_sets[entry["label_set"]]["method"] == "identity" and "classes" not in entry
+        )
         return whole and entry["dataset"] == self.dataset_of(task)
 
     def dataset_of(self, task: str) -> str:
@@ -140,14 +158,22 @@ class Study:
         runs = [self.origin(run) for run in self.transfer_runs(output)]
         if entry["builder"] in ("curve", "split-accuracy"):  # show the networks' own accuracy too
             subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
-            runs += [run for subset in subsets for run in self.networks(entry["architecture"], subset)]
-        runs += [PretrainRun(one.architecture, one.subset, one.replicate) for one in self.embeddings(output)]
+            runs += [
+                run for subset in subsets for run in self.networks(entry["architecture"], subset)
+            ]
+        runs += [
+            PretrainRun(one.architecture, one.subset, one.replicate)
+            for one in self.embeddings(output)
+        ]
         runs += self.predictions(output)
         return list(dict.fromkeys(run for run in runs if run))
 
     def networks(self, architecture: str, subset: str) -> list[PretrainRun]:
         """Return the pre-training runs of a subset."""
-        return [PretrainRun(architecture, subset, rep) for rep in range(1, self.replicates_of(subset) + 1)]
+        return [
+            PretrainRun(architecture, subset, rep)
+            for rep in range(1, self.replicates_of(subset) + 1)
+        ]
 
     def replicates_of(self, subset: str) -> int:
         """Return how many networks a subset has; a given file is one, unless its path holds `{rep}`."""
@@ -168,7 +194,9 @@ class Study:
     def is_drawn(self, subset: str) -> bool:
         """Tell whether a subset's images or classes are drawn, so that each replicate has a manifest of its own."""
         entry = self.subsets[subset]
-        return "classes" in entry or "images_per_class" in entry or self.is_random(entry["label_set"])
+        return (
+            "classes" in entry or "images_per_class" in entry or self.is_random(entry["label_set"])
+        )
 
     def is_random(self, label_set: str) -> bool:
         """Tell whether a label set is drawn, so that each replicate has its own."""
@@ -179,7 +207,11 @@ class Study:
         entry = self.outputs[output]
         if entry["builder"] not in ("induction", "neighbours"):
             return []
-        runs = [run for name in self.subsets_of(output) for run in self.networks(entry["architecture"], name)]
+        runs = [
+            run
+            for name in self.subsets_of(output)
+            for run in self.networks(entry["architecture"], name)
+        ]
         return [
             Embedding(run.architecture, run.subset, run.replicate, entry["layer"])
             for run in runs
@@ -189,14 +221,20 @@ class Study:
     def predictions(self, output: str) -> list[PretrainRun]:
         """Return the networks whose predictions an output counts."""
         entry = self.outputs[output]
-        return self.networks(entry["architecture"], entry["subset"]) if entry["builder"] == "coarse-gain" else []
+        return (
+            self.networks(entry["architecture"], entry["subset"])
+            if entry["builder"] == "coarse-gain"
+            else []
+        )
 
     # What each stage consumes: sorted plain dictionaries, tracked by the workflow as a rule's params
 
     def render_slice(self, part: str) -> dict[str, Any]:
         """Return what the rendering of one part of the miniature world depends on."""
         spec = {key: self.miniature[key] for key in RENDERED_FROM[part]}
-        return _slice("render", seed=self.seed, classes=self.classes, class_list=self.class_list(), spec=spec)
+        return _slice(
+            "render", seed=self.seed, classes=self.classes, class_list=self.class_list(), spec=spec
+        )
 
     def class_list(self) -> str:
         """Return a checksum of the classes: a user's file may come to hold others under the same name."""
@@ -207,14 +245,24 @@ class Study:
         checked = ("images", "num_classes")  # declared facts, which change no byte
         unused = ("root", "archives", "render", "proposals", *checked)
         entry = {key: value for key, value in self.datasets[dataset].items() if key not in unused}
-        entry["store"] = {key: value for key, value in entry["store"].items() if key != "max_unreadable"}
+        entry["store"] = {
+            key: value for key, value in entry["store"].items() if key != "max_unreadable"
+        }
         classified = entry["layout"] in CLASSIFIED
-        classes = {"classes": self.classes, "class_list": self.class_list()} if classified else {"classes": None}
+        classes = (
+            {"classes": self.classes, "class_list": self.class_list()}
+            if classified
+            else {"classes": None}
+        )
         return _slice("store", entry=entry, **classes)
 
     def proposals_slice(self, dataset: str) -> dict[str, Any]:
         """Return what the region proposals of a data set depend on besides its store."""
-        spec = {key: value for key, value in self.datasets[dataset]["proposals"].items() if key != "path"}
+        spec = {
+            key: value
+            for key, value in self.datasets[dataset]["proposals"].items()
+            if key != "path"
+        }
         return _slice("proposals", spec=spec)
 
     def label_set_slice(self, label_set: str, replicate: int = 1) -> dict[str, Any]:
@@ -224,7 +272,9 @@ class Study:
         """
         spec = self.label_sets[label_set]
         content = {"spec": spec, "classes": self.classes, "class_list": self.class_list()}
-        content["seed"] = seed_of(self.seed, "label set", replicate) if self.is_random(label_set) else None
+        content["seed"] = (
+            seed_of(self.seed, "label set", replicate) if self.is_random(label_set) else None
+        )
         if spec["method"] != "categories":
             content["taxonomy"] = _checksum(RESOURCES / "taxonomy.csv")
         if spec["method"] == "exclusion" and spec["roots"] == "pascal":
@@ -235,7 +285,11 @@ class Study:
         """Return what a manifest depends on; training parameters stay out, so that they never cause a new draw."""
         entry = self.subsets[subset]
         sampling = {key: entry[key] for key in ("classes", "images_per_class") if key in entry}
-        return _slice("manifest", sampling=sampling, seed=seed_of(self.seed, "manifest", entry["dataset"], replicate))
+        return _slice(
+            "manifest",
+            sampling=sampling,
+            seed=seed_of(self.seed, "manifest", entry["dataset"], replicate),
+        )
 
     def pretrain_slice(self, architecture: str, subset: str, replicate: int) -> dict[str, Any]:
         """Return what a pre-training run depends on besides its manifest and images.
@@ -288,11 +342,19 @@ class Study:
         """Return what comparison, findings and report depend on beside the outputs' numbers."""
         outputs = {name: self.output_slice(name) for name in self.outputs}
         tasks = {
-            name: {"dataset": self.dataset_of(name), "kind": entry["kind"], "metric": entry["metric"]}
+            name: {
+                "dataset": self.dataset_of(name),
+                "kind": entry["kind"],
+                "metric": entry["metric"],
+            }
             for name, entry in self.tasks.items()
         }
         identity = {"name": self.name, "seed": self.seed, "compare": self.compare_with_paper}
-        judged = {"tolerances": self.tolerances, "claims": self.claims, "subsets": self._known_of_subsets()}
+        judged = {
+            "tolerances": self.tolerances,
+            "claims": self.claims,
+            "subsets": self._known_of_subsets(),
+        }
         return _slice("reporting", outputs=outputs, tasks=tasks, study=identity, **judged)
 
     def _known_of_subsets(self) -> dict[str, dict[str, Any]]:
@@ -323,12 +385,19 @@ class Study:
             "paper": self.compare_with_paper,
         }
         if entry["builder"] == "split-accuracy":
-            layers = {self.recipes[self.tasks[task]["recipe"]].get("layers", "all") for task in self.half_tasks(output)}
+            layers = {
+                self.recipes[self.tasks[task]["recipe"]].get("layers", "all")
+                for task in self.half_tasks(output)
+            }
             shown["layers"] = layers.pop() if len(layers) == 1 else "mixed"
-        shown["networks"] = {name: self.replicates_of(name) for name in self.subsets_of(output) if name != SCRATCH}
+        shown["networks"] = {
+            name: self.replicates_of(name) for name in self.subsets_of(output) if name != SCRATCH
+        }
         if entry["builder"] == "curve":
             fine = [name for name in shown["networks"] if self.is_fine(name, entry["accuracy"])]
-            shown["own"] = {name: shown["networks"][name] for name in fine if not self.is_given(name)}
+            shown["own"] = {
+                name: shown["networks"][name] for name in fine if not self.is_given(name)
+            }
         if entry["builder"] == "split-accuracy":
             shown["halves"] = {task: self.tasks[task]["subset"] for task in self.half_tasks(output)}
         return canonical({**entry, **shown})

@@ -10,7 +10,16 @@ import torch
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, remove_leftovers
 
-LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")  # of any trained network
+LAYERS = (
+    "conv1",
+    "conv2",
+    "conv3",
+    "conv4",
+    "conv5",
+    "fc6",
+    "fc7",
+    "fc8",
+)  # of any trained network
 
 
 class StateFile:
@@ -38,7 +47,10 @@ class StateFile:
         if not (isinstance(state, dict) and {"fingerprint", "step"} <= state.keys()):
             return None, f"Starts afresh: {self.path} is no saved state."
         if state["fingerprint"] != self.fingerprint:
-            return None, f"Starts afresh: the saved state {self.path} was computed from other settings or data."
+            return (
+                None,
+                f"Starts afresh: the saved state {self.path} was computed from other settings or data.",
+            )
         return state, f"Continues from step {state['step']} of {self.path}."
 
     def remove(self) -> None:
@@ -49,13 +61,18 @@ class StateFile:
 
 def save_weights(path: Path | str, model: torch.nn.Module) -> None:
     """Write a model's parameters as plain float tensors on the CPU."""
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in model.state_dict().items()
+    }
     _save(path, tensors)
 
 
 def _save(path: Path | str, content: dict[str, Any]) -> None:
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)  # given a path, it would write the path's name into the file: other bytes each time
+        torch.save(
+            content, file
+        )  # given a path, it would write the path's name into the file: other bytes each time
 
 
 class Unreadable(Exception):
@@ -98,11 +115,17 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
             f"{path} is not a file of plain tensors ({error}): delete it so that it is trained again, or put weights "
             "there that were saved with torch.save(model.state_dict())."
         ) from error
-    if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
-        raise UserError(f"{path} holds no dictionary of tensors: save weights with torch.save(model.state_dict()).")
+    if not isinstance(tensors, dict) or not all(
+        isinstance(t, torch.Tensor) for t in tensors.values()
+    ):
+        raise UserError(
+            f"{path} holds no dictionary of tensors: save weights with torch.save(model.state_dict())."
+        )
     for name, tensor in tensors.items():
         if problem := _problem_of(tensor):
-            raise UserError(f"{path}: {name} {problem}; save weights with torch.save(model.state_dict()).")
+            raise UserError(
+                f"{path}: {name} {problem}; save weights with torch.save(model.state_dict())."
+            )
     return tensors
 
 
@@ -127,7 +150,9 @@ def copy_weights(model: torch.nn.Module, path: Path | str, without: tuple[str, .
     known = {*LAYERS, *(name.split(".")[0] for name in wanted)}
     for name in given:
         if str(name).split(".")[0] not in known:
-            raise UserError(f"{path}: it has the layer {name}, so the weights belong to another kind of network.")
+            raise UserError(
+                f"{path}: it has the layer {name}, so the weights belong to another kind of network."
+            )
     for name, tensor in wanted.items():
         if name.split(".")[0] in without:
             continue

@@ -17,15 +17,24 @@ TRAINED_ONLY = ("dropout", "init")  # of an architecture: they matter for traini
 TEXT, NUMBER, TABLE = {"type": "string"}, {"type": "number"}, {"type": "object"}
 KEYS = {
     "n_classes": {"type": "integer"},
-    "n_images": {"anyOf": [{"type": "integer"}, {"const": ""}]},  # empty if it was imported without a record
+    "n_images": {
+        "anyOf": [{"type": "integer"}, {"const": ""}]
+    },  # empty if it was imported without a record
     "seed": {"anyOf": [{"type": "integer"}, {"const": ""}]},
     "fingerprint": TEXT,
     "wall_s": NUMBER,
     "metrics": {
         "type": "array",
-        "items": {"required": ["metric", "value", "unit"], "properties": {"metric": TEXT, "value": NUMBER}},
+        "items": {
+            "required": ["metric", "value", "unit"],
+            "properties": {"metric": TEXT, "value": NUMBER},
+        },
     },
-    "settings": {"type": "object", "required": ["architecture"], "properties": {"architecture": TABLE}},
+    "settings": {
+        "type": "object",
+        "required": ["architecture"],
+        "properties": {"architecture": TABLE},
+    },
     "provenance": {
         "type": "object",
         "required": ["commit", "versions", "device", "finished"],
@@ -60,7 +69,11 @@ def _imported_checksums(path: Path | str) -> dict[str, str | None]:
 
 
 def import_network(
-    weights: Path, settings: Mapping[str, Any], files: Mapping[str, str | None], names: Mapping[str, Any], folder: Path
+    weights: Path,
+    settings: Mapping[str, Any],
+    files: Mapping[str, str | None],
+    names: Mapping[str, Any],
+    folder: Path,
 ) -> None:
     """Check a given network against the architecture and write its weights.pt and metrics.json into `folder`.
 
@@ -77,11 +90,20 @@ def import_network(
             f"subsets.{names['subset']}.weights: there is no file {weights}; put it there or correct the path."
         )
     if checksums(weights, folder / RECORD) != files:
-        raise UserError(f"{weights} or its {RECORD} has changed since the workflow began: run the same command again.")
+        raise UserError(
+            f"{weights} or its {RECORD} has changed since the workflow began: run the same command again."
+        )
     record = read_record(weights.with_name(RECORD), settings["architecture"])
     model, num_classes = given_model(weights, settings["architecture"])
     save_weights(folder / "weights.pt", model)
-    trained = {"n_classes": num_classes, "n_images": "", "seed": "", "metrics": [], "wall_s": 0, **record}
+    trained = {
+        "n_classes": num_classes,
+        "n_images": "",
+        "seed": "",
+        "metrics": [],
+        "wall_s": 0,
+        **record,
+    }
     here = provenance("cpu")
     content = {"settings": settings, "inputs": files}
     names = {**names, "weights": sha256_of(folder / "weights.pt")}
@@ -107,9 +129,13 @@ def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
         )
     for tensor in tensors.values():
         if not tensor.is_floating_point():
-            raise UserError(f"{path} holds values of type {tensor.dtype}; give the weights as floating-point numbers.")
+            raise UserError(
+                f"{path} holds values of type {tensor.dtype}; give the weights as floating-point numbers."
+            )
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise UserError(f"{path} holds values that are infinite or not numbers: the training diverged; train it again.")
+        raise UserError(
+            f"{path} holds values that are infinite or not numbers: the training diverged; train it again."
+        )
     num_classes = tensors["fc8.weight"].shape[0] if tensors["fc8.weight"].ndim else 1
     model = build_model(architecture, num_classes)
     with torch.no_grad():
@@ -134,7 +160,11 @@ def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
             "written with the weights, or put the weights into a folder without it."
         ) from error
     measured = {entry["metric"]: entry["value"] for entry in record["metrics"]}
-    check_finite(measured, path, "train the network again, or put the weights into a folder without the record")
+    check_finite(
+        measured,
+        path,
+        "train the network again, or put the weights into a folder without the record",
+    )
     trained_as = record["settings"]["architecture"]
     for key, value in architecture.items():
         if key not in TRAINED_ONLY and trained_as.get(key) != value:

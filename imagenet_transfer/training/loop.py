@@ -24,7 +24,9 @@ class Job(Protocol):
     """What a stage brings to the loop. The randomness of a step comes from its number, so a resumed run repeats it."""
 
     model: nn.Module
-    fresh_layers: tuple[str, ...]  # prefixes of parameter names that the recipe's fresh_lr_factor applies to
+    fresh_layers: tuple[
+        str, ...
+    ]  # prefixes of parameter names that the recipe's fresh_lr_factor applies to
     num_images: int  # training images, for schedules in epochs
 
     def load(self, step: int) -> Any:
@@ -75,7 +77,11 @@ class Schedule:
     @classmethod
     def of(cls, recipe: Mapping[str, Any], num_images: int) -> "Schedule":
         """Read a recipe: `iterations`, or `epochs` of `num_images` images; `lr_steps` are in the same unit."""
-        per_unit = 1.0 if "iterations" in recipe else num_images / (recipe["batch_size"] * recipe.get("accumulate", 1))
+        per_unit = (
+            1.0
+            if "iterations" in recipe
+            else num_images / (recipe["batch_size"] * recipe.get("accumulate", 1))
+        )
         length = recipe["iterations"] if "iterations" in recipe else recipe["epochs"]
         steps = tuple(round(step * per_unit) for step in recipe["lr_steps"])
         return cls(max(1, math.ceil(length * per_unit)), recipe["lr"], steps, recipe["lr_gamma"])
@@ -120,7 +126,9 @@ class CaffeSGD:
             tensor.copy_(velocity[name])
 
 
-def solver_factors(name: str, fresh: tuple[str, ...], recipe: Mapping[str, Any]) -> tuple[float, float]:
+def solver_factors(
+    name: str, fresh: tuple[str, ...], recipe: Mapping[str, Any]
+) -> tuple[float, float]:
     """Return a parameter's factor of the rate, and its decay: biases learn twice as fast without decay [caffe]."""
     factor = recipe["fresh_lr_factor"] if fresh and name.startswith(fresh) else 1.0
     return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe["weight_decay"])
@@ -248,7 +256,11 @@ class _Trainer:
         self.job.model.load_state_dict(state["model"])
         self.solver.load(state["velocity"])
         self.meter.total, self.meter.count, self.meter.last_finite = state["meter"]
-        self.history, self.step, self.seconds_before = state["history"], state["step"], state["seconds"]
+        self.history, self.step, self.seconds_before = (
+            state["history"],
+            state["step"],
+            state["seconds"],
+        )
         self.commits = list(dict.fromkeys([*state.get("commits", ()), *self.commits]))
 
     def save(self) -> None:
@@ -256,7 +268,12 @@ class _Trainer:
         self.meter.flush()
         meter = [self.meter.total, self.meter.count, self.meter.last_finite]
         networks = {"model": self.job.model.state_dict(), "velocity": self.solver.velocity}
-        progress = {"meter": meter, "history": self.history, "step": self.step, "seconds": self.seconds()}
+        progress = {
+            "meter": meter,
+            "history": self.history,
+            "step": self.step,
+            "seconds": self.seconds(),
+        }
         self.state_file.save(networks | progress | {"commits": self.commits})
 
     def seconds(self) -> float:
@@ -272,7 +289,9 @@ class _Trainer:
     def progress_bar(self) -> tqdm:
         interval = 0.5 if sys.stderr.isatty() else 20.0
         total = self.schedule.iterations
-        return tqdm(total=total, initial=self.step, unit="it", mininterval=interval, file=sys.stderr)
+        return tqdm(
+            total=total, initial=self.step, unit="it", mininterval=interval, file=sys.stderr
+        )
 
     def autocast(self) -> contextlib.AbstractContextManager:
         if self.recipe.get("precision", "float32") == "float32":
@@ -281,7 +300,9 @@ class _Trainer:
 
     def take_step(self, batches: Iterator[Any]) -> None:
         self.job.model.train()
-        torch.manual_seed(seed_of(self.seed, "step", self.step))  # dropout and sampling depend on the step alone
+        torch.manual_seed(
+            seed_of(self.seed, "step", self.step)
+        )  # dropout and sampling depend on the step alone
         self.solver.zero_grad()
         step_loss = torch.zeros((), device=self.device)
         for _ in range(self.accumulate):
@@ -296,12 +317,18 @@ class _Trainer:
     def report(self) -> str:
         """Evaluate, add a row to the history and return it as a line of text."""
         self.job.model.eval()
-        row = {"iteration": self.step, "lr": self.schedule.lr_at(self.step - 1), "loss": self.meter.mean()}
+        row = {
+            "iteration": self.step,
+            "lr": self.schedule.lr_at(self.step - 1),
+            "loss": self.meter.mean(),
+        }
         with torch.no_grad():
             row |= self.job.evaluate()
         self.history.append(row)
         return "  ".join(f"{name} {value:.4g}" for name, value in row.items() if "/" not in name)
 
     def outcome(self) -> Outcome:
-        metrics = {k: v for k, v in self.history[-1].items() if k not in ("iteration", "lr", "loss")}
+        metrics = {
+            k: v for k, v in self.history[-1].items() if k not in ("iteration", "lr", "loss")
+        }
         return Outcome(metrics, self.history, self.seconds(), self.commits)

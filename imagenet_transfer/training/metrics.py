@@ -41,7 +41,9 @@ def best_objects(detections: pd.DataFrame, objects: pd.DataFrame) -> tuple[np.nd
 
     The first of several equally good objects counts. A detection in an image without objects gets -1 and IoU 0.
     """
-    found = pd.DataFrame({"image": detections["image"].to_numpy(), "detection": np.arange(len(detections))})
+    found = pd.DataFrame(
+        {"image": detections["image"].to_numpy(), "detection": np.arange(len(detections))}
+    )
     truth = pd.DataFrame({"image": objects["image"].to_numpy(), "object": np.arange(len(objects))})
     pairs = found.merge(truth, on="image").sort_values(["detection", "object"], ignore_index=True)
     corners = [frame[CORNERS].to_numpy(float) for frame in (detections, objects)]
@@ -52,7 +54,9 @@ def best_objects(detections: pd.DataFrame, objects: pd.DataFrame) -> tuple[np.nd
     return position, iou
 
 
-def match_detections(detections: pd.DataFrame, objects: pd.DataFrame, iou_threshold: float = 0.5) -> Matches:
+def match_detections(
+    detections: pd.DataFrame, objects: pd.DataFrame, iou_threshold: float = 0.5
+) -> Matches:
     """Return which detections of one class are right, by the rules of the VOC devkit.
 
     `detections` has the columns image, score and `CORNERS`; `objects` has image, `CORNERS` and difficult. By descending
@@ -65,7 +69,9 @@ def match_detections(detections: pd.DataFrame, objects: pd.DataFrame, iou_thresh
     difficult = objects["difficult"].to_numpy(bool)
     ignored = overlapping.copy()
     ignored[overlapping] = difficult[position[overlapping]]
-    claims = [i for i in by_descending_score(detections["score"]) if overlapping[i] and not ignored[i]]
+    claims = [
+        i for i in by_descending_score(detections["score"]) if overlapping[i] and not ignored[i]
+    ]
     _, first = np.unique(position[claims], return_index=True)
     true_positive = np.zeros(len(detections), dtype=bool)
     true_positive[np.asarray(claims, dtype=int)[first]] = True
@@ -73,7 +79,11 @@ def match_detections(detections: pd.DataFrame, objects: pd.DataFrame, iou_thresh
 
 
 def average_precision(
-    scores: np.ndarray, true_positive: np.ndarray, ignored: np.ndarray, num_positives: int, variant: str
+    scores: np.ndarray,
+    true_positive: np.ndarray,
+    ignored: np.ndarray,
+    num_positives: int,
+    variant: str,
 ) -> float:
     """Return the average precision, in 0..1, of scored decisions of which `num_positives` could have been found.
 
@@ -87,7 +97,9 @@ def average_precision(
     right = np.asarray(true_positive, dtype=bool)[order][~np.asarray(ignored, dtype=bool)[order]]
     found = np.cumsum(right)
     precision = found / np.arange(1, len(right) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # the best precision at this recall or a higher one
+    envelope = np.maximum.accumulate(precision[::-1])[
+        ::-1
+    ]  # the best precision at this recall or a higher one
     if variant == "11-point":
         recall = found / num_positives
         return float(sum(envelope[recall >= threshold][:1].sum() for threshold in RECALLS) / 11)
@@ -119,12 +131,17 @@ def judged_map(
     for name in classes:
         own = judged[judged["class"] == name]
         scores, outcome = own["score"].to_numpy(), own["outcome"].to_numpy()
-        result[name] = average_precision(scores, outcome == 1, outcome == -1, int(counted.get(name, 0)), variant)
+        result[name] = average_precision(
+            scores, outcome == 1, outcome == -1, int(counted.get(name, 0)), variant
+        )
     return result
 
 
 def voc_map(
-    detections: pd.DataFrame, objects: pd.DataFrame, classes: Sequence[str], variant: str = "11-point"
+    detections: pd.DataFrame,
+    objects: pd.DataFrame,
+    classes: Sequence[str],
+    variant: str = "11-point",
 ) -> dict[str, float]:
     """Return the average precision of each class, in the order of `classes`.
 
@@ -132,7 +149,9 @@ def voc_map(
     class without detections has 0. One without objects, or with difficult ones only, has NaN and is to be left out of
     the mean (`mean_ap`), as no detector could score on it.
     """
-    return judged_map(detections.assign(outcome=outcomes(detections, objects, classes)), objects, classes, variant)
+    return judged_map(
+        detections.assign(outcome=outcomes(detections, objects, classes)), objects, classes, variant
+    )
 
 
 def mean_ap(class_ap: dict[str, float]) -> float:

@@ -100,10 +100,21 @@ def finetune(
         read["manifest"] = manifest_digest(inputs["manifest"])
     if "proposals" in inputs:
         read["proposals"] = sha256_of(inputs["proposals"])
-    run(job, settings, read, {"stage": "transfer", **names}, folder, device, minutes, keep_weights=False)
+    run(
+        job,
+        settings,
+        read,
+        {"stage": "transfer", **names},
+        folder,
+        device,
+        minutes,
+        keep_weights=False,
+    )
 
 
-def classification_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str) -> Job:
+def classification_job(
+    store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str
+) -> Job:
     """Return the training on a data set's split `train`, tested on `test`, else `val`; or on a subset's images."""
     if "manifest" in inputs:
         *sets, num_classes = subset_images(store, inputs["manifest"], inputs["label_set"])
@@ -122,17 +133,23 @@ def classification_job(store: Store, inputs: Mapping[str, Path], settings: Mappi
     )
 
 
-def detection_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str) -> Job:
+def detection_job(
+    store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str
+) -> Job:
     """Return the training of a detector on VOC's trainval, tested on VOC's test."""
     from imagenet_transfer.training.tasks.detection import (
         DetectionJob,  # loads torchvision's operators, which takes time
     )
 
     recipe = {**settings["recipe"], "ap_variant": settings["average_precision"]}
-    return DetectionJob(store, settings["architecture"], inputs.get("weights"), recipe, settings["seed"], device)
+    return DetectionJob(
+        store, settings["architecture"], inputs.get("weights"), recipe, settings["seed"], device
+    )
 
 
-def action_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str) -> Job:
+def action_job(
+    store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str
+) -> Job:
     """Return the training of R*CNN on VOC's action train, tested on val."""
     from imagenet_transfer.data.proposals import read_proposals
     from imagenet_transfer.training.tasks.action import ActionJob
@@ -140,24 +157,34 @@ def action_job(store: Store, inputs: Mapping[str, Path], settings: Mapping[str, 
     recipe = {**settings["recipe"], "ap_variant": settings["average_precision"]}
     proposals = read_proposals(inputs["proposals"].parent)
     weights = inputs.get("weights")
-    return ActionJob(store, proposals, settings["architecture"], weights, recipe, settings["seed"], device)
+    return ActionJob(
+        store, proposals, settings["architecture"], weights, recipe, settings["seed"], device
+    )
 
 
 JOBS = {"classification": classification_job, "detection": detection_job, "action": action_job}
 
 
-def subset_images(store: Store, manifest: Path, label_set: Path) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def subset_images(
+    store: Store, manifest: Path, label_set: Path
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Return rows and labels of a subset's training images, of its classes' validation images, and their number."""
     sampled = read_manifest(manifest)
     images = sampled.rows.assign(row=store.rows(sampled.rows["image"]))
-    return images, validation_set(store, read_label_set(label_set), sampled.classes), len(sampled.classes)
+    return (
+        images,
+        validation_set(store, read_label_set(label_set), sampled.classes),
+        len(sampled.classes),
+    )
 
 
 def labelled(store: Store, split: str) -> pd.DataFrame:
     """Return rows and labels of a split; labels are the places of the classes in the store's list."""
     label_of = {name: label for label, name in enumerate(store.classes)}
     rows = store.split(split)
-    return pd.DataFrame({"row": rows, "label": store.images["class"].iloc[rows].map(label_of).to_numpy()})
+    return pd.DataFrame(
+        {"row": rows, "label": store.images["class"].iloc[rows].map(label_of).to_numpy()}
+    )
 
 
 def prepare(threads: int) -> str:
@@ -170,7 +197,9 @@ def prepare(threads: int) -> str:
 
 def manifest_digest(manifest: Path) -> str:
     """Return the digest in the JSON file beside a manifest."""
-    return read_facts(manifest.with_name(manifest.name.removesuffix(".csv.gz") + ".json"), "digest")["digest"]
+    return read_facts(
+        manifest.with_name(manifest.name.removesuffix(".csv.gz") + ".json"), "digest"
+    )["digest"]
 
 
 def digest(weights: Path | None) -> str | None:
@@ -195,8 +224,12 @@ def run(
     fingerprint = fingerprint_of({"settings": settings, "inputs": inputs})
     state_file = StateFile(folder / "state.pt", fingerprint)
     if job.num_images == 0:
-        raise UserError(f"{folder}: there are no training images; check the data set's splits and the subset's size.")
-    outcome = train(job, settings["recipe"], settings["seed"], state_file, Deadline(minutes_left(minutes)))
+        raise UserError(
+            f"{folder}: there are no training images; check the data set's splits and the subset's size."
+        )
+    outcome = train(
+        job, settings["recipe"], settings["seed"], state_file, Deadline(minutes_left(minutes))
+    )
     check_finite(outcome.metrics, folder, "run the same command again")
     if keep_weights:
         save_weights(folder / "weights.pt", job.model)
@@ -207,7 +240,13 @@ def run(
         {"metric": name, "value": value, "unit": UNITS.get(name.split("/")[0], "")}
         for name, value in outcome.metrics.items()
     ]
-    record = {**facts, "seed": settings["seed"], "metrics": metrics, "fingerprint": fingerprint, "inputs": inputs}
+    record = {
+        **facts,
+        "seed": settings["seed"],
+        "metrics": metrics,
+        "fingerprint": fingerprint,
+        "inputs": inputs,
+    }
     record |= {
         "settings": settings,
         "images": sha256_of(folder / "images.csv.gz"),
@@ -222,5 +261,7 @@ def metric_of(path: Path | str, name: str) -> float:
     """Return one metric of a metrics.json; raise UserError if the run does not have it."""
     values = {entry["metric"]: entry["value"] for entry in read_facts(path, "metrics")["metrics"]}
     if name not in values:
-        raise UserError(f"{path} has no metric '{name}', but {', '.join(sorted(values))}: change `metric` of the task.")
+        raise UserError(
+            f"{path} has no metric '{name}', but {', '.join(sorted(values))}: change `metric` of the task."
+        )
     return values[name]

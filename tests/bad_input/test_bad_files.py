@@ -50,7 +50,9 @@ def whole(tmp_path_factory):
     for seed in range(6):
         (folder / f"in/p{seed}.jpg").write_bytes(picture(seed))
     listing = make_listing([("train", f"p{seed}", "c", f"p{seed}.jpg") for seed in range(6)], ["c"])
-    build_store(listing, folder / "in", folder / "out", {"codec": "raw", "size": 8}, 1, progress=False)
+    build_store(
+        listing, folder / "in", folder / "out", {"codec": "raw", "size": 8}, 1, progress=False
+    )
     return folder
 
 
@@ -81,7 +83,9 @@ def edited(**changes):
 
     def write(path):
         content = {**json.loads(path.read_text()), **changes}
-        path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
+        path.write_text(
+            json.dumps({key: value for key, value in content.items() if value is not ...})
+        )
 
     return write
 
@@ -143,7 +147,11 @@ STORES = [
     ("images.csv.gz", cut, "no such table any more"),
     ("images.csv.gz", raw(gzip.compress(b"a,b\n1,2\n")), "no such table any more"),
     ("images.csv.gz", raw(gzip.compress(b"\xff\xfe,\n")), "no such table any more"),
-    ("images.csv.gz", raw(gzip.compress(b"image,split,class\np0,train,c\n")), "not as many rows as the index"),
+    (
+        "images.csv.gz",
+        raw(gzip.compress(b"image,split,class\np0,train,c\n")),
+        "not as many rows as the index",
+    ),
     ("images.csv.gz", lambda path: path.unlink(), "no such table any more"),
     ("objects.csv.gz", raw(gzip.compress(b"a\n")), "no such table any more"),
     ("shard-00000.bin", cut, "is missing or has not its 1,152 bytes"),
@@ -196,7 +204,9 @@ def test_a_build_goes_on_over_damaged_notes_of_an_earlier_one(whole, tmp_path):
         (tmp_path / "out/part-00000.json").write_bytes(notes)
         assert packing._finished_part(plan, 0) is None
         assert packing._space_needed(tmp_path / "out") == ""
-    build_store(listing, whole / "in", tmp_path / "out", {"codec": "raw", "size": 8}, 1, progress=False)
+    build_store(
+        listing, whole / "in", tmp_path / "out", {"codec": "raw", "size": 8}, 1, progress=False
+    )
     assert Store(tmp_path / "out").meta == Store(whole / "out").meta
 
 
@@ -220,15 +230,24 @@ def changed(column, row, value):
 
 LABEL_SETS = [
     (lambda frame: frame.assign(mine=1), "has the columns wnid, label, class_wnid, class_name"),
-    (lambda frame: frame.drop(columns="label"), "has the columns wnid, label, class_wnid, class_name"),
-    (lambda frame: frame[["label", "wnid", "class_wnid", "class_name"]], "has the columns wnid, label"),
+    (
+        lambda frame: frame.drop(columns="label"),
+        "has the columns wnid, label, class_wnid, class_name",
+    ),
+    (
+        lambda frame: frame[["label", "wnid", "class_wnid", "class_name"]],
+        "has the columns wnid, label",
+    ),
     (lambda frame: frame.iloc[:0], "holds no class"),
     (lambda frame: frame.iloc[1:], "the labels are not the ranks"),
     (lambda frame: frame.drop(index=3), "the labels are not the ranks"),
     (lambda frame: pd.concat([frame, frame.iloc[:1]]), f"{CLASSES[0]} appears twice"),
     (lambda frame: frame.assign(label=frame["label"] + 1), "the labels are not the ranks"),
     (lambda frame: frame.assign(label=-1), "the labels are not the ranks"),
-    (lambda frame: frame.assign(label=frame["label"][::-1].tolist()), "the labels are not the ranks"),
+    (
+        lambda frame: frame.assign(label=frame["label"][::-1].tolist()),
+        "the labels are not the ranks",
+    ),
     (changed("label", 2, "two"), "cannot be read"),
     (changed("label", 2, ""), "cannot be read"),
     (changed("label", 2, 2.5), "cannot be read"),
@@ -244,7 +263,9 @@ def test_label_sets_that_were_edited(tmp_path, change, sentence):
     refused(lambda: read_label_set(path), path, sentence)
 
 
-@pytest.mark.parametrize("damage", [raw(b""), raw(b"\xff\xfe\x00"), raw(b'"' * 99), folder_instead, pipe, os.unlink])
+@pytest.mark.parametrize(
+    "damage", [raw(b""), raw(b"\xff\xfe\x00"), raw(b'"' * 99), folder_instead, pipe, os.unlink]
+)
 def test_label_sets_that_are_damaged(tmp_path, damage):
     path = tmp_path / "set.csv"
     path.write_text(label_set().to_csv(index=False))
@@ -255,14 +276,18 @@ def test_label_sets_that_are_damaged(tmp_path, damage):
 
 @pytest.fixture
 def manifest(tmp_path):
-    images = pd.DataFrame([(f"{wnid}_{i}", wnid) for wnid in CLASSES for i in range(3)], columns=["image", "class"])
+    images = pd.DataFrame(
+        [(f"{wnid}_{i}", wnid) for wnid in CLASSES for i in range(3)], columns=["image", "class"]
+    )
     paths = tmp_path / "all.csv.gz", tmp_path / "all.json"
     write_manifest(draw_manifest(images, label_set(), {}, 1), *paths)
     return paths
 
 
 def rewritten(old, new):
-    return lambda path: path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(old, new)))
+    return lambda path: path.write_bytes(
+        gzip.compress(gzip.decompress(path.read_bytes()).replace(old, new))
+    )
 
 
 MANIFESTS = [
@@ -308,8 +333,14 @@ BOXES = [
     (b"image,x1,y1,x2,y2\n" + GOOD.encode(), "is no table of boxes"),
     (HEADER.replace(",", ";").encode() + GOOD.replace(",", ";").encode(), "is no table of boxes"),
     (HEADER.encode(), "has no box for 6 of 6 images (first: p0)"),
-    ((HEADER + GOOD.replace("p3,1,1,8,8\n", "")).encode(), "has no box for 1 of 6 images (first: p3)"),
-    ((HEADER + GOOD + "p9,1,1,8,8\n").encode(), "1 boxes of images that the data set does not have"),
+    (
+        (HEADER + GOOD.replace("p3,1,1,8,8\n", "")).encode(),
+        "has no box for 1 of 6 images (first: p3)",
+    ),
+    (
+        (HEADER + GOOD + "p9,1,1,8,8\n").encode(),
+        "1 boxes of images that the data set does not have",
+    ),
     ((HEADER + GOOD + "p0.jpg,1,1,8,8\n").encode(), "(first: of image p0.jpg)"),
     ((HEADER + GOOD + "p0,5,1,2,8\n").encode(), "1 boxes whose xmax or ymax is smaller"),
     ((HEADER + GOOD + "p0,nan,1,2,8\n").encode(), "1 boxes whose xmax or ymax is smaller"),
@@ -328,7 +359,11 @@ def test_boxes_of_the_user(folder, content, sentence):
     path = folder.parent / "boxes.csv"
     path.write_bytes(content)
     spec = {"method": "file", "path": str(path)}
-    refused(lambda: propose(Store(folder), folder.parent / "proposals", spec, 1, progress=False), path, sentence)
+    refused(
+        lambda: propose(Store(folder), folder.parent / "proposals", spec, 1, progress=False),
+        path,
+        sentence,
+    )
     assert not (folder.parent / "proposals").exists(), "nothing half-written"
     assert not (folder.parent / "PWNED").exists()
 
@@ -345,9 +380,15 @@ def test_boxes_in_files_of_other_kinds(folder):
         archive.writestr("c", "d")
     for path in sorted(path for path in here.iterdir() if path != folder):
         spec = {"method": "file", "path": str(path)}
-        refused(lambda spec=spec: propose(Store(folder), here / "proposals", spec, 1, progress=False), path)
+        refused(
+            lambda spec=spec: propose(Store(folder), here / "proposals", spec, 1, progress=False),
+            path,
+        )
     spec = {"method": "file", "path": "none.csv"}
-    refused(lambda: propose(Store(folder), here / "proposals", spec, 1, progress=False), "none.csv is missing")
+    refused(
+        lambda: propose(Store(folder), here / "proposals", spec, 1, progress=False),
+        "none.csv is missing",
+    )
 
 
 @pytest.mark.parametrize(
@@ -375,7 +416,10 @@ def test_proposals_that_are_damaged(folder, name, damage):
 
 
 def test_a_search_goes_on_over_damaged_parts_of_an_earlier_one(folder):
-    spec, here = {"method": "selective-search", "mode": "single", "min_side": 2}, folder.parent / "proposals"
+    spec, here = (
+        {"method": "selective-search", "mode": "single", "min_side": 2},
+        folder.parent / "proposals",
+    )
     store = Store(folder)
     propose(store, here, spec, 1, progress=False)
     facts = {key: read_proposals(here).facts[key] for key in ("spec", "store", "opencv", "version")}

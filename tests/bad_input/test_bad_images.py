@@ -52,7 +52,13 @@ def chunk(name, data):
 def png(width, height, rows=b"", extra=b"", bits=8, colour=2):
     """Return a PNG file that claims a size, whatever its rows hold."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + extra
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def with_sides(jpeg, width, height):
@@ -75,9 +81,26 @@ def bmp(width, height):
 
 
 def tiff(width, height):
-    tags = [(256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, height), (279, 8)]
+    tags = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, 8),
+        (277, 1),
+        (278, height),
+        (279, 8),
+    ]
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    return b"II*\0" + struct.pack("<I", 16) + bytes(8) + struct.pack("<H", len(tags)) + entries + bytes(4)
+    return (
+        b"II*\0"
+        + struct.pack("<I", 16)
+        + bytes(8)
+        + struct.pack("<H", len(tags))
+        + entries
+        + bytes(4)
+    )
 
 
 JPEG, FULL = saved(picture(), "JPEG", quality=95), {"quality": 95}
@@ -101,11 +124,18 @@ SOUND = {  # files of any sort that hold a picture
     "grey jpeg": saved(picture("L"), "JPEG", **FULL),
     "cmyk jpeg": saved(picture("CMYK"), "JPEG", **FULL),
     "jpeg with a large exif": saved(picture(), "JPEG", exif=LARGE_EXIF, **FULL),
-    "jpeg with a broken exif": JPEG[:2] + b"\xff\xe1\x00\x10Exif\0\0\xff\xff\xff\xff\xff\xff" + b"\0\0" + JPEG[2:],
-    "jpeg with an exif that ends early": JPEG[:2] + b"\xff\xe1\x00\x0eExif\0\0II*\0\xff\xff" + JPEG[2:],
+    "jpeg with a broken exif": JPEG[:2]
+    + b"\xff\xe1\x00\x10Exif\0\0\xff\xff\xff\xff\xff\xff"
+    + b"\0\0"
+    + JPEG[2:],
+    "jpeg with an exif that ends early": JPEG[:2]
+    + b"\xff\xe1\x00\x0eExif\0\0II*\0\xff\xff"
+    + JPEG[2:],
     "jpeg with rubbish behind": JPEG + bytes(1000),
     "png": saved(picture(), "PNG"),
-    "png of 16 bits": saved(Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "PNG"),
+    "png of 16 bits": saved(
+        Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "PNG"
+    ),
     "png with a palette and alpha": see_through(),
     "png with alpha": saved(picture("RGBA"), "PNG"),
     "grey png with alpha": saved(picture("LA"), "PNG"),
@@ -115,7 +145,9 @@ SOUND = {  # files of any sort that hold a picture
     "webp": saved(picture(), "WEBP"),
     "bmp": saved(picture(), "BMP"),
     "tiff": saved(picture(), "TIFF"),
-    "tiff of 16 bits": saved(Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "TIFF"),
+    "tiff of 16 bits": saved(
+        Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "TIFF"
+    ),
     "cmyk tiff": saved(picture("CMYK"), "TIFF"),
     "one pixel": saved(picture(height=1, width=1), "PNG"),
     "one jpeg pixel": saved(picture(height=1, width=1), "JPEG"),
@@ -130,8 +162,14 @@ BROKEN = {  # files that hold none, and words of the reason
         b"<!DOCTYPE html><html>404 Not Found</html>",
         "cannot identify the image format: it begins with b'<!DOCTYPE",
     ),
-    "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"><rect/></svg>', "cannot identify the image format"),
-    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch RAN) (w) file\n", "cannot identify"),
+    "svg": (
+        b'<svg xmlns="http://www.w3.org/2000/svg"><rect/></svg>',
+        "cannot identify the image format",
+    ),
+    "eps": (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch RAN) (w) file\n",
+        "cannot identify",
+    ),
     "pdf": (b"%PDF-1.4\n", "cannot identify the image format"),
     "psd": (
         b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 8, 8, 8, 3) + bytes(64),
@@ -152,12 +190,21 @@ BROKEN = {  # files that hold none, and words of the reason
     "png of 2 billion pixels": (png(2**31 - 1, 1), f"more than {MAX_PIXELS:,} pixels"),
     "png without rows": (png(32, 24), "image file is truncated"),
     "png without width": (png(0, 24), "cannot identify the image format"),
-    "png with a text of 200 MB": (png(32, 24, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2 * 10**8)))), ""),
+    "png with a text of 200 MB": (
+        png(32, 24, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2 * 10**8)))),
+        "",
+    ),
     "gif of 20,000 pixels": (gif(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
     "bmp of 20,000 pixels": (bmp(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
     "tiff of 20,000 pixels": (tiff(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
-    "tiff of numbers": (saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "floating-point"),
-    "tiff of 32 bits": (saved(Image.fromarray(np.full((4, 4), 2**20, np.int32)), "TIFF"), "more than 16 bits"),
+    "tiff of numbers": (
+        saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
+        "floating-point",
+    ),
+    "tiff of 32 bits": (
+        saved(Image.fromarray(np.full((4, 4), 2**20, np.int32)), "TIFF"),
+        "more than 16 bits",
+    ),
     "webp cut": (saved(picture(), "WEBP")[:60], ""),
     "tiff cut": (saved(picture(), "TIFF")[:300], ""),
     "gif cut": (saved(picture("P"), "GIF")[:-200], ""),
@@ -186,7 +233,9 @@ def test_whatever_holds_a_picture_is_packed(tmp_path, codec):
         assert store.image(row).dtype == np.uint8
 
 
-@pytest.mark.parametrize("name", [name for name in SOUND if name not in ("one pixel", "one jpeg pixel")])
+@pytest.mark.parametrize(
+    "name", [name for name in SOUND if name not in ("one pixel", "one jpeg pixel")]
+)
 def test_pictures_look_as_they_should(name):
     """The brightness varies as the picture's does: 16 bits are no white, the palette is no row of numbers."""
     pixels = np.frombuffer(encoder(CODECS["raw"])(SOUND[name])[0], np.uint8).reshape(16, 16, 3)
@@ -203,10 +252,13 @@ def test_whatever_holds_none_is_named_with_a_reason_and_counted(tmp_path, monkey
     files = {f"{name}.JPEG": data for name, (data, _) in BROKEN.items()}
     listing = make_source(tmp_path / "in", {"sound.JPEG": JPEG, **files})
     with pytest.raises(
-        UserError, match=rf"{len(BROKEN)} images cannot be read and `max_unreadable` is 0 \(.*unreadabl"
+        UserError,
+        match=rf"{len(BROKEN)} images cannot be read and `max_unreadable` is 0 \(.*unreadabl",
     ):
         pack(tmp_path / "in", listing, tmp_path / "out", CODECS[codec])
-    store = pack(tmp_path / "in", listing, tmp_path / "out", CODECS[codec], max_unreadable=len(BROKEN))
+    store = pack(
+        tmp_path / "in", listing, tmp_path / "out", CODECS[codec], max_unreadable=len(BROKEN)
+    )
     assert list(store.images["image"]) == ["sound"]
     assert store.meta["num_unreadable"] == len(BROKEN)
     listed = pd.read_csv(tmp_path / "out/unreadable.csv").set_index("path")["reason"]
@@ -242,7 +294,9 @@ def test_bombs_are_refused_before_memory_is_taken(tmp_path):
     started = time.monotonic()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-c", program, str(tmp_path)]
-    said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    said = subprocess.run(
+        words, env=environment, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     assert len(bombs) >= 8
     assert int(said) < 300 * (1024 if sys.platform == "linux" else 2**20), "KiB on Linux"
     assert time.monotonic() - started < 40

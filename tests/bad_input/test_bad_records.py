@@ -37,8 +37,14 @@ RECORDS = [
     (edited(metrics=None), "is no longer the record of a run"),
     (edited(metrics={"top1": 50}), "is no longer the record of a run"),
     (edited(metrics=[{"metric": "top1"}]), "is no longer the record of a run"),
-    (edited(metrics=[{"metric": "top1", "value": "50", "unit": "%"}]), "is no longer the record of a run"),
-    (edited(metrics=[{"metric": "top1", "value": None, "unit": "%"}]), "is no longer the record of a run"),
+    (
+        edited(metrics=[{"metric": "top1", "value": "50", "unit": "%"}]),
+        "is no longer the record of a run",
+    ),
+    (
+        edited(metrics=[{"metric": "top1", "value": None, "unit": "%"}]),
+        "is no longer the record of a run",
+    ),
     (edited(metrics=[[1, 2, 3]]), "is no longer the record of a run"),
     (edited(provenance="here"), "is no longer the record of a run"),
     (edited(provenance=None), "is no longer the record of a run"),
@@ -54,7 +60,9 @@ def test_records_of_runs(tmp_path, damage, sentence):
     path.write_text(json.dumps(RECORD))
     assert list(collect_runs([path])["value"]) == [50.0]
     damage(path)
-    refused(lambda: collect_runs([path]), path, sentence, "delete it and run the same command again")
+    refused(
+        lambda: collect_runs([path]), path, sentence, "delete it and run the same command again"
+    )
 
 
 def test_records_that_lack_what_is_asked_for(tmp_path):
@@ -67,11 +75,17 @@ def test_records_that_lack_what_is_asked_for(tmp_path):
     assert given_networks([path]) == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe", b'"' * 99, b"a\n1,2\n1,2,3\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b\n1,2\n", b"\xff\xfe", b'"' * 99, b"a\n1,2\n1,2,3\n"]
+)
 def test_tables_between_stages(tmp_path, content):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
-    refused(lambda: read_table(path, ("subset", "value")), path, "delete it and run the same command again")
+    refused(
+        lambda: read_table(path, ("subset", "value")),
+        path,
+        "delete it and run the same command again",
+    )
     layout = {"subsets": ["a"], "baseline": "b", "networks": {"a": 1}}
     refused(lambda: induction_frame(layout, [path], []), path)
 
@@ -80,7 +94,13 @@ def test_tables_between_stages(tmp_path, content):
 
 
 def test_resources_that_were_edited(tmp_path):
-    for name in ("paper_numbers.csv", "paper_statements.csv", "taxonomy.csv", "pascal_roots.csv", "rates.csv"):
+    for name in (
+        "paper_numbers.csv",
+        "paper_statements.csv",
+        "taxonomy.csv",
+        "pascal_roots.csv",
+        "rates.csv",
+    ):
         shutil.copy(RESOURCES / name, tmp_path)
     roots, table = tmp_path / "pascal_roots.csv", tmp_path / "taxonomy.csv"
     assert len(read_paper_numbers(tmp_path)) == len(read_paper_numbers())
@@ -95,7 +115,11 @@ def test_resources_that_were_edited(tmp_path):
     for name in ("paper_statements.csv", "paper_numbers.csv"):
         (tmp_path / name).write_text("a,b\n1,2\n")
         refused(lambda: read_paper_numbers(tmp_path), tmp_path / name, "it lacks the columns")
-    for content, words in ((b"", "cannot be read"), (b"a,b\n", "lacks the columns"), (b"\xff", "cannot be read")):
+    for content, words in (
+        (b"", "cannot be read"),
+        (b"a,b\n", "lacks the columns"),
+        (b"\xff", "cannot be read"),
+    ):
         (tmp_path / "rates.csv").write_bytes(content)
         refused(lambda: read_rates(tmp_path / "rates.csv"), tmp_path / "rates.csv", words)
 

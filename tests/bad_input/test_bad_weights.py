@@ -18,7 +18,12 @@ from hypothesis import strategies as st
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.embeddings import load_network
 from imagenet_transfer.models import build_model
-from imagenet_transfer.training.checkpoints import StateFile, copy_weights, load_weights, save_weights
+from imagenet_transfer.training.checkpoints import (
+    StateFile,
+    copy_weights,
+    load_weights,
+    save_weights,
+)
 from imagenet_transfer.training.loop import train
 from imagenet_transfer.training.tasks.classification import ClassificationJob
 
@@ -107,9 +112,18 @@ def raw(data):
 NO_TENSORS = "is not a file of plain tensors"
 FILES = {
     **{f"code by {name}": (of({"conv1.weight": code}), NO_TENSORS) for name, code in CODE.items()},
-    **{f"old code by {name}": (raw(pickle.dumps(code, 2)), NO_TENSORS) for name, code in CODE.items()},
-    "code in an old file": (of(CODE["os.system"], _use_new_zipfile_serialization=False), NO_TENSORS),
-    "numpy with code": (lambda path: np.save(path.open("wb"), np.array([CODE["os.system"]])), NO_TENSORS),
+    **{
+        f"old code by {name}": (raw(pickle.dumps(code, 2)), NO_TENSORS)
+        for name, code in CODE.items()
+    },
+    "code in an old file": (
+        of(CODE["os.system"], _use_new_zipfile_serialization=False),
+        NO_TENSORS,
+    ),
+    "numpy with code": (
+        lambda path: np.save(path.open("wb"), np.array([CODE["os.system"]])),
+        NO_TENSORS,
+    ),
     "a torch.jit archive": (script, NO_TENSORS),
     "a zip bomb": (bomb, "it would unpack to 30,"),
     "an empty file": (raw(b""), NO_TENSORS),
@@ -130,33 +144,78 @@ FILES = {
     "a tensor": (of(STATE["conv1.weight"]), "holds no dictionary of tensors"),
     "a number": (of(3), "holds no dictionary of tensors"),
     "a dictionary of numbers": (of({"conv1.weight": 3}), "holds no dictionary of tensors"),
-    "a checkpoint with its weights inside": (of({"model": STATE, "epoch": 3}), "holds no dictionary of tensors"),
-    "whole numbers": (of(with_tensor("fc6.bias", torch.zeros(16, dtype=torch.int64))), "values of type torch.int64"),
-    "true and false": (of(with_tensor("fc6.bias", torch.zeros(16, dtype=torch.bool))), "values of type torch.bool"),
-    "complex numbers": (of(with_tensor("fc6.bias", torch.zeros(16) + 1j)), "values of type torch.complex64"),
-    "a sparse tensor": (of(with_tensor("fc6.bias", torch.ones(16).to_sparse())), "fc6.bias is no plain tensor"),
-    "a tensor without values": (of(with_tensor("fc6.bias", torch.zeros(16, device="meta"))), "is no plain tensor"),
-    "an expanded tensor": (of(with_tensor("fc8.weight", torch.zeros(1).expand(10**9, 16))), "claims more values than"),
+    "a checkpoint with its weights inside": (
+        of({"model": STATE, "epoch": 3}),
+        "holds no dictionary of tensors",
+    ),
+    "whole numbers": (
+        of(with_tensor("fc6.bias", torch.zeros(16, dtype=torch.int64))),
+        "values of type torch.int64",
+    ),
+    "true and false": (
+        of(with_tensor("fc6.bias", torch.zeros(16, dtype=torch.bool))),
+        "values of type torch.bool",
+    ),
+    "complex numbers": (
+        of(with_tensor("fc6.bias", torch.zeros(16) + 1j)),
+        "values of type torch.complex64",
+    ),
+    "a sparse tensor": (
+        of(with_tensor("fc6.bias", torch.ones(16).to_sparse())),
+        "fc6.bias is no plain tensor",
+    ),
+    "a tensor without values": (
+        of(with_tensor("fc6.bias", torch.zeros(16, device="meta"))),
+        "is no plain tensor",
+    ),
+    "an expanded tensor": (
+        of(with_tensor("fc8.weight", torch.zeros(1).expand(10**9, 16))),
+        "claims more values than",
+    ),
 }
 NETWORKS = {  # plain tensors, but not of this network
     "nothing": (of({}), "conv1.weight should have shape"),
-    "a missing layer": (of(without("conv4.weight")), "conv4.weight should have shape .* but the file holds nothing"),
-    "a missing bias": (of(without("fc7.bias")), "fc7.bias should have shape .* but the file holds nothing"),
+    "a missing layer": (
+        of(without("conv4.weight")),
+        "conv4.weight should have shape .* but the file holds nothing",
+    ),
+    "a missing bias": (
+        of(without("fc7.bias")),
+        "fc7.bias should have shape .* but the file holds nothing",
+    ),
     "another width": (
         of(with_tensor("fc7.bias", torch.zeros(17))),
         r"fc7.bias should have shape \(16,\) but .* \(17,\)",
     ),
-    "one dimension less": (of(with_tensor("fc7.weight", torch.zeros(256))), r"should have shape \(16, 16\)"),
+    "one dimension less": (
+        of(with_tensor("fc7.weight", torch.zeros(256))),
+        r"should have shape \(16, 16\)",
+    ),
     "a number as bias": (of(with_tensor("fc7.bias", torch.zeros(()))), r"but the file holds \(\)"),
     "another layer": (
         of(with_tensor("layer4.0.conv1.weight", torch.zeros(3))),
         "the layer layer4.0.conv1.weight, so the",
     ),
-    "a prefix": (of({f"module.{name}": tensor for name, tensor in STATE.items()}), "has the layer module.conv1.weight"),
-    "torchvision's": (of({"features.0.weight": torch.zeros(64, 3, 11, 11)}), "has the layer features.0.weight"),
-    "numbers as names": (of(dict(enumerate(STATE.values()))), "it has the layer 0, so the weights belong"),
-    "not a number": (of(spoilt(float("nan"))), "conv3.weight holds values that are infinite or not numbers"),
-    "infinity": (of(spoilt(float("inf"))), "conv3.weight holds values that are infinite or not numbers"),
+    "a prefix": (
+        of({f"module.{name}": tensor for name, tensor in STATE.items()}),
+        "has the layer module.conv1.weight",
+    ),
+    "torchvision's": (
+        of({"features.0.weight": torch.zeros(64, 3, 11, 11)}),
+        "has the layer features.0.weight",
+    ),
+    "numbers as names": (
+        of(dict(enumerate(STATE.values()))),
+        "it has the layer 0, so the weights belong",
+    ),
+    "not a number": (
+        of(spoilt(float("nan"))),
+        "conv3.weight holds values that are infinite or not numbers",
+    ),
+    "infinity": (
+        of(spoilt(float("inf"))),
+        "conv3.weight holds values that are infinite or not numbers",
+    ),
     "too large a number": (
         of(with_tensor("fc7.bias", torch.full((16,), 1e300, dtype=torch.float64))),
         "infinite or not",
@@ -181,7 +240,10 @@ def test_what_is_no_file_of_weights(tmp_path, monkeypatch, name):
     path = tmp_path / "weights.pt"
     write(path)
     assert sentence in refused(lambda: load_weights(path), path)
-    for work in (lambda: copy_weights(build_model(TINY, 4), path, ("fc8",)), lambda: load_network(path, TINY)):
+    for work in (
+        lambda: copy_weights(build_model(TINY, 4), path, ("fc8",)),
+        lambda: load_network(path, TINY),
+    ):
         assert sentence in refused(work, path)
     assert list(tmp_path.iterdir()) == [path], "nothing was executed"
 
@@ -210,7 +272,9 @@ def test_fine_tuning_and_features_refuse_them_too(tmp_path):
     torch.save(spoilt(float("nan")), path)
     pictures = Pictures(8, 4)
     table = pictures.table()
-    said = refused(lambda: ClassificationJob(pictures, table, table, 4, TINY, RECIPE, 1, weights=path), path)
+    said = refused(
+        lambda: ClassificationJob(pictures, table, table, 4, TINY, RECIPE, 1, weights=path), path
+    )
     assert "conv3.weight holds values" in said
     assert "conv3.weight holds values" in refused(lambda: load_network(path, TINY), path)
 
@@ -221,7 +285,11 @@ def test_weights_that_are_no_files(tmp_path):
     started = time.monotonic()
     signal.alarm(60)  # a pipe would be waited for
     try:
-        for name, sentence in {"pipe": "no regular file", "folder": "no regular file", "none": "No such file"}.items():
+        for name, sentence in {
+            "pipe": "no regular file",
+            "folder": "no regular file",
+            "none": "No such file",
+        }.items():
             path = tmp_path / f"{name}.pt"
             assert sentence in refused(lambda path=path: load_weights(path), path)
     finally:
@@ -232,7 +300,8 @@ def test_weights_that_are_no_files(tmp_path):
 def test_halves_and_doubles_are_fine(tmp_path):
     for dtype in (torch.float16, torch.bfloat16, torch.float64):
         torch.save(
-            collections.OrderedDict((name, tensor.to(dtype)) for name, tensor in STATE.items()), tmp_path / "w.pt"
+            collections.OrderedDict((name, tensor.to(dtype)) for name, tensor in STATE.items()),
+            tmp_path / "w.pt",
         )
         model = build_model(TINY, 4)
         with torch.no_grad():
@@ -250,7 +319,9 @@ def test_damaged_weights_are_refused_or_plain_tensors(tmp_path_factory, data):
     ends = st.one_of(st.integers(0, 600), st.integers(len(content) - 4000, len(content) - 1))
     for at in data.draw(st.lists(ends, min_size=1, max_size=4)):
         content[at] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(content[: data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))])
+    path.write_bytes(
+        content[: data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))]
+    )
     try:
         with torch.no_grad():
             copy_weights(build_model(TINY, 4), path, without=())
@@ -268,11 +339,17 @@ def test_a_state_that_is_none_starts_the_run_afresh(tmp_path, monkeypatch, name)
     FILES[name][0](tmp_path / "state.pt")
     state, sentence = StateFile(tmp_path / "state.pt", "f").load()
     assert state is None
-    assert sentence.startswith("Starts afresh: ") and str(tmp_path / "state.pt") in sentence and "\n" not in sentence
+    assert (
+        sentence.startswith("Starts afresh: ")
+        and str(tmp_path / "state.pt") in sentence
+        and "\n" not in sentence
+    )
     assert list(tmp_path.iterdir()) == [tmp_path / "state.pt"], "nothing was executed"
 
 
-@pytest.mark.parametrize("content", [{}, {"fingerprint": "f"}, {"fingerprint": "other", "step": 3}, {"step": 3}])
+@pytest.mark.parametrize(
+    "content", [{}, {"fingerprint": "f"}, {"fingerprint": "other", "step": 3}, {"step": 3}]
+)
 def test_a_state_without_its_parts_starts_the_run_afresh(tmp_path, content):
     torch.save(content, tmp_path / "state.pt")
     state, sentence = StateFile(tmp_path / "state.pt", "f").load()
@@ -303,7 +380,9 @@ def flip(path, name="conv3.weight"):
 def test_a_flipped_bit_in_weights_is_found(tmp_path):
     save_weights(tmp_path / "weights.pt", MODEL)
     flip(tmp_path / "weights.pt")
-    with pytest.raises(UserError, match=r"checksum of .* differs: the file is damaged.*delete it so that it is"):
+    with pytest.raises(
+        UserError, match=r"checksum of .* differs: the file is damaged.*delete it so that it is"
+    ):
         load_weights(tmp_path / "weights.pt")
 
 

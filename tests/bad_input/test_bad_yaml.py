@@ -53,7 +53,10 @@ YAML = [
     (laughs(9, 9).encode(), "its aliases (*name) stand for more than 100,000 values"),
     (laughs(60, 2).encode(), "its aliases (*name) stand for more than 100,000 values"),
     (b"? [a, b]\n: c\n", "unhashable key"),
-    (b"study: !!python/object/apply:os.system ['touch PWNED']\n", "could not determine a constructor"),
+    (
+        b"study: !!python/object/apply:os.system ['touch PWNED']\n",
+        "could not determine a constructor",
+    ),
     (b"study: !!python/name:os.system\n", "could not determine a constructor"),
     (b"study: !!python/object/new:type [x]\n", "could not determine a constructor"),
     (b"study: !secret x\n", "could not determine a constructor"),
@@ -112,7 +115,11 @@ def test_what_yaml_reads_as_something_else(tmp_path, content, sentence):
 
 def test_configs_that_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name, sentence in {"none.yaml": "No such file", "": "no regular file", "pipe": "no regular file"}.items():
+    for name, sentence in {
+        "none.yaml": "No such file",
+        "": "no regular file",
+        "pipe": "no regular file",
+    }.items():
         with pytest.raises(UserError, match="cannot be read") as caught:
             read_config(tmp_path / name)
         assert sentence in checked_sentences(str(caught.value))
@@ -138,9 +145,24 @@ def dry_run(tmp_path, config, *words):
     """Return what `snakemake -n` says of a bad config."""
     path = tmp_path / "study.yaml"
     path.write_bytes(config)
-    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-n",
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        tmp_path,
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 60}
+    options = {
+        "cwd": tmp_path,
+        "env": environment,
+        "capture_output": True,
+        "text": True,
+        "timeout": 60,
+    }
     done = subprocess.run([*command, "--configfile", path, *words], **options)
     said = done.stdout + done.stderr
     assert done.returncode == 1
@@ -156,9 +178,17 @@ def yaml_bytes(path, value):
     "config, words, sentence",
     [
         (yaml_bytes("classes", "none.txt"), (), "classes is 'none.txt', which is neither a list"),
-        (STUDIES[0].read_bytes().replace(b"seed: 2016", b"seed: 0127"), (), "YAML reads 0127 as the number 87"),
+        (
+            STUDIES[0].read_bytes().replace(b"seed: 2016", b"seed: 0127"),
+            (),
+            "YAML reads 0127 as the number 87",
+        ),
         (b"study: a\n" + laughs(9, 9).encode(), (), "stand for more than 100,000 values"),
-        (STUDIES[0].read_bytes(), ("--config", "seed=nan", "tasks=[1"), "seed is nan, but should be a whole number"),
+        (
+            STUDIES[0].read_bytes(),
+            ("--config", "seed=nan", "tasks=[1"),
+            "seed is nan, but should be a whole number",
+        ),
     ],
     ids=["class-list", "octal", "laughs", "override"],
 )

@@ -26,9 +26,20 @@ def found(given, name):
     return [one for one in judge_all(given) if one.claim.name == name]
 
 
-def curve(det=(40.0, 48.0, 57.0, 58.0), top=(20.0, 50.0, 60.0), spread=0.1, tasks=("det",), more=None, **tolerances):
+def curve(
+    det=(40.0, 48.0, 57.0, 58.0),
+    top=(20.0, 50.0, 60.0),
+    spread=0.1,
+    tasks=("det",),
+    more=None,
+    **tolerances,
+):
     """Return a study with Figure 1: a task's values by ascending number of images, and the accuracies."""
-    values = cells(SETS, "det", *det, spread=spread) | cells(SETS[1:], "top", *top, spread=spread) | (more or {})
+    values = (
+        cells(SETS, "det", *det, spread=spread)
+        | cells(SETS[1:], "top", *top, spread=spread)
+        | (more or {})
+    )
     return results(values, {"figure1": CURVE | {"tasks": list(tasks)}}, sizes=SIZES, **tolerances)
 
 
@@ -43,10 +54,14 @@ def test_pre_training_is_compared_with_a_random_start():
     assert worse.verdict == "does not"
 
 
-@pytest.mark.parametrize(("half", "expected"), [(57.0, "holds"), (55.0, "does not"), (56.2, "cannot tell")])
+@pytest.mark.parametrize(
+    ("half", "expected"), [(57.0, "holds"), (55.0, "does not"), (56.2, "cannot tell")]
+)
 def test_half_the_images_keeps_the_gain(half, expected):
     (one,) = found(curve(det=(40.0, 48.0, half, 58.0)), "1b")
-    assert one.effect.estimate == pytest.approx(half - 40 - 0.9 * 18)  # points above 90 % of the gain
+    assert one.effect.estimate == pytest.approx(
+        half - 40 - 0.9 * 18
+    )  # points above 90 % of the gain
     assert one.verdict == expected
     assert "keeps at least 90 %" in one.statement.text
     assert f"keeps {100 * (half - 40) / 18:.0f} %" in one.statement.note
@@ -62,7 +77,9 @@ def test_tolerances_come_from_the_config():
 def test_shares_are_counted_from_a_random_start_and_from_chance():
     half, few = found(curve(), "1c")[0], found(curve(), "1d")[0]
     assert half.effect.estimate == pytest.approx(100 * (17 / 18 - 40 / 50))
-    assert few.effect.estimate == pytest.approx(100 * (8 / 18 - 10 / 50))  # a chance of 10 % is subtracted
+    assert few.effect.estimate == pytest.approx(
+        100 * (8 / 18 - 10 / 50)
+    )  # a chance of 10 % is subtracted
     assert [half.verdict, few.verdict] == ["holds", "holds"]
     assert half.statement.unit == "percent of the gain"
 
@@ -82,7 +99,8 @@ def test_a_task_without_a_clear_gain_cannot_keep_more_than_accuracy():
     given = curve(top=(10.0, 10.0, 60.0), tasks=("det", "sun"), more=lost)
     for name in ("1b", "1c", "1d"):
         scenes, together = (
-            next(one for one in found(given, name) if one.statement.text.startswith(start)) for start in ("sun", "all ")
+            next(one for one in found(given, name) if one.statement.text.startswith(start))
+            for start in ("sun", "all ")
         )
         assert scenes.verdict == together.verdict == "cannot tell"
         assert not scenes.clear
@@ -176,7 +194,12 @@ def test_of_an_absent_or_negative_gain_nothing_is_kept(whole):
 
 
 MERGED = {"tenth": (12, 1000), "half": (50, 1000), "most": (90, 1000), "whole": (100, 1000)}
-FIGURE2 = {"builder": "curve", "along": "classes", "subsets": ["scratch", *MERGED], "accuracy": "top"}
+FIGURE2 = {
+    "builder": "curve",
+    "along": "classes",
+    "subsets": ["scratch", *MERGED],
+    "accuracy": "top",
+}
 
 
 def merged(means, tasks=("det", "sun"), **tolerances):
@@ -184,7 +207,9 @@ def merged(means, tasks=("det", "sun"), **tolerances):
     values = {}
     for task in tasks:
         values |= cells(names, task, *means[task])
-    return results(values, {"figure2": FIGURE2 | {"tasks": list(tasks)}}, sizes=MERGED, **tolerances)
+    return results(
+        values, {"figure2": FIGURE2 | {"tasks": list(tasks)}}, sizes=MERGED, **tolerances
+    )
 
 
 def test_merged_labels_keep_the_gain():
@@ -195,7 +220,9 @@ def test_merged_labels_keep_the_gain():
     half = {one.statement.text.partition(":")[0]: one for one in found(given, "2b")}
     assert half["sun"].effect.estimate == pytest.approx(18 - 0.9 * 20)
     assert half["sun"].verdict == "cannot tell"
-    assert eighth["all tasks together"].effect.estimate == pytest.approx(100 * ((15 / 18 + 17 / 20) / 2 - 0.8))
+    assert eighth["all tasks together"].effect.estimate == pytest.approx(
+        100 * ((15 / 18 + 17 / 20) / 2 - 0.8)
+    )
 
 
 def test_a_few_merged_classes_are_better_on_the_tasks_other_than_detection():
@@ -205,15 +232,22 @@ def test_a_few_merged_classes_are_better_on_the_tasks_other_than_detection():
     assert (better.effect.estimate, better.verdict) == (pytest.approx(1.0), "holds")
     (enough,) = found(given, "2d")
     assert enough.effect.estimate == pytest.approx(100 * ((18.5 / 18 + 21 / 20) / 2 - 0.99))
-    (worse,) = found(merged({"det": (40, 55.0, 57.9, 58.5, 58), "sun": (30, 47.0, 48.0, 49.0, 50)}), "2c")
+    (worse,) = found(
+        merged({"det": (40, 55.0, 57.9, 58.5, 58), "sun": (30, 47.0, 48.0, 49.0, 50)}), "2c"
+    )
     assert worse.verdict == "does not"
 
 
 @pytest.mark.parametrize("lacking", [(), ("act",)])
 def test_of_one_task_and_one_merged_set_points_are_judged(lacking):
     """As for other sets; a task without a random start does not count."""
-    given = merged({task: (40, 55.0, 57.9, 58.5, 58) for task in ("det", *lacking)}, ("det", *lacking))
-    given = replace(given, runs=given.runs[~((given.runs["subset"] == "scratch") & (given.runs["task"] == "act"))])
+    given = merged(
+        {task: (40, 55.0, 57.9, 58.5, 58) for task in ("det", *lacking)}, ("det", *lacking)
+    )
+    given = replace(
+        given,
+        runs=given.runs[~((given.runs["subset"] == "scratch") & (given.runs["task"] == "act"))],
+    )
     (one,) = found(given, "2d")
     assert one.statement.text.startswith("det: merging labels to 90 classes keeps at least 99 %")
     assert (one.effect.estimate, one.statement.unit) == (pytest.approx(18.5 - 0.99 * 18), "points")
@@ -224,7 +258,9 @@ def test_all_tasks_together_are_several():
     values = cells(("scratch", *MERGED), "det", 40, 55.0, 57.9, 58.5, 58)
     given = results(values, {"figure2": FIGURE2 | {"tasks": ["det"]}}, sizes=sizes)
     (one,) = found(given, "2d")
-    assert one.statement.text.startswith("det: merging labels to 80 or 90 classes keeps, on average, at least 99 %")
+    assert one.statement.text.startswith(
+        "det: merging labels to 80 or 90 classes keeps, on average, at least 99 %"
+    )
     assert one.effect.estimate == pytest.approx(100 * ((17.9 + 18.5) / 2 / 18 - 0.99))
     assert not [one for one in judge_all(given) if "all tasks" in one.statement.text]
 
@@ -238,13 +274,24 @@ def induction(networks, classes=(12,), unseen=90, k=1, fine=100, **tolerances):
     `networks` are pairs of the values by replicate of a coarse network, and of all labels on the classes unseen by it.
     """
     rows = [
-        {"subset": f"coarse-{size}", "n_classes": size, "n_fine": fine, "n_unseen": unseen, "n_queries": 1000, "k": k}
+        {
+            "subset": f"coarse-{size}",
+            "n_classes": size,
+            "n_fine": fine,
+            "n_unseen": unseen,
+            "n_queries": 1000,
+            "k": k,
+        }
         | {"network": network, "rep": rep, "value": value}
         for size, (own, baseline) in zip(classes, networks, strict=True)
         for network, values in ((f"coarse-{size}", own), ("whole", baseline))
         for rep, value in enumerate(values, start=1)
     ]
-    layout = {"builder": "induction", "subsets": [f"coarse-{size}" for size in classes], "baseline": "whole"}
+    layout = {
+        "builder": "induction",
+        "subsets": [f"coarse-{size}" for size in classes],
+        "baseline": "whole",
+    }
     return results({}, {"figure4": layout}, {"figure4": pd.DataFrame(rows)}, **tolerances)
 
 
@@ -265,9 +312,15 @@ def test_about_15_percent_lower_is_read_both_ways_with_the_same_tolerance():
     assert points.effect.estimate == pytest.approx(40 - 50 + 30)
     assert [share.verdict, points.verdict] == ["holds", "holds"]
     share, points = found(induction([(around(64.0), around(95.0, -0.1))]), "3a")
-    assert [share.verdict, points.verdict] == ["does not", "does not"]  # 67 % of it, and 31 points below
+    assert [share.verdict, points.verdict] == [
+        "does not",
+        "does not",
+    ]  # 67 % of it, and 31 points below
     share, points = found(induction([(around(40.0), around(50.0, -0.1))], induction=0.85), "3a")
-    assert [share.verdict, points.verdict] == ["does not", "holds"]  # 79 % of it, and 10 points below
+    assert [share.verdict, points.verdict] == [
+        "does not",
+        "holds",
+    ]  # 79 % of it, and 10 points below
     assert "at most 15 points worse" in points.statement.text
 
 
@@ -280,16 +333,23 @@ def test_a_network_that_guesses_keeps_nothing(k, chance):
     assert "; 0 % as well" in share.statement.note
     guesses = [(around(chance), around(80.0, -0.1)), (around(chance, -0.2), around(40.0, 0.3))]
     (coarser,) = found(induction(guesses, (12, 50), unseen=20, k=k), "3b")
-    assert coarser.effect.estimate == pytest.approx(0.0, abs=1e-6)  # raw shares would differ: 6 % and 12 %
+    assert coarser.effect.estimate == pytest.approx(
+        0.0, abs=1e-6
+    )  # raw shares would differ: 6 % and 12 %
     assert coarser.verdict == "cannot tell"
 
 
 def test_finer_labels_come_closer_to_the_baseline():
     chance = 100 / 90
     (one,) = found(
-        induction([(around(40.0), around(80.0, -0.1)), (around(60.0, 0.2), around(75.0, -0.3))], (12, 50)), "3b"
+        induction(
+            [(around(40.0), around(80.0, -0.1)), (around(60.0, 0.2), around(75.0, -0.3))], (12, 50)
+        ),
+        "3b",
     )
-    assert one.effect.estimate == pytest.approx(100 * ((60 - chance) / (75 - chance) - (40 - chance) / (80 - chance)))
+    assert one.effect.estimate == pytest.approx(
+        100 * ((60 - chance) / (75 - chance) - (40 - chance) / (80 - chance))
+    )
     assert one.verdict == "holds"
     assert not found(induction([(around(40.0), around(80.0, -0.1))]), "3b")
 
@@ -308,7 +368,11 @@ def test_induction_needs_networks_of_both_subsets_and_no_fine_tuning():
     needed = replicates_needed(share.effect, 3)
     row = power([share], {"card": {"pretrain": 10.0}}).to_dict("records")[0]
     assert needed > 3
-    assert (row["needed"], row["runs"], row["hours on card"]) == (needed, 2 * (needed - 3), 20.0 * (needed - 3))
+    assert (row["needed"], row["runs"], row["hours on card"]) == (
+        needed,
+        2 * (needed - 3),
+        20.0 * (needed - 3),
+    )
 
 
 @pytest.mark.parametrize(("size", "said"), [(6, False), (7, True), (25, True), (26, False)])
@@ -327,13 +391,24 @@ def test_of_several_networks_the_one_nearest_an_eighth_is_judged():
 
 
 BUDGETS = {
-    **{"builder": "budgets", "columns": ["1/2", "1/4"], "references": ["whole", "scratch"], "tasks": ["det", "sun"]},
+    **{
+        "builder": "budgets",
+        "columns": ["1/2", "1/4"],
+        "references": ["whole", "scratch"],
+        "tasks": ["det", "sun"],
+    },
     "rows": [
         {"title": "more classes", "subsets": ["many-2", "many-4"]},
         {"title": "more images", "subsets": ["few-2", "few-4"]},
     ],
 }
-BUDGET_SIZES = {"many-2": (10, 500), "few-2": (5, 500), "many-4": (10, 250), "few-4": (5, 250), "whole": (10, 1000)}
+BUDGET_SIZES = {
+    "many-2": (10, 500),
+    "few-2": (5, 500),
+    "many-4": (10, 250),
+    "few-4": (5, 250),
+    "whole": (10, 1000),
+}
 
 
 def budgets(det, sun, rows=BUDGETS["rows"], **tolerances):
@@ -345,10 +420,14 @@ def budgets(det, sun, rows=BUDGETS["rows"], **tolerances):
 ALIKE = {"det": (40.0, 60.0, 55.0, 56.0, 50.0, 51.0), "sun": (30.0, 50.0, 45.0, 45.5, 40.0, 45.0)}
 
 
-@pytest.mark.parametrize("rows", [BUDGETS["rows"], BUDGETS["rows"][::-1]])  # classes are counted, no title is read
+@pytest.mark.parametrize(
+    "rows", [BUDGETS["rows"], BUDGETS["rows"][::-1]]
+)  # classes are counted, no title is read
 def test_comparable_is_counted_in_the_gain(rows):
     half, quarter, scenes_half, scenes_quarter = found(budgets(**ALIKE, rows=rows), "4a")
-    assert half.effect.estimate == pytest.approx(100 * 1 / 20)  # images less classes, of a gain of 20 points
+    assert half.effect.estimate == pytest.approx(
+        100 * 1 / 20
+    )  # images less classes, of a gain of 20 points
     assert (half.statement.least, half.statement.most) == (-10, 10)
     assert [half.verdict, quarter.verdict, scenes_half.verdict] == ["holds"] * 3
     assert scenes_quarter.effect.estimate == pytest.approx(100 * 5 / 20)
@@ -369,13 +448,23 @@ def test_over_all_budgets_detection_is_better_and_others_are_comparable():
 
 @pytest.mark.parametrize(
     ("better", "word"),
-    [(20.0, "does not"), (3.0, "does not"), (1.0, "holds"), (0.0, "cannot tell"), (-1.0, "does not")],
+    [
+        (20.0, "does not"),
+        (3.0, "does not"),
+        (1.0, "holds"),
+        (0.0, "cannot tell"),
+        (-1.0, "does not"),
+    ],
 )
 def test_slightly_better_is_better_by_at_most_the_tolerance(better, word):
     """Of a gain of 20 points at most 2 are slight."""
     det, _ = found(budgets((40.0, 60.0, 50.0, 50 + better, 50.0, 50 + better), ALIKE["sun"]), "4b")
     assert det.verdict == word
-    assert (det.statement.least, det.statement.most, det.statement.unit) == (0, 10, "percent of the gain")
+    assert (det.statement.least, det.statement.most, det.statement.unit) == (
+        0,
+        10,
+        "percent of the gain",
+    )
 
 
 def test_a_task_of_table_2_that_lacks_a_run_is_left_out_and_the_other_stays():
@@ -387,7 +476,10 @@ def test_a_task_of_table_2_that_lacks_a_run_is_left_out_and_the_other_stays():
 
 
 TABLE3_SIZES = {"whole": (1000, 1_281_167), "removed": (771, 990_000), "places": (205, 2_400_000)}
-TABLE3_SUBSETS = {"removed": {"method": "exclusion"}, "places": {"dataset": "places", "method": "categories"}}
+TABLE3_SUBSETS = {
+    "removed": {"method": "exclusion"},
+    "places": {"dataset": "places", "method": "categories"},
+}
 
 
 def table3(*names):
@@ -396,11 +488,16 @@ def table3(*names):
     values = cells(names, "det", *(means[name] for name in names))
     layout = {"builder": "transfer", "tasks": ["det"], "subsets": list(names)}
     return results(
-        values, {"table3": layout}, sizes=TABLE3_SIZES, subsets={n: TABLE3_SUBSETS.get(n, {}) for n in names}
+        values,
+        {"table3": layout},
+        sizes=TABLE3_SIZES,
+        subsets={n: TABLE3_SUBSETS.get(n, {}) for n in names},
     )
 
 
-@pytest.mark.parametrize("names", [("whole", "removed", "places"), ("whole", "part", "places", "removed")])
+@pytest.mark.parametrize(
+    "names", [("whole", "removed", "places"), ("whole", "part", "places", "removed")]
+)
 def test_without_the_targets_classes_and_on_scenes_wherever_they_stand(names):
     given = table3(*names, "scratch")
     (kept,) = found(given, "5a")
@@ -428,7 +525,10 @@ def test_what_table_3_does_not_show_is_not_judged(names, claims):
 
 def context(*tasks):
     values = cells(("whole",), "act", 60.0) | cells(("whole",), "det", 55.0)
-    return results(values, {"table-context": {"builder": "transfer", "tasks": list(tasks), "subsets": ["whole"]}})
+    return results(
+        values,
+        {"table-context": {"builder": "transfer", "tasks": list(tasks), "subsets": ["whole"]}},
+    )
 
 
 def test_context_helps():
@@ -441,7 +541,12 @@ def test_context_helps():
 
 
 def halves(layers, half_a, all_a, half_b, all_b, split="minimal", spread=0.1):
-    layout = {"builder": "split-accuracy", "baseline": "whole", "layers": layers, "splits": {split: ["sun", "top"]}}
+    layout = {
+        "builder": "split-accuracy",
+        "baseline": "whole",
+        "layers": layers,
+        "splits": {split: ["sun", "top"]},
+    }
     layout["halves"] = {"sun": "half-a", "top": "half-b"}
     values = cells(("half-a", "whole"), "sun", half_a, all_a, spread=spread)
     values |= cells(("half-b", "whole"), "top", half_b, all_b, spread=spread)
@@ -461,14 +566,20 @@ def test_halves_of_a_minimal_split_are_better_on_their_own_and_of_a_random_one_w
 def test_with_all_layers_half_a_gains_from_b_and_b_not_from_a():
     a, b = found(halves("all", 60.0, 62.0, 62.0, 60.0), "6c")
     assert a.effect.estimate == pytest.approx(2.0)
-    assert b.effect.estimate == pytest.approx(100 * -2 / (62 - 20))  # chance is that of five classes
+    assert b.effect.estimate == pytest.approx(
+        100 * -2 / (62 - 20)
+    )  # chance is that of five classes
     assert [a.verdict, b.verdict] == ["holds", "holds"]
-    assert [one.verdict for one in found(halves("all", 62.0, 60.0, 60.0, 62.0), "6c")] == ["does not"] * 2
+    assert [one.verdict for one in found(halves("all", 62.0, 60.0, 60.0, 62.0), "6c")] == [
+        "does not"
+    ] * 2
     assert not found(halves("last", 60.0, 62.0, 62.0, 60.0), "6c")
     assert not found(halves("all", 60.0, 62.0, 62.0, 60.0), "6a")
 
 
-@pytest.mark.parametrize(("everything", "word"), [(60.2, "holds"), (60.4, "cannot tell"), (60.6, "does not")])
+@pytest.mark.parametrize(
+    ("everything", "word"), [(60.2, "holds"), (60.4, "cannot tell"), (60.6, "does not")]
+)
 def test_a_half_does_not_gain_if_everything_is_better_by_at_most_1_percent(everything, word):
     """Of 40 points above chance: 0.4."""
     _, b = found(halves("all", 60.0, 62.0, 60.0, everything, spread=0.02), "6c")
@@ -539,8 +650,11 @@ def likeness(rng, shared=0.0):
     return (found - found.mean()) / found.std(ddof=0).replace(0.0, 1.0)
 
 
-COARSE = pd.DataFrame({"wnid": [f"n{i:02d}" for i in range(80)], "place": np.arange(80) % 20}).assign(
-    class_wnid=lambda frame: "c" + frame["place"].astype(str), class_name=lambda frame: frame["class_wnid"]
+COARSE = pd.DataFrame(
+    {"wnid": [f"n{i:02d}" for i in range(80)], "place": np.arange(80) % 20}
+).assign(
+    class_wnid=lambda frame: "c" + frame["place"].astype(str),
+    class_name=lambda frame: frame["class_wnid"],
 )
 
 

@@ -26,9 +26,16 @@ def tables():
     own = {"stage": "pretrain", "subset": "imagenet"}
     values = (("top1", 1, 55.0), ("top1", 2, 57.0), ("top5", 1, 79.0), ("top5", 2, 81.0))
     runs = [own | {"metric": metric, "rep": rep, "value": value} for metric, rep, value in values]
-    induction = [("top-down-127", 1, 30.0), ("imagenet", 1, 42.0), ("top-down-127", 2, 32.0), ("imagenet", 2, 46.0)]
+    induction = [
+        ("top-down-127", 1, 30.0),
+        ("imagenet", 1, 42.0),
+        ("top-down-127", 2, 32.0),
+        ("imagenet", 2, 46.0),
+    ]
     shared = {"subset": "top-down-127", "k": 5}
-    figure4 = [shared | {"network": name, "rep": rep, "value": value} for name, rep, value in induction]
+    figure4 = [
+        shared | {"network": name, "rep": rep, "value": value} for name, rep, value in induction
+    ]
     gains = {1: [20.0, 3.0, 5.0], 2: [24.0, 3.0, 9.0]}  # above the median: 15 points twice
     wnids = ("n01861778", "n04451818", "n1")
     figure6 = [
@@ -39,7 +46,13 @@ def tables():
     halves = [("own", 57.0, 0.2), ("half", 60.0, 0.3), ("everything", 58.5, 0.4)]
     half = {"split": "minimal", "half": "a", "n": 2}
     figure9 = [half | {"network": name, "mean": mean, "std": std} for name, mean, std in halves]
-    frames = {"figure4": figure4, "figure6": figure6, "figure9": figure9, "runs": runs, "table1": rows}
+    frames = {
+        "figure4": figure4,
+        "figure6": figure6,
+        "figure9": figure9,
+        "runs": runs,
+        "table1": rows,
+    }
     return {name: pd.DataFrame(content) for name, content in frames.items()}
 
 
@@ -60,7 +73,10 @@ def test_every_number_of_the_protocol_is_there():
     frame = compared()
     keys = frame[["subset", "reference", "task", "metric", "kind"]].apply(tuple, axis=1)
     assert keys.is_unique
-    stated = {(r.subset, r.task): float(r.paper) for r in frame[frame["kind"] == "difference"].itertuples()}
+    stated = {
+        (r.subset, r.task): float(r.paper)
+        for r in frame[frame["kind"] == "difference"].itertuples()
+    }
     assert stated == {
         ("images-500", "pascal-det"): -1.5,
         ("top-down-127", "pascal-det"): -2.8,
@@ -78,7 +94,13 @@ def test_every_number_of_the_protocol_is_there():
 def test_cells_and_differences_by_hand():
     frame = compared()
     whole = row(frame, subset="imagenet", task="pascal-det", kind="value")
-    assert whole[["paper", "paper_std", "ours", "ours_std", "n"]].tolist() == [58.3, 0.3, 58.0, 0.3, 3]
+    assert whole[["paper", "paper_std", "ours", "ours_std", "n"]].tolist() == [
+        58.3,
+        0.3,
+        58.0,
+        0.3,
+        3,
+    ]
     assert whole["difference"] == pytest.approx(-0.3)
     half = row(frame, subset="images-500", kind="difference")
     assert half["ours"] == pytest.approx(-1.0)
@@ -90,11 +112,23 @@ def test_cells_and_differences_by_hand():
 
 def test_the_recipes_accuracy_is_put_next_to_the_networks_own_not_to_re_trained_last_layers():
     top1 = row(compared(), subset="imagenet", metric="top1", kind="value", task="imagenet-cls")
-    assert top1[["paper", "ours", "n"]].tolist() == ["57.1", 56.0, 2]  # last layers, re-trained, are at 57.4
+    assert top1[["paper", "ours", "n"]].tolist() == [
+        "57.1",
+        56.0,
+        2,
+    ]  # last layers, re-trained, are at 57.4
     shown = tables()
-    cells = shown["table1"].assign(task=shown["table1"]["task"].replace("imagenet-cls", "imagenet-cls:own"))
+    cells = shown["table1"].assign(
+        task=shown["table1"]["task"].replace("imagenet-cls", "imagenet-cls:own")
+    )
     for frames, expected in (({"figure1": cells}, 57.4), ({"table1": shown["table1"]}, None)):
-        found = row(compared(frames=frames), subset="imagenet", metric="top1", kind="value", task="imagenet-cls")
+        found = row(
+            compared(frames=frames),
+            subset="imagenet",
+            metric="top1",
+            kind="value",
+            task="imagenet-cls",
+        )
         assert found["ours"] == expected if expected else math.isnan(found["ours"])
 
 
@@ -111,13 +145,20 @@ def test_signs_agree_or_do_not():
     assert tool["ours"] == pytest.approx(-4.0)  # below the medians of 5 and 9
     assert tool["note"].startswith("the same sign")
     minimal = row(frame, subset="minimal-a")
-    assert minimal[["ours", "ours_std", "n"]].tolist() == [pytest.approx(1.5), pytest.approx(0.5), 2]
+    assert minimal[["ours", "ours_std", "n"]].tolist() == [
+        pytest.approx(1.5),
+        pytest.approx(0.5),
+        2,
+    ]
 
 
 def test_induction_is_in_points_below_the_baseline():
     found = row(compared(), subset="top-down-127", metric="top5")
     assert (found["ours"], found["difference"]) == (pytest.approx(-13.0), pytest.approx(2.0))
-    assert (found["ours_std"], found["n"]) == (pytest.approx(math.sqrt(2)), 2)  # of 12 and 14 points
+    assert (found["ours_std"], found["n"]) == (
+        pytest.approx(math.sqrt(2)),
+        2,
+    )  # of 12 and 14 points
     assert row(compared(), subset="top-down-127", metric="top1")["note"] == NO_RUN
 
 

@@ -36,7 +36,9 @@ def less(first, second):
 def judged(values, files, top=1):
     """Return the effect of `whole` less `scratch` on scenes, whose values and files are given."""
     given = results(values, {"table1": TABLE})
-    statement = Statement("text", less, [given.sample(name, "sun") for name in ("whole", "scratch")])
+    statement = Statement(
+        "text", less, [given.sample(name, "sun") for name in ("whole", "scratch")]
+    )
     return effect_of(statement, given, Images(files, {"sun": top}))[0]
 
 
@@ -46,7 +48,9 @@ def test_two_single_runs_are_compared_image_by_image(tmp_path):
     files["scratch", "sun"] = answers(tmp_path, "scratch", SECOND, SECOND)
     effect = judged({("whole", "sun"): [50.0], ("scratch", "sun"): [40.0]}, files)
     assert effect.estimate == pytest.approx(10.0)
-    variance = (0.2 - 0.2**2) * 50 / 49  # of the differences in the first class, of which ten of fifty are 1
+    variance = (
+        (0.2 - 0.2**2) * 50 / 49
+    )  # of the differences in the first class, of which ten of fifty are 1
     error = 100 * math.sqrt(variance / 50) / 2
     assert effect.error == pytest.approx(error)
     assert effect.freedom == 98
@@ -54,17 +58,31 @@ def test_two_single_runs_are_compared_image_by_image(tmp_path):
 
 
 def test_the_metrics_of_the_task_decide_which_images_are_right(tmp_path):
-    files = {("whole", "sun"): answers(tmp_path, "whole", FIRST), ("scratch", "sun"): answers(tmp_path, "s", SECOND)}
+    files = {
+        ("whole", "sun"): answers(tmp_path, "whole", FIRST),
+        ("scratch", "sun"): answers(tmp_path, "s", SECOND),
+    }
     values = {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}
     assert judged(values, files).estimate == pytest.approx(20.0)
-    assert judged(values, files, top=5).estimate == pytest.approx(0.0)  # ranks 0 and 3 are both among the first five
+    assert judged(values, files, top=5).estimate == pytest.approx(
+        0.0
+    )  # ranks 0 and 3 are both among the first five
 
 
-@pytest.mark.parametrize("change", [lambda frame: frame[::-1], lambda frame: frame.assign(image=frame["image"] + "x")])
-def test_networks_that_were_tested_on_other_images_or_in_another_order_are_refused(tmp_path, change):
-    files = {("whole", "sun"): answers(tmp_path, "whole", FIRST), ("scratch", "sun"): answers(tmp_path, "s", SECOND)}
+@pytest.mark.parametrize(
+    "change", [lambda frame: frame[::-1], lambda frame: frame.assign(image=frame["image"] + "x")]
+)
+def test_networks_that_were_tested_on_other_images_or_in_another_order_are_refused(
+    tmp_path, change
+):
+    files = {
+        ("whole", "sun"): answers(tmp_path, "whole", FIRST),
+        ("scratch", "sun"): answers(tmp_path, "s", SECOND),
+    }
     write_csv(files["scratch", "sun"], change(pd.read_csv(files["scratch", "sun"])))
-    with pytest.raises(UserError, match="The runs of whole and scratch on sun were not tested on the same images"):
+    with pytest.raises(
+        UserError, match="The runs of whole and scratch on sun were not tested on the same images"
+    ):
         judged({("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, files)
 
 
@@ -84,25 +102,36 @@ def test_a_single_run_against_replicates_has_both_errors(tmp_path):
 def test_without_the_results_of_each_single_run_there_is_no_interval(tmp_path, known):
     """As of given networks and of mean average precision."""
     files = {(known, "sun"): answers(tmp_path, "a", FIRST, SECOND)} if known else {}
-    given = results({("whole", "sun"): [50.0], ("scratch", "sun"): [30.0]}, {"table1": TABLE}, networks=1)
+    given = results(
+        {("whole", "sun"): [50.0], ("scratch", "sun"): [30.0]}, {"table1": TABLE}, networks=1
+    )
     (one,) = judge_all(given, files)
     assert one.effect.estimate == pytest.approx(20.0)
     assert math.isnan(one.effect.low)
     assert one.verdict == "cannot tell"
-    assert how_sure(one) == "no interval: one run has no spread; raise `replicates`, the study's and the task's"
+    assert (
+        how_sure(one)
+        == "no interval: one run has no spread; raise `replicates`, the study's and the task's"
+    )
 
 
 def test_an_interval_over_images_says_of_which_networks_it_speaks(tmp_path):
     files = {("whole", "sun"): answers(tmp_path, "whole", FIRST, FIRST)}
     files["scratch", "sun"] = answers(tmp_path, "scratch", SECOND, SECOND)
-    given = results({("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, {"table1": TABLE}, networks=1)
+    given = results(
+        {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, {"table1": TABLE}, networks=1
+    )
     (one,) = judge_all(given, files)
     assert one.verdict == "holds"
-    assert how_sure(one).startswith("for these networks, each run once: 95 % interval over the test images")
+    assert how_sure(one).startswith(
+        "for these networks, each run once: 95 % interval over the test images"
+    )
 
 
 def test_replicates_need_no_images():
-    effect = judged({("whole", "sun"): [50.0, 51.0, 52.0], ("scratch", "sun"): [40.0, 41.5, 41.0]}, {})
+    effect = judged(
+        {("whole", "sun"): [50.0, 51.0, 52.0], ("scratch", "sun"): [40.0, 41.5, 41.0]}, {}
+    )
     assert effect.estimate == pytest.approx(51 - 122.5 / 3)
     assert effect.low < effect.estimate < effect.high
 
@@ -111,7 +140,9 @@ def test_an_uncertain_gain_takes_the_interval_away():
     values = {("some", "sun"): [44.0, 45.0, 46.0], ("whole", "sun"): [41.0, 45.0, 42.0]}
     given = results(values | {("scratch", "sun"): [40.0, 41.0, 45.0]}, {"table1": TABLE})
     some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
-    share = Statement("text", lambda x, f, s: (x - s) / (f - s), (some, whole, start), gains=[(whole, start)])
+    share = Statement(
+        "text", lambda x, f, s: (x - s) / (f - s), (some, whole, start), gains=[(whole, start)]
+    )
     effect, clear = effect_of(share, given, Images({}, {}))
     assert not clear
     assert math.isnan(effect.low)
@@ -131,14 +162,21 @@ def with_gain(errors):
 
 @pytest.mark.parametrize(
     ("errors", "points", "share"),
-    [(2.7, False, False), (2.9, True, False), (3.9, True, False), (4.1, True, True)],  # t: 2.78 with 4 degrees
+    [
+        (2.7, False, False),
+        (2.9, True, False),
+        (3.9, True, False),
+        (4.1, True, True),
+    ],  # t: 2.78 with 4 degrees
 )
 def test_a_gain_must_be_above_0_and_to_divide_by_it_clearly(errors, points, share):
     given = with_gain(errors)
     some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
     common = {"samples": (some, whole, start), "gains": [(whole, start)]}
     kept = Statement("text", lambda x, f, s: x - s - 0.5 * (f - s), **common)
-    shares = Statement("text", lambda x, f, s: 100 * (x - s) / (f - s), unit="percent of the gain", **common)
+    shares = Statement(
+        "text", lambda x, f, s: 100 * (x - s) / (f - s), unit="percent of the gain", **common
+    )
     for statement, expected in ((kept, points), (shares, share)):
         effect, clear = effect_of(statement, given, Images({}, {}))
         assert clear is expected
@@ -148,12 +186,20 @@ def test_a_gain_must_be_above_0_and_to_divide_by_it_clearly(errors, points, shar
 def test_a_clear_gain_whose_interval_holds_0_is_none():
     """With 2 degrees of freedom 4.2 standard errors are fewer than the interval has, 4.30."""
     steps = np.array([-1.0, 0.0, 1.0]) * 10 / 4.2 * math.sqrt(3)
-    values = {("whole", "sun"): 50 + steps, ("scratch", "sun"): np.full(3, 40.0), ("some", "sun"): [58.0, 58.2, 58.1]}
+    values = {
+        ("whole", "sun"): 50 + steps,
+        ("scratch", "sun"): np.full(3, 40.0),
+        ("some", "sun"): [58.0, 58.2, 58.1],
+    }
     given = results(values, {"table1": TABLE})
     some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
     for unit in ("points", "percent of the gain"):
         one = Statement(
-            "text", lambda x, f, s: (x - s) / (f - s), (some, whole, start), gains=[(whole, start)], unit=unit
+            "text",
+            lambda x, f, s: (x - s) / (f - s),
+            (some, whole, start),
+            gains=[(whole, start)],
+            unit=unit,
         )
         assert effect_of(one, given, Images({}, {}))[1] is False
 
@@ -170,13 +216,22 @@ def test_some_single_runs_among_replicates_are_said(tmp_path):
     )
     (one,) = judge_all(given, files)
     assert one.verdict == "holds"
-    assert how_sure(one) == "for these networks, pre-trained once (whole): 3 replicates, or one run and its test images"
+    assert (
+        how_sure(one)
+        == "for these networks, pre-trained once (whole): 3 replicates, or one run and its test images"
+    )
     (unknown,) = judge_all(given)
     assert how_sure(unknown).startswith("no interval: one run has no spread")
 
 
 def test_exact_agreement_is_said():
-    given = results({("whole", "sun"): [51.0, 52.0, 53.0], ("scratch", "sun"): [21.0, 22.0, 23.0]}, {"table1": TABLE})
+    given = results(
+        {("whole", "sun"): [51.0, 52.0, 53.0], ("scratch", "sun"): [21.0, 22.0, 23.0]},
+        {"table1": TABLE},
+    )
     (one,) = judge_all(given)
     assert (one.effect.estimate, one.verdict) == (pytest.approx(30.0), "cannot tell")
-    assert how_sure(one) == "no interval: the replicates agree exactly, or there is nothing to divide by"
+    assert (
+        how_sure(one)
+        == "no interval: the replicates agree exactly, or there is nothing to divide by"
+    )

@@ -55,7 +55,10 @@ def test_a_row_says_what_was_found_and_on_what_it_rests():
     frame = findings(judge_all(given), compare=True)
     assert tuple(frame.columns) == COLUMNS
     (row,) = frame.to_dict("records")
-    assert (row["claim"], row["verdict"], row["within_claim"], row["adjusted"]) == ("1a", *["holds"] * 3)
+    assert (row["claim"], row["verdict"], row["within_claim"], row["adjusted"]) == (
+        "1a",
+        *["holds"] * 3,
+    )
     assert row["effect"] == pytest.approx(18.0)
     assert row["low"] < 18 < row["high"]
     assert row["p"] < 0.001
@@ -69,7 +72,9 @@ def test_a_row_says_what_was_found_and_on_what_it_rests():
 
 def test_networks_that_were_pre_trained_once_are_named():
     (one,) = judge_all(study(58.0, 57.0, 40.0, networks=1))
-    assert how_sure(one).startswith("for these networks, pre-trained once (whole): 3 replicates, in pairs; t with")
+    assert how_sure(one).startswith(
+        "for these networks, pre-trained once (whole): 3 replicates, in pairs; t with"
+    )
 
 
 def test_nothing_found_is_a_table_without_rows():
@@ -101,7 +106,9 @@ def test_a_correction_keeps_what_is_refuted_refuted():
 
 
 def test_statements_without_an_interval_take_no_part_in_the_correction():
-    unknown = Judged(Claim("a", "here", "", None), Statement("t", float, ()), Effect(1.0), True, results({}))
+    unknown = Judged(
+        Claim("a", "here", "", None), Statement("t", float, ()), Effect(1.0), True, results({})
+    )
     frame = findings([measured("a", 2.2), *[unknown] * 20], True)
     assert frame["adjusted"].tolist() == ["holds"] + ["cannot tell"] * 20
     assert frame["p"].isna().tolist() == [False] + [True] * 20
@@ -109,7 +116,8 @@ def test_statements_without_an_interval_take_no_part_in_the_correction():
 
 def test_evidence_names_the_tasks_where_there_are_several():
     samples = [
-        Sample(name, task, (value,)) for name, task, value in (("a", "det", 1), ("b", "act", 2), ("c", "det", 3))
+        Sample(name, task, (value,))
+        for name, task, value in (("a", "det", 1), ("b", "act", 2), ("c", "det", 3))
     ]
     several = Statement("text", float, [*samples, samples[0]], note="why")
     assert evidence(several) == "det: a 1.0 (1 run), c 3.0 (1 run); act: b 2.0 (1 run); why"
@@ -124,9 +132,22 @@ def both(values, tasks=("det",), names=("net", "deep"), **settings):
     runs = pd.concat([runs_of(of_one, name) for name, of_one in zip(names, values, strict=True)])
     layout = {"builder": "transfer", "tasks": list(tasks), "subsets": ["whole", "scratch"]}
     outputs = {f"table-{name}": layout | {"architecture": name} for name in names}
-    subsets = {"whole": {"dataset": "imagenet", "method": "identity", "networks": 3, "given": False}}
-    known = {"outputs": outputs, "tasks": TASKS, "subsets": subsets, "tolerances": TOLERANCES, "claims": {}}
-    return runs, {name: frame_of(layout, {}) for name in outputs}, known | settings, {"imagenet": 10}
+    subsets = {
+        "whole": {"dataset": "imagenet", "method": "identity", "networks": 3, "given": False}
+    }
+    known = {
+        "outputs": outputs,
+        "tasks": TASKS,
+        "subsets": subsets,
+        "tolerances": TOLERANCES,
+        "claims": {},
+    }
+    return (
+        runs,
+        {name: frame_of(layout, {}) for name in outputs},
+        known | settings,
+        {"imagenet": 10},
+    )
 
 
 def of_whole(mean, n=3, task="det"):
@@ -144,7 +165,9 @@ def test_architectures_are_judged_each_by_its_own_runs_and_named():
         for architecture, values in (("net", of_whole(58.0)), ("deep", of_whole(45.0)))
     }
     assert [one.statement.text for one in alone["net"]] == [text]
-    assert [one.effect for one in judged] == [alone[name][0].effect for name in ("deep", "net")]  # priors of their own
+    assert [one.effect for one in judged] == [
+        alone[name][0].effect for name in ("deep", "net")
+    ]  # priors of their own
 
 
 def test_single_runs_of_architectures_have_their_own_test_images(tmp_path):
@@ -165,13 +188,21 @@ def test_single_runs_of_architectures_have_their_own_test_images(tmp_path):
 
 @pytest.mark.parametrize(
     ("metric", "classes", "chance"),
-    [("top1", 10, 10.0), ("top5", 10, 50.0), ("top5", 3, 100.0), ("top1", 1000, 0.1), ("top5", 1000, 0.5)],
+    [
+        ("top1", 10, 10.0),
+        ("top5", 10, 50.0),
+        ("top5", 3, 100.0),
+        ("top1", 1000, 0.1),
+        ("top5", 1000, 0.5),
+    ],
 )
 def test_chance_is_that_of_the_metric(metric, classes, chance):
     assert chance_of({"metric": metric, "dataset": "d"}, {"d": classes}) == pytest.approx(chance)
     tasks = {"det": TASKS["det"] | {"metric": metric, "dataset": "d"}}
     runs, tables, settings, _ = both([of_whole(58.0)], names=["net"], tasks=("det",))
-    given = judge_architectures(runs.assign(metric=metric), tables, settings | {"tasks": tasks}, {"d": classes})
+    given = judge_architectures(
+        runs.assign(metric=metric), tables, settings | {"tasks": tasks}, {"d": classes}
+    )
     assert given[0].results.tasks["det"]["chance"] == pytest.approx(chance)
 
 
@@ -191,7 +222,9 @@ def test_open_statements_say_how_many_replicates_would_decide_them():
     assert (row["claim"], row["replicates"], row["needed"]) == ("1a", 3, needed)
     more = needed - 3
     assert more > 0
-    assert row["runs"] == more + 2 * more  # networks of `whole`; fine-tunings of it and of a random start
+    assert (
+        row["runs"] == more + 2 * more
+    )  # networks of `whole`; fine-tunings of it and of a random start
     assert row["hours on card"] == pytest.approx(10 * more + 2 * more)
     assert row["hours on old"] == pytest.approx(100 * more + 14 * more)
 
@@ -204,12 +237,16 @@ def test_networks_that_are_there_already_cost_nothing():
 
 def needs(given):
     """Return what the open statement on the first claim needs: replicates in all, and runs."""
-    row = next(row for row in power(judge_all(given), COSTS).to_dict("records") if row["claim"] == "1a")
+    row = next(
+        row for row in power(judge_all(given), COSTS).to_dict("records") if row["claim"] == "1a"
+    )
     return row["needed"], row["runs"], row["hours on card"]
 
 
 def test_given_networks_are_not_trained():
-    needed, runs, hours = needs(study(40.8, 40.5, 40.0, spread=1.0, subsets={"whole": {"given": True}}))
+    needed, runs, hours = needs(
+        study(40.8, 40.5, 40.0, spread=1.0, subsets={"whole": {"given": True}})
+    )
     assert runs == hours == 2 * (needed - 3)
 
 
@@ -228,7 +265,10 @@ def test_where_all_runs_start_from_one_network_no_other_is_needed():
 
 def test_further_networks_have_as_many_runs_as_those_that_are_there():
     """Two networks with two runs each: every further one has two."""
-    values = {("whole", "det"): [41.0, 42.0, 41.2, 42.4], ("scratch", "det"): [40.4, 39.2, 40.0, 39.0]}
+    values = {
+        ("whole", "det"): [41.0, 42.0, 41.2, 42.4],
+        ("scratch", "det"): [40.4, 39.2, 40.0, 39.0],
+    }
     needed, runs, hours = needs(results(values, {"table1": TABLE}, networks=2))
     more = needed - 2
     assert more > 0
@@ -248,7 +288,13 @@ def test_what_is_decided_needs_nothing_and_what_no_number_decides_stays_empty():
 # Claims of the user's own
 
 
-OWN = {"about": "less is more", "tasks": ["det"], "contrast": {"part": 1, "whole": -1}, "least": 0, "unit": "points"}
+OWN = {
+    "about": "less is more",
+    "tasks": ["det"],
+    "contrast": {"part": 1, "whole": -1},
+    "least": 0,
+    "unit": "points",
+}
 
 
 def own(entry, given):
@@ -267,7 +313,10 @@ def test_a_contrast_in_percent_of_the_gain():
     entry = OWN | {"unit": "gain", "least": -10, "most": 10}
     (one,) = own(entry, study(60.0, 58.0, 40.0))
     assert one.effect.estimate == pytest.approx(-10.0)
-    assert "(+1 part -1 whole is at least -10 and at most 10 percent of the gain)" in one.statement.text
+    assert (
+        "(+1 part -1 whole is at least -10 and at most 10 percent of the gain)"
+        in one.statement.text
+    )
     (close,) = own(entry, study(60.0, 59.5, 40.0))
     assert (close.effect.estimate, close.verdict) == (pytest.approx(-2.5), "holds")
     (absent,) = own(entry, study(40.0, 39.0, 40.0))
@@ -277,7 +326,10 @@ def test_a_contrast_in_percent_of_the_gain():
 def test_a_random_start_that_is_listed_and_in_the_gain_is_one():
     """The weights of `scratch` nearly cancel, so that the other cells tell the error."""
     names = ("whole", "part", "scratch", "a", "b", "c", "d")
-    given = results(cells(names, "det", 60.0, 59.0, 40.0, 58.0, 57.0, 56.0, 55.0, n=4, spread=0.5), {"table1": TABLE})
+    given = results(
+        cells(names, "det", 60.0, 59.0, 40.0, 58.0, 57.0, 56.0, 55.0, n=4, spread=0.5),
+        {"table1": TABLE},
+    )
     (one,) = own(OWN | {"contrast": {"part": 1, "scratch": -1}, "unit": "gain", "least": 80}, given)
     samples = [given.sample(name, "det") for name in ("part", "whole", "scratch")]
     expected = contrast(lambda x, f, s: 100 * (x - s) / (f - s), samples, given.prior)
@@ -303,7 +355,8 @@ def test_weights_and_one_sided_bounds():
 
 def test_a_claim_is_made_of_each_of_its_tasks():
     given = results(
-        cells(("whole", "part"), "det", 50.0, 51.0) | cells(("whole", "part"), "act", 60.0, 59.0), {"table1": TABLE}
+        cells(("whole", "part"), "det", 50.0, 51.0) | cells(("whole", "part"), "act", 60.0, 59.0),
+        {"table1": TABLE},
     )
     judged = own(OWN | {"tasks": ["det", "act"]}, given)
     assert [one.verdict for one in judged] == ["holds", "does not"]
@@ -330,8 +383,15 @@ def config():
         {},
         {"most": 5},
         {"contrast": {"images-24": 1, "imagenet": -0.75, "scratch": -0.25}},
-        {"tasks": ["imagenet-cls"], "unit": "points"},  # Figure 1 re-trains every network's last layer
-        {"tasks": ["half-minimal-a"], "contrast": {"minimal-a": 1, "imagenet": -1}, "unit": "points"},  # Figure 9
+        {
+            "tasks": ["imagenet-cls"],
+            "unit": "points",
+        },  # Figure 1 re-trains every network's last layer
+        {
+            "tasks": ["half-minimal-a"],
+            "contrast": {"minimal-a": 1, "imagenet": -1},
+            "unit": "points",
+        },  # Figure 9
     ],
 )
 def test_own_claims_that_are_taken(config, changes):
@@ -342,16 +402,31 @@ def test_own_claims_that_are_taken(config, changes):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"contrast": {"images-24": 1, "imagenet": -0.9}}, "contrast: the weights add up to 0.1; they should cancel"),
-        ({"contrast": {"images-25": 1, "imagenet": -1}}, "no output shows images-25 on sun-cls; add them to a table"),
-        ({"contrast": {"random-a": 1, "imagenet": -1}}, "no output shows random-a on sun-cls; add them to a table"),
+        (
+            {"contrast": {"images-24": 1, "imagenet": -0.9}},
+            "contrast: the weights add up to 0.1; they should cancel",
+        ),
+        (
+            {"contrast": {"images-25": 1, "imagenet": -1}},
+            "no output shows images-25 on sun-cls; add them to a table",
+        ),
+        (
+            {"contrast": {"random-a": 1, "imagenet": -1}},
+            "no output shows random-a on sun-cls; add them to a table",
+        ),
         ({"contrast": {"imagenet": 1}}, "claims.mine.contrast"),
         ({"tasks": ["sun"]}, "claims.mine.tasks names 'sun', which is not in tasks"),
         ({"least": 6, "most": 5}, "claims.mine: least, 6, exceeds most, 5"),
         ({"least": None}, "claims.mine needs `least`, `most` or both"),
         ({"unit": "percent"}, "claims.mine.unit is 'percent', but should be one of points, gain"),
-        ({"tasks": ["imagenet-cls"]}, "no output shows scratch on imagenet-cls, which a gain is counted from"),
-        ({"tasks": ["imagenet-cls"], "contrast": {"imagenet": 1, "scratch": -1}}, "no output shows scratch on"),
+        (
+            {"tasks": ["imagenet-cls"]},
+            "no output shows scratch on imagenet-cls, which a gain is counted from",
+        ),
+        (
+            {"tasks": ["imagenet-cls"], "contrast": {"imagenet": 1, "scratch": -1}},
+            "no output shows scratch on",
+        ),
         ({"about": "a | b"}, "claims.mine.about"),
     ],
 )
@@ -362,16 +437,24 @@ def test_own_claims_that_are_refused(config, changes, sentence):
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"]
+)
 def test_shipped_studies_set_tolerances_and_sound_claims(name):
     config = read_config(ROOT / name)
     assert set(config["tolerances"]) == {"half", "eighth", "few_merged", "induction", "comparable"}
-    assert not [problem for problem in problems_of(config, read_classes(config["classes"])) if "claims" in problem]
+    assert not [
+        problem
+        for problem in problems_of(config, read_classes(config["classes"]))
+        if "claims" in problem
+    ]
 
 
 def test_a_difference_is_by_how_much_the_better_one_is_better():
     given = study(58.0, 57.0, 40.0)
-    statement = difference("text", given.sample("whole", "det"), given.sample("part", "det"), note="why")
+    statement = difference(
+        "text", given.sample("whole", "det"), given.sample("part", "det"), note="why"
+    )
     assert statement.function(58.0, 57.0) == 1.0
     assert (statement.least, statement.most, statement.note) == (0.0, math.inf, "why")
     assert isinstance(given.runs, pd.DataFrame)

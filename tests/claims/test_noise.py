@@ -23,7 +23,9 @@ def runs_of(values, task="det", metric="mAP"):
 def test_two_sets_are_told_apart_by_the_paired_interval():
     # differences 1, 2, -1: sd 1.5275; t(0.975) with 2 degrees of freedom is 4.3027
     samples = samples_of(runs_of(VALUES), ("whole", "half"), "det", "mAP")
-    assert least_difference(samples, prior_of(samples)) == pytest.approx(4.3027 * 1.5275 / math.sqrt(3), rel=1e-3)
+    assert least_difference(samples, prior_of(samples)) == pytest.approx(
+        4.3027 * 1.5275 / math.sqrt(3), rel=1e-3
+    )
 
 
 def test_a_random_start_is_not_compared():
@@ -41,7 +43,9 @@ def test_what_cannot_be_told_is_said():
 
 
 def test_each_task_has_its_own_noise():
-    runs = pd.concat([runs_of(VALUES), runs_of({"whole": (1.0, 9.0, 5.0), "half": (6.0, 2.0, 9.0)}, "act")])
+    runs = pd.concat(
+        [runs_of(VALUES), runs_of({"whole": (1.0, 9.0, 5.0), "half": (6.0, 2.0, 9.0)}, "act")]
+    )
     (sentence,) = noise_notes(runs, ("whole", "half"), {"det": "mAP", "act": "mAP"})
     det, act = sentence.split("; act")
     assert "det: differences below 3.8" in det

@@ -30,7 +30,9 @@ NAMES = ("scratch", "full", "a", "b", "c", "d", "e", "f")
 
 def samples_of(values, task="det", names=NAMES):
     """Return samples of values (cells,replicates)."""
-    return [Sample(name, task, tuple(map(float, row))) for name, row in zip(names, values, strict=False)]
+    return [
+        Sample(name, task, tuple(map(float, row))) for name, row in zip(names, values, strict=False)
+    ]
 
 
 def by_hand(covariance, freedom, names=("full", "a"), tasks=("det",), pooled=10**9, replicates=3):
@@ -193,7 +195,10 @@ def kept(x, s, f):
 def test_what_a_replicate_shifts_cancels(function):
     samples = study(np.random.default_rng(6))
     shifted = [Sample(s.name, s.task, tuple(np.add(s.values, (5, -3, -2)))) for s in samples]
-    found = [contrast(function, [group[2], group[0], group[1]], prior_of(group)) for group in (samples, shifted)]
+    found = [
+        contrast(function, [group[2], group[0], group[1]], prior_of(group))
+        for group in (samples, shifted)
+    ]
     assert found[0].error == pytest.approx(found[1].error, rel=1e-6)
     assert found[0].freedom == pytest.approx(found[1].freedom, rel=1e-6)
 
@@ -202,7 +207,10 @@ def test_order_of_replicates_matters_only_between_cells():
     samples = study(np.random.default_rng(7), n=5)
     turned = [Sample(s.name, s.task, s.values[::-1]) for s in samples]
     one = [samples[0], turned[1], *samples[2:]]
-    errors = [contrast(kept, [group[2], group[0], group[1]], prior_of(group)).error for group in (samples, turned, one)]
+    errors = [
+        contrast(kept, [group[2], group[0], group[1]], prior_of(group)).error
+        for group in (samples, turned, one)
+    ]
     assert errors[0] == pytest.approx(errors[1])
     assert errors[0] != pytest.approx(errors[2], rel=1e-3)
 
@@ -228,7 +236,9 @@ def test_no_interval_without_replicates_or_spread():
     assert (one.estimate, equal.estimate) == (2, 0)
 
 
-@pytest.mark.parametrize("function", [difference, lambda a, b: 100 * (a - b) / a, lambda a, b: a - 0.7 * b])
+@pytest.mark.parametrize(
+    "function", [difference, lambda a, b: 100 * (a - b) / a, lambda a, b: a - 0.7 * b]
+)
 def test_replicates_that_agree_exactly_have_no_interval(function):
     """Numeric slopes are not exact, and their rounding is not an error of the runs."""
     pairs = [((51, 51, 51), (21, 21, 21))]
@@ -251,7 +261,9 @@ def test_a_cell_set_apart_that_a_claim_names_twice_is_one():
     prior = prior_of(samples)
     full, part, scratch = samples[1], samples[2], samples[0]
     once = contrast(lambda x, f, s: x - 0.9 * f - 0.1 * s, [part, full, scratch], prior)
-    twice = contrast(lambda x, f, s, t: x - s - 0.9 * (f - t), [part, full, scratch, scratch], prior)
+    twice = contrast(
+        lambda x, f, s, t: x - s - 0.9 * (f - t), [part, full, scratch, scratch], prior
+    )
     assert twice.error == pytest.approx(once.error, rel=1e-6)
     assert twice.freedom == pytest.approx(once.freedom, rel=1e-6)
     assert once.freedom > 4  # moderated, and not the paired t
@@ -339,7 +351,9 @@ def test_two_networks_have_mcnemars_variance():
     a = np.repeat([1, 0, 1, 0], [15, 5, 50, 30])
     b = np.repeat([0, 1, 1, 0], [15, 5, 50, 30])
     labels = np.zeros(100, dtype=int)
-    effect = image_contrast(difference, [Answers("a", "s", a, labels), Answers("b", "s", b, labels)])
+    effect = image_contrast(
+        difference, [Answers("a", "s", a, labels), Answers("b", "s", b, labels)]
+    )
     assert effect.estimate == pytest.approx(10)
     assert effect.error == pytest.approx(100 * math.sqrt((20 - 1) / (100 * 99)))
 

@@ -33,12 +33,21 @@ BAD_XML = {
     "two roots": (annotation() * 2, "it is no XML (junk after document element"),
     "unclosed tag": ("<annotation><object></annotation>", "it is no XML (mismatched tag"),
     "control character": (annotation("\x01"), "it is no XML (not well-formed"),
-    "wrong encoding": (b'<?xml version="1.0" encoding="utf-8"?><annotation>\xff\xfe</annotation>', "it is no XML"),
+    "wrong encoding": (
+        b'<?xml version="1.0" encoding="utf-8"?><annotation>\xff\xfe</annotation>',
+        "it is no XML",
+    ),
     "unknown encoding": (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "it is no XML"),
-    "codec that is no encoding": (b'<?xml version="1.0" encoding="base64"?><annotation/>', "it is no XML"),
+    "codec that is no encoding": (
+        b'<?xml version="1.0" encoding="base64"?><annotation/>',
+        "it is no XML",
+    ),
     "UTF-16 that is none": (b'\xff\xfe<?xml version="1.0"?><annotation/>', "it is no XML"),
     "entity": (f'<!DOCTYPE a [<!ENTITY b "c">]>{annotation("&b;")}', "it declares a document type"),
-    "billion laughs": (f"<!DOCTYPE a [{LAUGHS}]>{annotation('&l9;')}", "it declares a document type"),
+    "billion laughs": (
+        f"<!DOCTYPE a [{LAUGHS}]>{annotation('&l9;')}",
+        "it declares a document type",
+    ),
     "quadratic blow-up": (
         f'<!DOCTYPE a [<!ENTITY b "{"c" * 50_000}">]>{annotation("&b;" * 50_000)}',
         "it declares a document type",
@@ -47,31 +56,58 @@ BAD_XML = {
         f'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>{annotation(an_object(name="<name>&b;</name>"))}',
         "it declares a document type",
     ),
-    "parameter entity": ('<!DOCTYPE a [<!ENTITY % b SYSTEM "http://x/y">%b;]><annotation/>', "it declares a document"),
-    "external DTD": (f'<!DOCTYPE annotation SYSTEM "http://x/y.dtd">{annotation()}', "it declares a document type"),
+    "parameter entity": (
+        '<!DOCTYPE a [<!ENTITY % b SYSTEM "http://x/y">%b;]><annotation/>',
+        "it declares a document",
+    ),
+    "external DTD": (
+        f'<!DOCTYPE annotation SYSTEM "http://x/y.dtd">{annotation()}',
+        "it declares a document type",
+    ),
     "undeclared entity": (annotation("&nbsp;"), "it is no XML (undefined entity"),
     "deep nesting": (f"{'<annotation>' * 50_000}{'</annotation>' * 50_000}", "it has no <size>"),
     "deep and cut off": ("<annotation>" * 50_000, "it is no XML"),
     "huge file": (annotation(" " * 2**22), "bytes, which is far too many"),
     "no size": (annotation(an_object(), size=""), "it has no <size>"),
     "two sizes": (annotation(size=SIZE * 2), "it has 2 <size>"),
-    "size without width": (annotation(size="<size><height>3</height></size>"), "its <size> has no <width>"),
+    "size without width": (
+        annotation(size="<size><height>3</height></size>"),
+        "its <size> has no <width>",
+    ),
     "size of zero": (annotation(size=SIZE.replace("40", "0")), "its image has 0×30 pixels"),
-    "size of words": (annotation(size=SIZE.replace("40", "wide")), "its <size> has 'wide' for a number in <width>"),
+    "size of words": (
+        annotation(size=SIZE.replace("40", "wide")),
+        "its <size> has 'wide' for a number in <width>",
+    ),
     "no name": (annotation(an_object(name="")), "object 1 has no <name>"),
     "empty name": (annotation(an_object(name="<name> </name>")), "object 1 has an empty <name>"),
-    "two names": (annotation(an_object(name="<name>dog</name><name>cat</name>")), "object 1 has 2 <name>"),
-    "unknown class": (annotation(an_object(name="<name>unicorn</name>")), "object 1 is a 'unicorn', which is no class"),
-    "class in capitals": (annotation(an_object(name="<name>Dog</name>")), "object 1 is a 'Dog', which is no class"),
+    "two names": (
+        annotation(an_object(name="<name>dog</name><name>cat</name>")),
+        "object 1 has 2 <name>",
+    ),
+    "unknown class": (
+        annotation(an_object(name="<name>unicorn</name>")),
+        "object 1 is a 'unicorn', which is no class",
+    ),
+    "class in capitals": (
+        annotation(an_object(name="<name>Dog</name>")),
+        "object 1 is a 'Dog', which is no class",
+    ),
     "endless class": (
         annotation(an_object(name=f"<name>{'x' * 9999}</name>")),
         "x...', which is no class",
     ),
-    "class of two lines": (annotation(an_object(name="<name>do\ng</name>")), r"a 'do\ng', which is no class"),
+    "class of two lines": (
+        annotation(an_object(name="<name>do\ng</name>")),
+        r"a 'do\ng', which is no class",
+    ),
     "no box": (annotation(an_object(), an_object("")), "object 2 has no <bndbox>"),
     "two boxes": (annotation(an_object(box() * 2)), "object 1 has 2 <bndbox>"),
     "box in a part": (annotation(an_object(f"<part>{box()}</part>")), "object 1 has no <bndbox>"),
-    "no corner": (annotation(an_object(box().replace("<xmax>20</xmax>", ""))), "object 1 has no <xmax>"),
+    "no corner": (
+        annotation(an_object(box().replace("<xmax>20</xmax>", ""))),
+        "object 1 has no <xmax>",
+    ),
     "corner twice": (annotation(an_object(box(xmax="2</xmax><xmax>9"))), "object 1 has 2 <xmax>"),
     "empty corner": (annotation(an_object(box(ymin=""))), "object 1 has an empty <ymin>"),
     "word": (annotation(an_object(box(xmin="left"))), "object 1 has 'left' for a number in <xmin>"),
@@ -85,18 +121,39 @@ BAD_XML = {
     "hexadecimal": (annotation(an_object(box(xmax="0x14"))), "'0x14' for a number"),
     "Arabic digits": (annotation(an_object(box(xmax="٢٠"))), "'٢٠' for a number"),
     "two numbers": (annotation(an_object(box(xmax="20 21"))), "'20 21' for a number"),
-    "inverted": (annotation(an_object(box(xmin="20", xmax="10"))), "a box from (20, 5) to (10, 15), which is empty"),
+    "inverted": (
+        annotation(an_object(box(xmin="20", xmax="10"))),
+        "a box from (20, 5) to (10, 15), which is empty",
+    ),
     "upside down": (annotation(an_object(box(ymin="15", ymax="5"))), "to (20, 5), which is empty"),
-    "no width": (annotation(an_object(box(xmax="10"))), "a box from (10, 5) to (10, 15), which is empty"),
+    "no width": (
+        annotation(an_object(box(xmax="10"))),
+        "a box from (10, 5) to (10, 15), which is empty",
+    ),
     "no height": (annotation(an_object(box(ymax="5"))), "to (20, 5), which is empty"),
-    "negative": (annotation(an_object(box(xmin="-3"))), "a box from (-3, 5) to (20, 15), outside the image of 40×30"),
-    "too far right": (annotation(an_object(box(xmax="42"))), "to (42, 15), outside the image of 40×30 pixels"),
+    "negative": (
+        annotation(an_object(box(xmin="-3"))),
+        "a box from (-3, 5) to (20, 15), outside the image of 40×30",
+    ),
+    "too far right": (
+        annotation(an_object(box(xmax="42"))),
+        "to (42, 15), outside the image of 40×30 pixels",
+    ),
     "too far down": (annotation(an_object(box(ymax="31.5"))), "to (20, 31.5), outside the image"),
     "far outside": (annotation(an_object(box("100", "100", "200", "200"))), "outside the image"),
     "huge": (annotation(an_object(box(xmax="999999999"))), "outside the image"),
-    "difficult of 2": (annotation(an_object(box() + "<difficult>2</difficult>")), "<difficult> '2', neither 0 nor 1"),
-    "difficult of words": (annotation(an_object(box() + "<difficult>yes</difficult>")), "<difficult> 'yes', neither"),
-    "difficult of nan": (annotation(an_object(box() + "<difficult>nan</difficult>")), "<difficult> 'nan', neither"),
+    "difficult of 2": (
+        annotation(an_object(box() + "<difficult>2</difficult>")),
+        "<difficult> '2', neither 0 nor 1",
+    ),
+    "difficult of words": (
+        annotation(an_object(box() + "<difficult>yes</difficult>")),
+        "<difficult> 'yes', neither",
+    ),
+    "difficult of nan": (
+        annotation(an_object(box() + "<difficult>nan</difficult>")),
+        "<difficult> 'nan', neither",
+    ),
 }
 
 
@@ -111,7 +168,10 @@ def test_a_bad_annotation_is_named(voc, case):
 
 ACCEPTED = {
     "no objects": (annotation(), []),
-    "unlisted tags": (annotation("<x><y/></x>", an_object(box() + "<pose/><part/><truncated>7</truncated>")), [0]),
+    "unlisted tags": (
+        annotation("<x><y/></x>", an_object(box() + "<pose/><part/><truncated>7</truncated>")),
+        [0],
+    ),
     "no difficult": (annotation(an_object()), [0]),
     "empty difficult": (annotation(an_object(box() + "<difficult/>")), [0]),
     "difficult": (annotation(an_object(box() + "<difficult> 1 </difficult>")), [1]),
@@ -137,11 +197,16 @@ VALUES = st.one_of(
     st.text(max_size=6),
     st.sampled_from(["", "nan", "1e9", "-0", "00012", " 7 ", "+7", "1.", ".5", "²"]),
 )
-TAGS = st.sampled_from(["object", "bndbox", "name", "xmin", "ymax", "size", "width", "difficult", "part", "annotation"])
+TAGS = st.sampled_from(
+    ["object", "bndbox", "name", "xmin", "ymax", "size", "width", "difficult", "part", "annotation"]
+)
 
 
 def escaped(text: str) -> str:
-    return "".join(f"&#{ord(letter)};" if ord(letter) < 55000 and letter.isprintable() else "" for letter in text)
+    return "".join(
+        f"&#{ord(letter)};" if ord(letter) < 55000 and letter.isprintable() else ""
+        for letter in text
+    )
 
 
 @settings(max_examples=100, **FUZZED)
@@ -162,7 +227,9 @@ def test_any_numbers_are_boxes_of_the_image_or_refused(voc, corners, difficult, 
 
 NODES = st.recursive(
     st.builds(lambda tag, text: f"<{tag}>{escaped(text)}</{tag}>", TAGS, VALUES),
-    lambda inner: st.builds(lambda tag, parts: f"<{tag}>{''.join(parts)}</{tag}>", TAGS, st.lists(inner, max_size=5)),
+    lambda inner: st.builds(
+        lambda tag, parts: f"<{tag}>{''.join(parts)}</{tag}>", TAGS, st.lists(inner, max_size=5)
+    ),
     max_leaves=12,
 )
 
@@ -176,14 +243,17 @@ def test_any_tree_of_tags_is_read_or_refused(voc, nodes, whole):
     except UserError as error:
         assert "000005.xml" in str(error)
     else:
-        assert (objects.image == "000005").sum() == 1 + sum(node.startswith("<object>") for node in nodes)
+        assert (objects.image == "000005").sum() == 1 + sum(
+            node.startswith("<object>") for node in nodes
+        )
 
 
 @settings(max_examples=150, **FUZZED)
 @given(start=st.integers(0, 300), stop=st.integers(0, 300), data=st.binary(max_size=30))
 def test_any_bytes_are_read_or_refused(voc, start, stop, data):
     text = (
-        b'<?xml version="1.0" encoding="utf-8"?>' + annotation(an_object(), an_object(name="<name>cat</name>")).encode()
+        b'<?xml version="1.0" encoding="utf-8"?>'
+        + annotation(an_object(), an_object(name="<name>cat</name>")).encode()
     )
     annotate(voc, text[:start] + data + text[stop:])
     try:

@@ -60,7 +60,9 @@ def devkit_tar() -> bytes:
     from scipy.io import savemat
 
     synsets = np.zeros(4, dtype=[("ILSVRC2012_ID", object), ("WNID", object)])
-    for row, pair in zip(synsets, [(1, WNIDS[1]), (2, WNIDS[2]), (3, WNIDS[0]), (1860, "n00001740")], strict=True):
+    for row, pair in zip(
+        synsets, [(1, WNIDS[1]), (2, WNIDS[2]), (3, WNIDS[0]), (1860, "n00001740")], strict=True
+    ):
         row["ILSVRC2012_ID"], row["WNID"] = pair
     meta = io.BytesIO()
     savemat(meta, {"synsets": synsets})
@@ -96,7 +98,12 @@ def tree(root: Path) -> list[str]:
 def test_what_is_unpacked_is_read(given_archives, tmp_path):
     root = tmp_path / "ILSVRC2012"
     unpack(given_archives, root, train=9, val=4)
-    entry = {"layout": "ilsvrc", "root": str(root), "images": {"train": 9, "val": 4}, "num_classes": 3}
+    entry = {
+        "layout": "ilsvrc",
+        "root": str(root),
+        "images": {"train": 9, "val": 4},
+        "num_classes": 3,
+    }
     images = list_dataset(entry, WNIDS).images
     ids = {1: WNIDS[1], 2: WNIDS[2], 3: WNIDS[0]}
     assert images["class"][images.split == "val"].tolist() == [ids[label] for label in LABELS]
@@ -141,7 +148,9 @@ archives.unpack_ilsvrc({sys.argv[4]: sys.argv[1]}, Path(sys.argv[2]), sys.argv[5
 
 
 @pytest.mark.parametrize(("part", "call", "kept"), [("train", 5, 3), ("val", 3, 0)])
-def test_a_killed_one_leaves_no_half_class_and_continues(given_archives, tmp_path, part, call, kept):
+def test_a_killed_one_leaves_no_half_class_and_continues(
+    given_archives, tmp_path, part, call, kept
+):
     root = tmp_path / "root"
     command = [sys.executable, "-c", KILLED, given_archives[part], root, str(call), part, *WNIDS]
     assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
@@ -179,48 +188,160 @@ def damaged(data: bytes, at: int) -> bytes:
 GOOD = "n01443537_1.JPEG"
 OUT = "on a path that leads out of the folder"
 BAD = {
-    "absolute path": ("train", nested({GOOD: b"x", "/etc/n01443537_2.JPEG": b"x"}), rf"n01443537.tar holds '/.*{OUT}"),
-    "parent folder": ("train", nested({"../n01443537_2.JPEG": b"x"}), rf"holds '\.\./n01443537_2.JPEG' .*{OUT}"),
-    "sub-folder": ("train", nested({"a/n01443537_2.JPEG": b"x"}), "'a/n01443537_2.JPEG' .a file., which the official"),
-    "symbolic link": ("train", nested({GOOD: special(GOOD, tarfile.SYMTYPE, "/etc/passwd")}), r"1.JPEG' \(a link\)"),
-    "hard link": ("train", nested({"a": b"x", GOOD: special(GOOD, tarfile.LNKTYPE, "/etc/passwd")}), r"holds 'a'"),
-    "hard link out": ("train", nested({GOOD: special(GOOD, tarfile.LNKTYPE, "../../x")}), r"1.JPEG' \(a link\)"),
-    "device": ("train", nested({GOOD: special(GOOD, tarfile.CHRTYPE)}), r"1.JPEG' \(neither file nor folder\)"),
-    "pipe": ("train", nested({GOOD: special(GOOD, tarfile.FIFOTYPE)}), r"1.JPEG' \(neither file nor folder\)"),
-    "folder outside": ("train", nested({"../up": special("../up", tarfile.DIRTYPE)}), rf"holds '../up' .*{OUT}"),
+    "absolute path": (
+        "train",
+        nested({GOOD: b"x", "/etc/n01443537_2.JPEG": b"x"}),
+        rf"n01443537.tar holds '/.*{OUT}",
+    ),
+    "parent folder": (
+        "train",
+        nested({"../n01443537_2.JPEG": b"x"}),
+        rf"holds '\.\./n01443537_2.JPEG' .*{OUT}",
+    ),
+    "sub-folder": (
+        "train",
+        nested({"a/n01443537_2.JPEG": b"x"}),
+        "'a/n01443537_2.JPEG' .a file., which the official",
+    ),
+    "symbolic link": (
+        "train",
+        nested({GOOD: special(GOOD, tarfile.SYMTYPE, "/etc/passwd")}),
+        r"1.JPEG' \(a link\)",
+    ),
+    "hard link": (
+        "train",
+        nested({"a": b"x", GOOD: special(GOOD, tarfile.LNKTYPE, "/etc/passwd")}),
+        r"holds 'a'",
+    ),
+    "hard link out": (
+        "train",
+        nested({GOOD: special(GOOD, tarfile.LNKTYPE, "../../x")}),
+        r"1.JPEG' \(a link\)",
+    ),
+    "device": (
+        "train",
+        nested({GOOD: special(GOOD, tarfile.CHRTYPE)}),
+        r"1.JPEG' \(neither file nor folder\)",
+    ),
+    "pipe": (
+        "train",
+        nested({GOOD: special(GOOD, tarfile.FIFOTYPE)}),
+        r"1.JPEG' \(neither file nor folder\)",
+    ),
+    "folder outside": (
+        "train",
+        nested({"../up": special("../up", tarfile.DIRTYPE)}),
+        rf"holds '../up' .*{OUT}",
+    ),
     "newline": ("train", nested({"n01443537_1\n.JPEG": b"x"}), r"holds 'n01443537_1\\n.JPEG'"),
     "terminal codes": ("train", nested({"\x1b[2Jn01443537_1.JPEG": b"x"}), r"holds '\\x1b\[2J"),
     "endless name": ("train", nested({"n" * 5000: b"x"}), r"holds 'n{77}\.\.\.'"),
-    "another class's image": ("train", nested({"n01440764_1.JPEG": b"x"}), "holds 'n01440764_1.JPEG' .a file., which"),
-    "no class archive": ("train", tar_of({"readme.txt": b"x"}), "holds 'readme.txt' .a file., which"),
-    "class missing": ("train", train_tar(WNIDS[:2]), "lacks 1 of the study's 3 classes .first: n02084071.* has 1,000"),
+    "another class's image": (
+        "train",
+        nested({"n01440764_1.JPEG": b"x"}),
+        "holds 'n01440764_1.JPEG' .a file., which",
+    ),
+    "no class archive": (
+        "train",
+        tar_of({"readme.txt": b"x"}),
+        "holds 'readme.txt' .a file., which",
+    ),
+    "class missing": (
+        "train",
+        train_tar(WNIDS[:2]),
+        "lacks 1 of the study's 3 classes .first: n02084071.* has 1,000",
+    ),
     "class empty": ("train", nested({}), "n01443537.tar holds no files"),
-    "class no tar": ("train", tar_of({f"{wnid}.tar": b"x" * 2000 for wnid in WNIDS}), "tar is not a whole archive"),
-    "class of no bytes": ("train", tar_of({f"{wnid}.tar": b"" for wnid in WNIDS}), "tar is not a whole archive"),
+    "class no tar": (
+        "train",
+        tar_of({f"{wnid}.tar": b"x" * 2000 for wnid in WNIDS}),
+        "tar is not a whole archive",
+    ),
+    "class of no bytes": (
+        "train",
+        tar_of({f"{wnid}.tar": b"" for wnid in WNIDS}),
+        "tar is not a whole archive",
+    ),
     "image twice": ("train", nested({GOOD: b"x", f"./{GOOD}": b"y"}), rf"holds './{GOOD}' twice"),
-    "cut off in an image": ("train", train_tar()[:9000], "is not a whole archive .unexpected end of data"),
-    "cut off between": ("train", train_tar()[: len(class_tar("n01440764")) + 512], "is not a whole archive .it is cut"),
-    "broken header": ("train", damaged(train_tar(), 10240 + 512 + 140), "is not a whole archive .it is cut off or dam"),
+    "cut off in an image": (
+        "train",
+        train_tar()[:9000],
+        "is not a whole archive .unexpected end of data",
+    ),
+    "cut off between": (
+        "train",
+        train_tar()[: len(class_tar("n01440764")) + 512],
+        "is not a whole archive .it is cut",
+    ),
+    "broken header": (
+        "train",
+        damaged(train_tar(), 10240 + 512 + 140),
+        "is not a whole archive .it is cut off or dam",
+    ),
     "not a tar": ("train", b"\x89PNG" * 1000, "is not a whole archive"),
     "web page": ("train", b"<html>404 not found</html>", "is not a whole archive"),
     "empty": ("train", b"", "is not a whole archive .empty file"),
     "gzipped": ("train", gzip.compress(train_tar()), "is not a whole archive"),
-    "val as train": ("train", val_tar(), r"it is the archive `val` \(ILSVRC2012_img_val.tar\) and not `train`"),
-    "train as val": ("val", train_tar(), "it is the archive `train` .ILSVRC2012_img_train.tar. and not `val`"),
+    "val as train": (
+        "train",
+        val_tar(),
+        r"it is the archive `val` \(ILSVRC2012_img_val.tar\) and not `train`",
+    ),
+    "train as val": (
+        "val",
+        train_tar(),
+        "it is the archive `train` .ILSVRC2012_img_train.tar. and not `val`",
+    ),
     "devkit as val": ("val", devkit_tar(), "it is the archive `devkit`"),
-    "test as val": ("val", tar_of({"ILSVRC2012_test_00000001.JPEG": b"x"}), "holds 'ILSVRC2012_test_00000001.JPEG'"),
-    "val link": ("val", tar_of({"a": special("ILSVRC2012_val_00000001.JPEG", tarfile.SYMTYPE, "/etc")}), "a link"),
+    "test as val": (
+        "val",
+        tar_of({"ILSVRC2012_test_00000001.JPEG": b"x"}),
+        "holds 'ILSVRC2012_test_00000001.JPEG'",
+    ),
+    "val link": (
+        "val",
+        tar_of({"a": special("ILSVRC2012_val_00000001.JPEG", tarfile.SYMTYPE, "/etc")}),
+        "a link",
+    ),
     "val cut off": ("val", val_tar()[:2500], "is not a whole archive"),
     "val cut off between": ("val", val_tar()[:2048], "is not a whole archive .it is cut off"),
     "val short": ("val", val_tar(3), "holds 3 images where there should be 4"),
-    "val gap": ("val", tar_of({f"ILSVRC2012_val_{n:08d}.JPEG": b"x" for n in (1, 2, 3, 5)}), "4 images .* should be 5"),
+    "val gap": (
+        "val",
+        tar_of({f"ILSVRC2012_val_{n:08d}.JPEG": b"x" for n in (1, 2, 3, 5)}),
+        "4 images .* should be 5",
+    ),
     "val of nothing": ("val", tar_of({}), "holds no files"),
-    "devkit without truth": ("devkit", tar_of({f"{DEVKIT}/data/meta.mat": b"x"}), "lacks data/ILSVRC2012_validation_g"),
-    "devkit outside": ("devkit", tar_of({f"{DEVKIT}/../../x": b"x"}), rf"holds '{DEVKIT}/../../x' .*{OUT}"),
-    "devkit link": ("devkit", tar_of({"a": special(f"{DEVKIT}/data", tarfile.SYMTYPE, "/etc")}), "data' .a link"),
-    "devkit file over folder": ("devkit", tar_of({f"{DEVKIT}/data": b"x", f"{DEVKIT}/data/x": b"x"}), "cannot be read"),
-    "devkit cut off": ("devkit", gzip.compress(devkit_tar())[:-40], "is not a whole archive .Compressed file ended"),
-    "devkit damaged": ("devkit", damaged(gzip.compress(devkit_tar()), 30), "is not a whole archive"),
+    "devkit without truth": (
+        "devkit",
+        tar_of({f"{DEVKIT}/data/meta.mat": b"x"}),
+        "lacks data/ILSVRC2012_validation_g",
+    ),
+    "devkit outside": (
+        "devkit",
+        tar_of({f"{DEVKIT}/../../x": b"x"}),
+        rf"holds '{DEVKIT}/../../x' .*{OUT}",
+    ),
+    "devkit link": (
+        "devkit",
+        tar_of({"a": special(f"{DEVKIT}/data", tarfile.SYMTYPE, "/etc")}),
+        "data' .a link",
+    ),
+    "devkit file over folder": (
+        "devkit",
+        tar_of({f"{DEVKIT}/data": b"x", f"{DEVKIT}/data/x": b"x"}),
+        "cannot be read",
+    ),
+    "devkit cut off": (
+        "devkit",
+        gzip.compress(devkit_tar())[:-40],
+        "is not a whole archive .Compressed file ended",
+    ),
+    "devkit damaged": (
+        "devkit",
+        damaged(gzip.compress(devkit_tar()), 30),
+        "is not a whole archive",
+    ),
     "devkit no tar": ("devkit", gzip.compress(b"x" * 10_000), "is not a whole archive"),
     "bomb": ("devkit", gzip.compress(bytes(2**20 + 1)), "unpacks to more than 1,048,576 bytes"),
     "bomb of a name": (
@@ -240,7 +361,9 @@ def test_bad_archives_get_a_sentence_and_leave_nothing(tmp_path, monkeypatch, ca
     with pytest.raises(UserError, match=f"(?s){said}") as caught:
         unpack({part: path}, root, train=9, val=4)
     assert str(path) in str(caught.value) or str(root) in str(caught.value)
-    assert all(name.startswith("train/n01440764/") for name in tree(root))  # the first class was whole
+    assert all(
+        name.startswith("train/n01440764/") for name in tree(root)
+    )  # the first class was whole
     assert {item.name for item in tmp_path.iterdir()} <= {"archive", "a"}
     assert not [item for item in tmp_path.rglob("*") if "unpacking" in item.name]
 
@@ -250,7 +373,9 @@ def test_files_with_holes_are_refused(tmp_path):
     sparse = tmp_path / "n01443537_1.JPEG"
     with sparse.open("wb") as file:
         file.truncate(2**33)
-    subprocess.run(["tar", "--sparse", "-cf", "n01443537.tar", sparse.name], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["tar", "--sparse", "-cf", "n01443537.tar", sparse.name], cwd=tmp_path, check=True
+    )
     path = tmp_path / "train.tar"
     path.write_bytes(tar_of({"n01443537.tar": (tmp_path / "n01443537.tar").read_bytes()}))
     with pytest.raises(UserError, match="a file with holes"):
@@ -258,10 +383,17 @@ def test_files_with_holes_are_refused(tmp_path):
     assert tree(tmp_path / "root") == []
 
 
-@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     cut=st.integers(0, 40_000),
-    changes=st.lists(st.tuples(st.integers(0, 2200), st.binary(min_size=1, max_size=12)), max_size=4),
+    changes=st.lists(
+        st.tuples(st.integers(0, 2200), st.binary(min_size=1, max_size=12)), max_size=4
+    ),
 )
 def test_no_damage_leads_to_another_error(tmp_path, cut, changes):
     """Bytes that are changed or cut off: the archive is refused, or the changed ones were in an image."""
@@ -288,7 +420,10 @@ def test_no_damage_leads_to_another_error(tmp_path, cut, changes):
             r"img_val.tar is missing, which the config names as `arch",
         ),
         (lambda paths, root: (root / "val").write_text("x"), "val is in the way"),
-        (lambda paths, root: (root / DEVKIT).mkdir() or (root / DEVKIT / "x").write_text("x"), "is in the way"),
+        (
+            lambda paths, root: (root / DEVKIT).mkdir() or (root / DEVKIT / "x").write_text("x"),
+            "is in the way",
+        ),
         (lambda paths, root: (root / "train").write_text("x"), "cannot be read or written"),
     ],
 )
@@ -311,7 +446,10 @@ def test_a_full_disk_is_said_before_anything_is_unpacked(given_archives, tmp_pat
 @pytest.mark.parametrize(
     ("datasets", "said"),
     [
-        ({"imagenet": {"layout": "ilsvrc", "root": "x"}}, "No data set has `archives`: give a data set of"),
+        (
+            {"imagenet": {"layout": "ilsvrc", "root": "x"}},
+            "No data set has `archives`: give a data set of",
+        ),
         (
             {"voc": {"layout": "voc", "root": "x", "archives": {}}},
             "datasets.voc has `archives`, and another layout: give",
@@ -331,11 +469,18 @@ def test_the_target(given_archives, tmp_path, monkeypatch):
 
     def store_params() -> dict:
         config = yaml.safe_load(Path("study.yaml").read_text())
-        return Study.of(config, project.code / "workflow/schemas/config.schema.yaml").store_slice("imagenet")
+        return Study.of(config, project.code / "workflow/schemas/config.schema.yaml").store_slice(
+            "imagenet"
+        )
 
     before = store_params()
     named = {part: str(path) for part, path in given_archives.items()}
-    facts = {"root": "ILSVRC 2012", "archives": named, "images": {"train": 18, "val": 4}, "num_classes": 6}
+    facts = {
+        "root": "ILSVRC 2012",
+        "archives": named,
+        "images": {"train": 18, "val": 4},
+        "num_classes": 6,
+    }
     project.edit(lambda config: config["datasets"]["imagenet"].update(facts))
     assert store_params() == before
     project.run("unpack_ilsvrc")

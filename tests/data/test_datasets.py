@@ -48,7 +48,10 @@ def folders_form(root: Path) -> None:
 def caffe_form(root: Path) -> None:
     make_train(root)
     make_flat_val(root)
-    put(root / "val.txt", "".join(f"{val_name(n)}.JPEG {label}\r\n" for n, label in enumerate(LABELS, start=1)))
+    put(
+        root / "val.txt",
+        "".join(f"{val_name(n)}.JPEG {label}\r\n" for n, label in enumerate(LABELS, start=1)),
+    )
 
 
 def devkit_form(root: Path) -> None:
@@ -59,7 +62,11 @@ def devkit_form(root: Path) -> None:
     ids = {0: 7, 1: 3, 2: 5}  # by rank of the wnid: not in its order
     synsets = np.zeros(4, dtype=[("ILSVRC2012_ID", object), ("WNID", object), ("words", object)])
     for row, (rank, number) in zip(synsets, [*ids.items(), (None, 1001)], strict=True):
-        row["ILSVRC2012_ID"], row["WNID"], row["words"] = number, "n00001740" if rank is None else WNIDS[rank], "w"
+        row["ILSVRC2012_ID"], row["WNID"], row["words"] = (
+            number,
+            "n00001740" if rank is None else WNIDS[rank],
+            "w",
+        )
     folder = root / "ILSVRC2012_devkit_t12" / "data"
     truth = "".join(f"{ids[label]}\n" for label in LABELS)
     put(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
@@ -70,7 +77,9 @@ def kaggle_form(root: Path) -> None:
     base = root / "ILSVRC" / "Data" / "CLS-LOC"
     make_train(base)
     make_flat_val(base)
-    lines = [f"{val_name(n)},{WNIDS[label]} 85 1 499 272 " for n, label in enumerate(LABELS, start=1)]
+    lines = [
+        f"{val_name(n)},{WNIDS[label]} 85 1 499 272 " for n, label in enumerate(LABELS, start=1)
+    ]
     put(root / "LOC_val_solution.csv", "\n".join(["ImageId,PredictionString", *lines]) + "\n")
 
 
@@ -131,7 +140,9 @@ def test_what_is_missing_is_named(tmp_path):
     refused(ilsvrc(tmp_path), "no images", WNIDS[2])
     (tmp_path / "train" / WNIDS[2]).rmdir()
     put(tmp_path / "train" / f"{WNIDS[2]}.tar")
-    refused(ilsvrc(tmp_path), "lacks 1 of 3 class folders", WNIDS[2], f"{WNIDS[2]}.tar", "still packed")
+    refused(
+        ilsvrc(tmp_path), "lacks 1 of 3 class folders", WNIDS[2], f"{WNIDS[2]}.tar", "still packed"
+    )
 
 
 def test_flat_validation_needs_labels_that_fit(tmp_path):
@@ -185,18 +196,31 @@ BOX = "<xmax>50</xmax><xmin>10</xmin><ymax>40.5</ymax><ymin>1</ymin>"
 
 
 def annotation(*objects: tuple[str, str], box: str = BOX) -> str:
-    parts = [OBJECT.format(name=f"<name>{name}</name>", difficult=difficult, box=box) for name, difficult in objects]
+    parts = [
+        OBJECT.format(name=f"<name>{name}</name>", difficult=difficult, box=box)
+        for name, difficult in objects
+    ]
     size = "<size><width>50</width><height>41</height><depth>3</depth></size>"
-    return f"<annotation><filename>x</filename>{size}{''.join(parts)}</annotation>".replace("\n", "\r\n")
+    return f"<annotation><filename>x</filename>{size}{''.join(parts)}</annotation>".replace(
+        "\n", "\r\n"
+    )
 
 
 def make_voc(root: Path) -> Path:
     data = root / "VOC2007"
     put(data / "ImageSets" / "Main" / "trainval.txt", "000005\r\n000007\r\n")
     put(data / "ImageSets" / "Main" / "test.txt", "000001\n")
-    for name, suffix in (("000005", "jpg"), ("000007", "JPG"), ("000001", "jpg"), ("000099", "jpg")):
+    for name, suffix in (
+        ("000005", "jpg"),
+        ("000007", "JPG"),
+        ("000001", "jpg"),
+        ("000099", "jpg"),
+    ):
         put(data / "JPEGImages" / f"{name}.{suffix}")
-    put(data / "Annotations" / "000005.xml", annotation(("chair", ""), ("dog", "<difficult>1</difficult>")))
+    put(
+        data / "Annotations" / "000005.xml",
+        annotation(("chair", ""), ("dog", "<difficult>1</difficult>")),
+    )
     put(data / "Annotations" / "000007.xml", annotation(("car", "<difficult>0</difficult>")))
     put(data / "Annotations" / "000001.xml", annotation(("dog", "<truncated>1</truncated>")))
     return data
@@ -238,7 +262,10 @@ def test_later_years_of_voc_have_train_and_val(tmp_path):
     [
         ("<annotation><object>", "not a VOC annotation"),
         (annotation(("unicorn", "")), "unicorn"),
-        (annotation(("dog", ""), box=BOX.replace("50", "5")), "object 1 has a box from (10, 1) to (5, 40.5)"),
+        (
+            annotation(("dog", ""), box=BOX.replace("50", "5")),
+            "object 1 has a box from (10, 1) to (5, 40.5)",
+        ),
         (annotation(("dog", ""), box=BOX.replace("50", "wide")), "'wide' for a number in <xmax>"),
         (annotation(("dog", ""), box=""), "not a VOC annotation"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "not a VOC annotation"),

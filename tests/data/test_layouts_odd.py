@@ -70,7 +70,10 @@ def colours(pixels: np.ndarray) -> list[tuple[str, str]]:
 
     half = pixels.shape[2] // 2
     return [
-        (name(image[4:-4, 4 : half - 4].mean((0, 1))), name(image[4:-4, half + 4 : -4].mean((0, 1))))
+        (
+            name(image[4:-4, 4 : half - 4].mean((0, 1))),
+            name(image[4:-4, half + 4 : -4].mean((0, 1))),
+        )
         for image in pixels
     ]
 
@@ -193,7 +196,9 @@ KAGGLE = f"""ImageId,PredictionString
 """
 
 
-@pytest.mark.parametrize("dress", [lambda text: text, lambda text: text.replace("\n", "\r\n") + "\r\n \r\n"])
+@pytest.mark.parametrize(
+    "dress", [lambda text: text, lambda text: text.replace("\n", "\r\n") + "\r\n \r\n"]
+)
 @pytest.mark.parametrize("bom", [b"", BOM])
 @pytest.mark.parametrize(
     ("name", "text"),
@@ -215,7 +220,10 @@ def test_caffes_lists_with_synsets(tmp_path):
     """caffe_ilsvrc12.tar.gz lists all classes, of which a small val.txt may lack the last."""
     entry = flat(tmp_path)
     put(tmp_path / "caffe_ilsvrc12/val.txt", CAFFE)
-    put(tmp_path / "caffe_ilsvrc12/synsets.txt", "".join(f"{wnid}\n" for wnid in [*WNIDS, "n02084071", "n15075141"]))
+    put(
+        tmp_path / "caffe_ilsvrc12/synsets.txt",
+        "".join(f"{wnid}\n" for wnid in [*WNIDS, "n02084071", "n15075141"]),
+    )
     images = list_dataset(entry, WNIDS).images
     assert images["class"][images.split == "val"].tolist() == EXPECTED
 
@@ -225,12 +233,29 @@ def meta_mat() -> bytes:
     """Return a meta.mat of the real shape: 1860 synsets with all fields, the inner nodes after the 1000 classes."""
     from scipy.io import savemat
 
-    fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children", "wordnet_height"]
+    fields = [
+        "ILSVRC2012_ID",
+        "WNID",
+        "words",
+        "gloss",
+        "num_children",
+        "children",
+        "wordnet_height",
+    ]
     synsets = np.zeros((1860, 1), dtype=[(name, object) for name in [*fields, "num_train_images"]])
     for number in range(1860):
         wnid = {489: WNIDS[1], 999: WNIDS[0]}.get(number, f"n9{number:07d}")
         children = np.arange(number % 3, dtype=np.uint16)
-        synsets[number, 0] = (number + 1, wnid, "words, of it", "gloss", len(children), children, 0, 1300)
+        synsets[number, 0] = (
+            number + 1,
+            wnid,
+            "words, of it",
+            "gloss",
+            len(children),
+            children,
+            0,
+            1300,
+        )
     buffer = io.BytesIO()
     savemat(buffer, {"synsets": synsets})
     return buffer.getvalue()
@@ -268,7 +293,11 @@ def test_links_and_spaces(tmp_path):
     image.rename(tmp_path / "some where.bin")
     image.symlink_to(tmp_path / "some where.bin")
     (tmp_path / "link to it").symlink_to(real)
-    entry = {"layout": "ilsvrc", "root": str(tmp_path / "link to it"), "images": {"train": 3, "val": 2}}
+    entry = {
+        "layout": "ilsvrc",
+        "root": str(tmp_path / "link to it"),
+        "images": {"train": 3, "val": 2},
+    }
     store = packed(entry, tmp_path / "store")
     assert colours(store.batch(np.arange(5))) == [("red", "blue")] * 5
 
@@ -291,7 +320,16 @@ def test_suffixes_and_stray_files(tmp_path):
     """Any case of suffix counts; what is no image by its name does not: thumbnails, notes, macOS's shadows."""
     entry = ilsvrc(tmp_path / "data")
     folder = tmp_path / "data/train" / WNIDS[1]
-    for name in ("b.JPG", "c.jpeg", "d.Png", "null.JPEG", "NA.JPEG", "1e5.JPEG", 'q,"uote.JPEG', "two.dots.jpg"):
+    for name in (
+        "b.JPG",
+        "c.jpeg",
+        "d.Png",
+        "null.JPEG",
+        "NA.JPEG",
+        "1e5.JPEG",
+        'q,"uote.JPEG',
+        "two.dots.jpg",
+    ):
         put(folder / name, encoded(picture()))
     for name in ("Thumbs.db", ".DS_Store", "._b.JPG", "notes.txt", "README", ".JPEG"):
         put(folder / name)
@@ -307,7 +345,9 @@ def test_names_that_are_no_text_are_refused(tmp_path):
     path = os.fsencode(tmp_path / "train" / WNIDS[0]) + b"/\xff\xfe.JPEG"
     with open(path, "wb"):  # noqa: PTH123 - pathlib takes no bytes
         pass
-    with pytest.raises(UserError, match=r"1 file names are not UTF-8 .*udcff.*rename the files") as caught:
+    with pytest.raises(
+        UserError, match=r"1 file names are not UTF-8 .*udcff.*rename the files"
+    ) as caught:
         list_dataset(entry)
     assert str(caught.value).encode()
 
@@ -329,7 +369,9 @@ def sun_tree(root: Path, classes: list[str], line_end: str = "\n", bom: bytes = 
 def test_sun_of_three_levels(tmp_path, line_end, bom):
     classes = ["a/abbey", "a/apartment_building/outdoor", "t/theater/indoor_procenium"]
     entry = sun_tree(tmp_path / "SUN 397", classes, line_end, bom)
-    store = packed(entry | {"num_classes": 3, "images": {"train": 3, "test": 3}}, tmp_path / "store")
+    store = packed(
+        entry | {"num_classes": 3, "images": {"train": 3, "test": 3}}, tmp_path / "store"
+    )
     assert store.classes == tuple(classes)
     assert store.images.image[3:].tolist() == [f"{name}/sun_aaa" for name in classes]
     assert colours(store.batch(np.arange(6))) == [("red", "blue")] * 6
@@ -340,7 +382,10 @@ def test_files_that_differ_in_case_alone_are_told_apart(tmp_path):
     put(tmp_path / "a/abbey/SUN_AAA.jpg")
     for name in ("sun_aaa", "SUN_AAA"):
         put(tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n")
-        assert list_dataset(entry).images.path.tolist() == ["a/abbey/sun_bbb.JPG", f"a/abbey/{name}.jpg"]
+        assert list_dataset(entry).images.path.tolist() == [
+            "a/abbey/sun_bbb.JPG",
+            f"a/abbey/{name}.jpg",
+        ]
 
 
 def test_tiny_imagenet_as_it_is_published(tmp_path):
@@ -355,7 +400,9 @@ def test_tiny_imagenet_as_it_is_published(tmp_path):
         put(base / "test/images" / f"test_{number}.JPEG")
     lines = [f"val_{number}.JPEG\t{wnid}\t0\t32\t44\t62" for number, wnid in enumerate(WNIDS)]
     put(base / "val/val_annotations.txt", BOM + "\r\n".join([*lines, ""]).encode())
-    images = list_dataset({"layout": "tiny-imagenet", "root": str(tmp_path), "images": {"train": 2, "val": 2}}).images
+    images = list_dataset(
+        {"layout": "tiny-imagenet", "root": str(tmp_path), "images": {"train": 2, "val": 2}}
+    ).images
     assert images["class"].tolist() == WNIDS + WNIDS
 
 

@@ -57,7 +57,12 @@ def test_places365(tmp_path):
             "a/apartment_building/outdoor",
             "data_256_standard/a/apartment_building/outdoor/00000001.jpeg",
         ],
-        ["z/zen_garden/00000001", "train", "z/zen_garden", "data_256_standard/z/zen_garden/00000001.jpg"],
+        [
+            "z/zen_garden/00000001",
+            "train",
+            "z/zen_garden",
+            "data_256_standard/z/zen_garden/00000001.jpg",
+        ],
         ["Places365_val_00000001", "val", "z/zen_garden", "val_256/Places365_val_00000001.jpg"],
         ["Places365_val_00000002", "val", "a/airfield", "val_256/Places365_val_00000002.jpg"],
     ]
@@ -66,7 +71,10 @@ def test_places365(tmp_path):
 
 def test_classes_follow_their_index_not_the_alphabet(tmp_path):
     entry = make_places365(tmp_path)
-    put(tmp_path / "categories_places365.txt", "/z/zen_garden 0\n/a/apartment_building/outdoor 1\n/a/airfield 2\n")
+    put(
+        tmp_path / "categories_places365.txt",
+        "/z/zen_garden 0\n/a/apartment_building/outdoor 1\n/a/airfield 2\n",
+    )
     for name in ("places365_train_standard.txt", "places365_val.txt"):
         text = (tmp_path / name).read_text()
         swapped = [line.split() for line in text.splitlines() if line]
@@ -88,7 +96,12 @@ def test_places205(tmp_path, images):
     assert listing.classes == ("a/abbey", "a/airport_terminal")
     assert listing.images.to_numpy().tolist() == [
         ["a/abbey/gsun_a", "train", "a/abbey", f"{images}/a/abbey/gsun_a.jpg"],
-        ["a/airport_terminal/gsun_b", "train", "a/airport_terminal", f"{images}/a/airport_terminal/gsun_b.jpg"],
+        [
+            "a/airport_terminal/gsun_b",
+            "train",
+            "a/airport_terminal",
+            f"{images}/a/airport_terminal/gsun_b.jpg",
+        ],
         ["a/abbey/gsun_c", "val", "a/abbey", f"{images}/a/abbey/gsun_c.jpg"],
     ]
 
@@ -114,10 +127,16 @@ def remove(path: Path) -> None:
     [
         ("categories_places365.txt", "categories_places365.txt is missing"),
         ("places365_train_standard.txt", "places365_train_standard.txt is missing"),
-        ("data_256_standard", r"neither data_256_standard/ nor data_256/ \(\S+ holds data.tar, still packed"),
+        (
+            "data_256_standard",
+            r"neither data_256_standard/ nor data_256/ \(\S+ holds data.tar, still packed",
+        ),
         ("val_256", r"val_256 is missing \(\S+ holds data.tar, still packed.*row `places365`"),
         ("data_256_standard/z/zen_garden", r"lacks 1 of 3 class folders \(first: z/zen_garden\)"),
-        ("data_256_standard/a/airfield/00000002.JPG", r"lacks 1 of 4 train images \(first: a/airfield/00000002\)"),
+        (
+            "data_256_standard/a/airfield/00000002.JPG",
+            r"lacks 1 of 4 train images \(first: a/airfield/00000002\)",
+        ),
         ("val_256/Places365_val_00000002.jpg", r"val_256 lacks 1 of 2 val images"),
     ],
 )
@@ -142,8 +161,16 @@ def test_missing_lists_of_places205_are_named(tmp_path):
         ("places365_val.txt", "Places365_val_00000001.jpg 3\n", "labels beyond the 3 categories"),
         ("places365_val.txt", "Places365_val_00000001.jpg\n", "line 1: .* is not `path label`"),
         ("places365_val.txt", "Places365_val_00000001.jpg two\n", "line 1: .* is not `path label`"),
-        ("places365_train_standard.txt", "/a/airfield/00000001.jpg 2\n", r"not their folder's \(first: a/airfield/"),
-        ("categories_places365.txt", "/a/airfield 0\n/z/zen_garden 2\n", "2 classes from 0 without gaps"),
+        (
+            "places365_train_standard.txt",
+            "/a/airfield/00000001.jpg 2\n",
+            r"not their folder's \(first: a/airfield/",
+        ),
+        (
+            "categories_places365.txt",
+            "/a/airfield 0\n/z/zen_garden 2\n",
+            "2 classes from 0 without gaps",
+        ),
         ("categories_places365.txt", "", "categories_places365.txt is empty"),
     ],
 )
@@ -156,9 +183,13 @@ def test_lists_that_disagree_are_told(tmp_path, name, text, said):
 
 def test_an_image_listed_twice_is_told(tmp_path):
     entry = make_places365(tmp_path)
-    put(tmp_path / "places365_val.txt", "Places365_val_00000001.jpg 2\nPlaces365_val_00000001.jpg 0\n")
+    put(
+        tmp_path / "places365_val.txt",
+        "Places365_val_00000001.jpg 2\nPlaces365_val_00000001.jpg 0\n",
+    )
     with pytest.raises(
-        UserError, match=r"places365_val.txt names 1 images more than once \(first: Places365_val_00000001"
+        UserError,
+        match=r"places365_val.txt names 1 images more than once \(first: Places365_val_00000001",
     ):
         list_dataset(entry)
 

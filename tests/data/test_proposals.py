@@ -31,9 +31,18 @@ def store(tmp_path, monkeypatch) -> Store:
     source = tmp_path / "source"
     source.mkdir()
     for number in range(len(PLACES)):
-        (source / f"{number:06}.jpg").write_bytes(simplejpeg.encode_jpeg(scene(number), 95, colorsubsampling="444"))
+        (source / f"{number:06}.jpg").write_bytes(
+            simplejpeg.encode_jpeg(scene(number), 95, colorsubsampling="444")
+        )
     rows = [("train", path.stem, "", path.name) for path in sorted(source.iterdir())]
-    build_store(make_listing(rows, ["a"]), source, tmp_path / "store", {"codec": "original"}, 1, progress=False)
+    build_store(
+        make_listing(rows, ["a"]),
+        source,
+        tmp_path / "store",
+        {"codec": "original"},
+        1,
+        progress=False,
+    )
     return Store(tmp_path / "store")
 
 
@@ -72,7 +81,9 @@ def test_opencv_is_given_bgr(monkeypatch):
 def test_workers_change_nothing(store, tmp_path):
     for folder, workers in (("one", 1), ("again", 1), ("three", 3)):
         propose(store, tmp_path / folder, SEARCH, workers, progress=False)
-    assert contents(tmp_path / "one") == contents(tmp_path / "again") == contents(tmp_path / "three")
+    assert (
+        contents(tmp_path / "one") == contents(tmp_path / "again") == contents(tmp_path / "three")
+    )
     assert list(contents(tmp_path / "one")) == ["boxes.json", "boxes.npz"]
 
 
@@ -82,7 +93,9 @@ def test_boxes_are_kept_by_record(store, tmp_path):
     assert found.facts["store"] == store.meta["digest"]
     assert found.facts["num_images"] == 5
     assert found.boxes.dtype == np.float32 and found.starts.dtype == np.int64
-    assert sum(len(found.of(row)) for row in range(5)) == len(found.boxes) == found.facts["num_boxes"]
+    assert (
+        sum(len(found.of(row)) for row in range(5)) == len(found.boxes) == found.facts["num_boxes"]
+    )
     for row in range(5):
         whole = selective_search(store.image(row), "fast")
         large = whole[(whole[:, 2:] - whole[:, :2]).min(1) >= 6]
@@ -114,9 +127,13 @@ def test_a_killed_search_is_continued(store, tmp_path, monkeypatch):
         propose(store, tmp_path / "parts", SEARCH, 1, progress=False)
     with pytest.raises(UserError, match="no finished proposals"):
         read_proposals(tmp_path / "parts")
-    monkeypatch.setattr(proposals, "selective_search", lambda *a: searched.append(1) or selective_search(*a))
+    monkeypatch.setattr(
+        proposals, "selective_search", lambda *a: searched.append(1) or selective_search(*a)
+    )
     propose(store, tmp_path / "parts", SEARCH, 1, progress=False)
-    assert len(searched) == 3 + 3  # the third image has to be searched again: its part was not finished
+    assert (
+        len(searched) == 3 + 3
+    )  # the third image has to be searched again: its part was not finished
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
@@ -151,7 +168,10 @@ def test_a_file_of_boxes(store, tmp_path):
     ("text", "words"),
     [
         ("".join(LINES[1:]), r"mine.csv has no box for 1 of 5 images \(first: 000000\)"),
-        ("".join(LINES) + "000009,1,1,2,2\n", "1 boxes of images that the data set does not have .*000009"),
+        (
+            "".join(LINES) + "000009,1,1,2,2\n",
+            "1 boxes of images that the data set does not have .*000009",
+        ),
         ("".join(LINES) + "000001,9,1,2,2\n", "1 boxes whose xmax or ymax is smaller .*000001"),
         ("".join(LINES) + "000001,nan,1,2,2\n", "1 boxes whose xmax or ymax is smaller .*000001"),
         ("".join(LINES) + "000001,0,1,2,2\n", "1 boxes that reach out of their image .*000001"),

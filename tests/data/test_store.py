@@ -42,14 +42,19 @@ def make_source(root: Path, files: dict[str, bytes]):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(data)
     splits = ["train" if index % 3 else "val" for index in range(len(files))]
-    rows = [(split, name.rpartition(".")[0], "c", name) for split, name in zip(splits, files, strict=True)]
+    rows = [
+        (split, name.rpartition(".")[0], "c", name)
+        for split, name in zip(splits, files, strict=True)
+    ]
     return make_listing(rows, ["c"])
 
 
 @pytest.fixture
 def source(tmp_path):
     root = tmp_path / "source"
-    return root, make_source(root, {f"p{seed:03d}.JPEG": file_bytes(picture(seed), quality=95) for seed in range(40)})
+    return root, make_source(
+        root, {f"p{seed:03d}.JPEG": file_bytes(picture(seed), quality=95) for seed in range(40)}
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +77,9 @@ def test_raw_store_holds_the_warped_pixels_in_listing_order(tmp_path, source):
     root, listing = source
     assert store.images.equals(listing.images[["image", "split", "class"]])
     for row in (0, 17, 39):
-        image = Image.open(root / listing.images.path[row]).resize((16, 16), Image.Resampling.BILINEAR)
+        image = Image.open(root / listing.images.path[row]).resize(
+            (16, 16), Image.Resampling.BILINEAR
+        )
         assert np.array_equal(store.image(row), np.asarray(image))
     assert store.meta["num_images"] == {"train": 26, "val": 14}
     assert store.classes == ("c",)
@@ -88,7 +95,9 @@ def test_batches_come_in_the_order_asked_for(tmp_path, source, spec, threads):
     rows = np.array([39, 3, 3, 0, 20])
     batch = store.batch(rows)
     assert batch.shape == (5, 16, 16, 3) and batch.dtype == np.uint8
-    assert all(np.array_equal(image, store.image(row)) for image, row in zip(batch, rows, strict=True))
+    assert all(
+        np.array_equal(image, store.image(row)) for image, row in zip(batch, rows, strict=True)
+    )
     assert store.batch([]).shape == (0, 16, 16, 3)
     names = ["p003", "p001", "p003"]
     assert list(store.images.image[store.rows(names)]) == names
@@ -136,7 +145,9 @@ def test_odd_files_are_taken_as_rgb(tmp_path, spec):
     listing = make_source(tmp_path, odd_files())
     store = packed((tmp_path, listing), tmp_path / "store", spec)
     for row, path in enumerate(listing.images.path):
-        wanted = Image.open(tmp_path / path).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)
+        wanted = (
+            Image.open(tmp_path / path).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)
+        )
         assert np.abs(store.image(row).astype(int) - np.asarray(wanted)).mean() < 4, path
 
 
@@ -147,7 +158,11 @@ def test_original_keeps_baseline_jpegs_and_unturned_pixels(tmp_path):
     kept = [name for name, data in files.items() if data in shard]
     assert kept == ["grey.JPEG", "exif.JPEG", "plain.JPG"]
     for row in range(len(store)):
-        assert store.image(row).shape == (24, 32, 3)  # also the turned one: VOC's boxes are in stored pixels
+        assert store.image(row).shape == (
+            24,
+            32,
+            3,
+        )  # also the turned one: VOC's boxes are in stored pixels
     row = store.rows(["plain"])[0]
     assert np.array_equal(store.image(row), simplejpeg.decode_jpeg(files["plain.JPG"]))
 
@@ -163,12 +178,18 @@ def bomb() -> bytes:
 def test_unreadable_images_are_named_and_left_out_if_allowed(tmp_path, capsys):
     good = file_bytes(picture(0))
     files = {f"a{i}.JPEG": good for i in range(10)}
-    files |= {"cut.JPEG": file_bytes(picture(1, 96, 96))[:900], "empty.JPEG": b"", "text.JPEG": b"<html>"}
+    files |= {
+        "cut.JPEG": file_bytes(picture(1, 96, 96))[:900],
+        "empty.JPEG": b"",
+        "text.JPEG": b"<html>",
+    }
     listing = make_source(tmp_path / "source", files | {"bomb.JPEG": bomb(), "gone.JPEG": good})
     (tmp_path / "source" / "gone.JPEG").unlink()
     (tmp_path / "source" / "gone.JPEG").symlink_to(tmp_path / "nowhere")
     source, folder = (tmp_path / "source", listing), tmp_path / "store"
-    with pytest.raises(UserError, match=r"5 images cannot be read and `max_unreadable` is 4 .*unreadable\.csv"):
+    with pytest.raises(
+        UserError, match=r"5 images cannot be read and `max_unreadable` is 4 .*unreadable\.csv"
+    ):
         packed(source, folder, {**RAW, "max_unreadable": 4}, workers=2)
     reasons = pd.read_csv(folder / "unreadable.csv", index_col="path").reason
     assert set(reasons.index) == {"cut.JPEG", "empty.JPEG", "text.JPEG", "bomb.JPEG", "gone.JPEG"}
@@ -184,7 +205,9 @@ def test_unreadable_images_are_named_and_left_out_if_allowed(tmp_path, capsys):
         Store(folder)
     (tmp_path / "source" / "cut.JPEG").write_bytes(good)
     store = packed(source, folder, {**RAW, "max_unreadable": 4})
-    kept = listing.images[~listing.images.path.isin({"empty.JPEG", "text.JPEG", "bomb.JPEG", "gone.JPEG"})]
+    kept = listing.images[
+        ~listing.images.path.isin({"empty.JPEG", "text.JPEG", "bomb.JPEG", "gone.JPEG"})
+    ]
     assert list(store.images.image) == list(kept.image)
     assert store.meta["num_unreadable"] == 4
     assert np.array_equal(store.image(store.rows(["a9"])[0]), store.image(store.rows(["cut"])[0]))
@@ -275,7 +298,10 @@ def test_a_full_disk_is_a_sentence_and_what_is_done_is_kept(tmp_path, source, mo
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
-    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"cannot grow \(No space left.*MB.*kept"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(UserError, match=r"cannot grow \(No space left.*MB.*kept"),
+    ):
         patch.setattr(os, "fsync", full)
         packed(source, folder, workers=2)
     kept = sorted(path.name for path in folder.glob("part-*.json"))
@@ -312,7 +338,8 @@ def test_a_flipped_bit_is_found(tmp_path, source, spec):
     store = Store(tmp_path / "store")
     assert store.verify() == [(10, store.images.image[10])]
     with pytest.raises(
-        UserError, match=f"{store.images.image[10]} is damaged in .*shard-00001.bin: run the target `repair`"
+        UserError,
+        match=f"{store.images.image[10]} is damaged in .*shard-00001.bin: run the target `repair`",
     ):
         store.batch([3, 10])
     assert len(store.batch([3, 11])) == 2
@@ -342,4 +369,7 @@ def test_objects_are_kept(tmp_path):
     listing = make_listing([("test", name, "", path) for name, path in rows], ["dog"], [box])
     store = packed((tmp_path, listing), tmp_path / "store", ORIGINAL)
     assert [tuple(row) for row in store.objects.itertuples(index=False)] == [box]
-    assert list(store.images.image) == ["000005", "000007"] and list(store.images["class"]) == ["", ""]
+    assert list(store.images.image) == ["000005", "000007"] and list(store.images["class"]) == [
+        "",
+        "",
+    ]

@@ -11,7 +11,10 @@ from imagenet_transfer.data.layouts.voc_action import ACTIONS, read_voc_action
 from imagenet_transfer.data.store import Store, build_store
 from imagenet_transfer.errors import UserError
 
-PEOPLE = {"train": [("2010_000005", 2), ("2010_000005", 3), ("2011_000007", 1)], "val": [("2010_000001", 1)]}
+PEOPLE = {
+    "train": [("2010_000005", 2), ("2010_000005", 3), ("2011_000007", 1)],
+    "val": [("2010_000001", 1)],
+}
 DOES = {  # who does what; nobody else does anything
     "phoning": {("2010_000005", 2): 1, ("2011_000007", 1): 0},
     "walking": {("2010_000005", 2): 1},
@@ -69,7 +72,9 @@ def root(tmp_path) -> Path:
 
 
 def test_a_small_tree(root):
-    listing = list_dataset({"layout": "voc-action", "root": str(root), "images": {"train": 2, "val": 1}})
+    listing = list_dataset(
+        {"layout": "voc-action", "root": str(root), "images": {"train": 2, "val": 1}}
+    )
     assert listing.classes == (*ACTIONS, "other")
     assert listing.images.values.tolist() == [
         ["2010_000005", "train", "", "VOC2012/JPEGImages/2010_000005.jpg"],
@@ -77,7 +82,19 @@ def test_a_small_tree(root):
         ["2010_000001", "val", "", "VOC2012/JPEGImages/2010_000001.jpg"],
     ]
     assert list(listing.objects.columns[8:]) == list(ACTIONS)
-    columns = ["image", "object", "class", "xmin", "ymin", "xmax", "ymax", "difficult", "phoning", "running", "walking"]
+    columns = [
+        "image",
+        "object",
+        "class",
+        "xmin",
+        "ymin",
+        "xmax",
+        "ymax",
+        "difficult",
+        "phoning",
+        "running",
+        "walking",
+    ]
     assert listing.objects[columns].values.tolist() == [
         ["2010_000001", 1, "person", 5, 5, 32, 24, 0, -1, 1, -1],
         ["2010_000005", 2, "person", 2, 3, 20.5, 19, 0, 1, -1, 1],
@@ -91,13 +108,16 @@ def test_a_split_may_list_its_people(root):
     """PASCAL's own train.txt holds images, as R*CNN reads it; people's numbers beside them must agree."""
     images_alone = read_voc_action(root)
     for split, people in PEOPLE.items():
-        put(lists(root) / f"{split}.txt", "".join(f"{image} {number}\n" for image, number in people))
+        put(
+            lists(root) / f"{split}.txt", "".join(f"{image} {number}\n" for image, number in people)
+        )
     people_too = read_voc_action(root)
     assert people_too.objects.equals(images_alone.objects)
     assert people_too.images.equals(images_alone.images)
     put(lists(root) / "val.txt", "2010_000001 2\n")
     with pytest.raises(
-        UserError, match=r"val.txt and the lists of actions .* 2 images or people \(first: 2010_000001 1"
+        UserError,
+        match=r"val.txt and the lists of actions .* 2 images or people \(first: 2010_000001 1",
     ):
         read_voc_action(root)
 
@@ -128,17 +148,50 @@ BROKEN = [
     (lambda r: (lists(r) / "val.txt").unlink(), r"val\.txt is missing"),
     (lambda r: (lists(r) / "reading_train.txt").unlink(), r"reading_train\.txt is missing"),
     (lambda r: put(lists(r) / "train.txt", "\r\n"), r"train\.txt is empty"),
-    (lambda r: put(lists(r) / "val.txt", "2010_000001 1 1\n"), "line 1: '2010_000001 1 1' is not `image, or image ob"),
-    (lambda r: edit(lists(r) / "train.txt", "2011_000007", "2010_000005"), "names 1 lines more than once"),
-    (lambda r: edit(lists(r) / "running_val.txt", " 1\r", " 2\r"), r"running_val.txt, line 1: .* is not .*\(-1, 0 or"),
-    (lambda r: edit(lists(r) / "running_train.txt", "2011_000007", "x"), r"running_train.txt has .* 1 images .*: x\)"),
-    (lambda r: edit(lists(r) / "train.txt", "2011_000007", ""), r"jumping_train.txt has .* \(first: 2011_000007\)"),
-    (lambda r: edit(lists(r) / "train.txt", "7\r", "7\r\nx\r"), r"train.txt and the lists of .* 1 images .*: x\)"),
-    (lambda r: edit(lists(r) / "reading_train.txt", "   2", "   3"), "names 1 people more than once .*2010_000005 3"),
-    (lambda r: [edit(path, "7   1", "7   9") for path in lists(r).glob("*_train.txt")], "object 9 of 2011_000007.xml"),
-    (lambda r: annotate(r, "2010_000005", OBJECTS["2010_000001"]), "2 people .* object 2 of 2010_000005.xml, object 3"),
-    (lambda r: annotate(r, "2011_000007", [an_object("dog", (1, 1, 9, 9))]), "object 1 of 2011_000007.xml"),
-    (lambda r: annotate(r, "2011_000007", [an_object("person", (9, 1, 1, 9))]), r"2011_000007.xml .*box from \(9, 1\)"),
+    (
+        lambda r: put(lists(r) / "val.txt", "2010_000001 1 1\n"),
+        "line 1: '2010_000001 1 1' is not `image, or image ob",
+    ),
+    (
+        lambda r: edit(lists(r) / "train.txt", "2011_000007", "2010_000005"),
+        "names 1 lines more than once",
+    ),
+    (
+        lambda r: edit(lists(r) / "running_val.txt", " 1\r", " 2\r"),
+        r"running_val.txt, line 1: .* is not .*\(-1, 0 or",
+    ),
+    (
+        lambda r: edit(lists(r) / "running_train.txt", "2011_000007", "x"),
+        r"running_train.txt has .* 1 images .*: x\)",
+    ),
+    (
+        lambda r: edit(lists(r) / "train.txt", "2011_000007", ""),
+        r"jumping_train.txt has .* \(first: 2011_000007\)",
+    ),
+    (
+        lambda r: edit(lists(r) / "train.txt", "7\r", "7\r\nx\r"),
+        r"train.txt and the lists of .* 1 images .*: x\)",
+    ),
+    (
+        lambda r: edit(lists(r) / "reading_train.txt", "   2", "   3"),
+        "names 1 people more than once .*2010_000005 3",
+    ),
+    (
+        lambda r: [edit(path, "7   1", "7   9") for path in lists(r).glob("*_train.txt")],
+        "object 9 of 2011_000007.xml",
+    ),
+    (
+        lambda r: annotate(r, "2010_000005", OBJECTS["2010_000001"]),
+        "2 people .* object 2 of 2010_000005.xml, object 3",
+    ),
+    (
+        lambda r: annotate(r, "2011_000007", [an_object("dog", (1, 1, 9, 9))]),
+        "object 1 of 2011_000007.xml",
+    ),
+    (
+        lambda r: annotate(r, "2011_000007", [an_object("person", (9, 1, 1, 9))]),
+        r"2011_000007.xml .*box from \(9, 1\)",
+    ),
     (lambda r: (r / "VOC2012/Annotations/2010_000001.xml").unlink(), "lacks 1 of 3 annotations"),
     (lambda r: (r / "VOC2012/JPEGImages/2010_000001.jpg").unlink(), "lacks 1 of 1 val images"),
     (lambda r: (r / "VOC2012").rename(r / "VOC2011"), "VOC2012 is missing"),
@@ -156,5 +209,7 @@ def test_an_image_of_both_splits_is_refused(root):
     for name in ("", *(f"{action}_" for action in ACTIONS)):
         with (lists(root) / f"{name}val.txt").open("a") as file:
             file.write("2011_000007 1 -1\n" if name else "2011_000007\n")
-    with pytest.raises(UserError, match=r"1 images are in train.txt as well as in val.txt \(first: 2011_000007\)"):
+    with pytest.raises(
+        UserError, match=r"1 images are in train.txt as well as in val.txt \(first: 2011_000007\)"
+    ):
         read_voc_action(root)

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.analyses import coarse_gain, induction, neighbours_of, unseen_classes
+from imagenet_transfer.features.analyses import (
+    coarse_gain,
+    induction,
+    neighbours_of,
+    unseen_classes,
+)
 from imagenet_transfer.features.neighbours import ArrayRows
 
 # Two terriers and two cats count as dog and cat; a train is itself.
@@ -82,7 +87,9 @@ def test_induction_needs_merged_classes_with_images():
     fine = LABEL_SET.assign(class_wnid=LABEL_SET["wnid"])
     with pytest.raises(UserError, match="merges no classes"):
         induction({"a": FEATURES}, IMAGES, fine)
-    with pytest.raises(UserError, match=r"no images of airedale, boxer, persian, \.\.\. in its split 'val'"):
+    with pytest.raises(
+        UserError, match=r"no images of airedale, boxer, persian, \.\.\. in its split 'val'"
+    ):
         induction({"a": FEATURES}, IMAGES[IMAGES["split"] == "train"], LABEL_SET)
 
 
@@ -98,7 +105,17 @@ def test_neighbours_by_hand():
     assert not boxer["seen"].any()
     assert train["seen"].all()
     assert train["relation"].tolist() == ["fine", "neither", "neither", "neither"]
-    columns = ["subset", "query_wnid", "query_image", "rank", "image", "wnid", "relation", "similarity", "seen"]
+    columns = [
+        "subset",
+        "query_wnid",
+        "query_image",
+        "rank",
+        "image",
+        "wnid",
+        "relation",
+        "similarity",
+        "seen",
+    ]
     assert found.columns.tolist() == columns
 
 
@@ -110,7 +127,9 @@ def test_classes_outside_the_label_set_are_neither():
 
 
 def test_the_query_depends_on_seed_and_class_alone():
-    images = pd.concat([IMAGES, table(*[("val", "boxer")] * 30).assign(image=[f"v{i}" for i in range(30)])])
+    images = pd.concat(
+        [IMAGES, table(*[("val", "boxer")] * 30).assign(image=[f"v{i}" for i in range(30)])]
+    )
     images = images.reset_index(drop=True)
     features = ArrayRows(degrees(*range(len(images))))
 
@@ -119,7 +138,11 @@ def test_the_query_depends_on_seed_and_class_alone():
         found = neighbours_of("a", features, shuffled, LABEL_SET, wnids, 1, seed)
         return found.loc[found["query_wnid"] == "boxer", "query_image"].tolist()
 
-    assert query(["boxer"], 1) == query(["train", "boxer"], 1) == query(["boxer"], 1, slice(None, None, -1))
+    assert (
+        query(["boxer"], 1)
+        == query(["train", "boxer"], 1)
+        == query(["boxer"], 1, slice(None, None, -1))
+    )
     assert len({query(["boxer"], seed)[0] for seed in range(20)}) > 5
 
 
@@ -157,7 +180,11 @@ def test_coarse_gain_by_hand():
 
 
 def test_coarse_gain_leaves_small_classes_out():
-    assert coarse_gain(PREDICTIONS, LABEL_SET, least=1)["class_wnid"].tolist() == ["cat", "dog", "train"]
+    assert coarse_gain(PREDICTIONS, LABEL_SET, least=1)["class_wnid"].tolist() == [
+        "cat",
+        "dog",
+        "train",
+    ]
     assert coarse_gain(PREDICTIONS, LABEL_SET, least=3).empty
 
 
@@ -170,5 +197,7 @@ def test_similarity_is_the_mean_cosine_of_different_sub_classes():
     three = LABEL_SET.assign(class_wnid=["dog", "dog", "dog", "cat", "train"], class_name="x")
     means = pd.DataFrame(3 * degrees(0, 60, 90, 0, 0), index=LABEL_SET["wnid"])
     found = coarse_gain(PREDICTIONS, three, 1, means).set_index("class_wnid")["similarity"]
-    assert found["dog"] == pytest.approx((np.cos(np.pi / 3) + np.cos(np.pi / 2) + np.cos(np.pi / 6)) / 3, abs=1e-6)
+    assert found["dog"] == pytest.approx(
+        (np.cos(np.pi / 3) + np.cos(np.pi / 2) + np.cos(np.pi / 6)) / 3, abs=1e-6
+    )
     assert found[["cat", "train"]].isna().all()  # nothing to compare a single class with

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagenet_transfer.features.descriptors import DIRECTIONS, GRID, PER_CLASS, class_descriptors, descriptors
+from imagenet_transfer.features.descriptors import (
+    DIRECTIONS,
+    GRID,
+    PER_CLASS,
+    class_descriptors,
+    descriptors,
+)
 
 CELLS = GRID * GRID
 COLOURS = CELLS * 3
@@ -25,7 +31,10 @@ def test_a_plain_image_is_its_colour_and_has_no_edges():
 
 def test_a_cell_has_the_mean_colour_of_its_pixels():
     image = np.zeros((16, 16, 3))
-    image[2:4, 4:6] = [[(255, 0, 0), (0, 0, 0)], [(0, 255, 0), (0, 0, 255)]]  # the cell of row 1, column 2
+    image[2:4, 4:6] = [
+        [(255, 0, 0), (0, 0, 0)],
+        [(0, 255, 0), (0, 0, 255)],
+    ]  # the cell of row 1, column 2
     colours, _ = split(image)
     assert colours[1, 2] == pytest.approx([0.25, 0.25, 0.25])
     assert np.count_nonzero(colours.any(axis=2)) == 1
@@ -91,8 +100,13 @@ class Gallery:
     def __init__(self, order=slice(None)):
         count = 3 * PER_CLASS
         names = [f"{wnid}{i:03d}" for wnid in "ab" for i in range(count)]
-        rows = [(name, "train", name[0]) for name in names] + [("a-val", "val", "a"), ("b-val", "val", "b")]
-        self.images = pd.DataFrame(rows, columns=["image", "split", "class"])[order].reset_index(drop=True)
+        rows = [(name, "train", name[0]) for name in names] + [
+            ("a-val", "val", "a"),
+            ("b-val", "val", "b"),
+        ]
+        self.images = pd.DataFrame(rows, columns=["image", "split", "class"])[order].reset_index(
+            drop=True
+        )
         self.read = []
 
     def rows(self, names):
@@ -101,8 +115,13 @@ class Gallery:
     def batch(self, rows):
         found = self.images["image"].iloc[rows]
         self.read += list(found)
-        grey = [int(name[1:]) + (100 if name[0] == "b" else 0) if name[1:].isdigit() else 0 for name in found]
-        return np.broadcast_to(np.array(grey, dtype=np.uint8)[:, None, None, None], (len(found), 16, 16, 3))
+        grey = [
+            int(name[1:]) + (100 if name[0] == "b" else 0) if name[1:].isdigit() else 0
+            for name in found
+        ]
+        return np.broadcast_to(
+            np.array(grey, dtype=np.uint8)[:, None, None, None], (len(found), 16, 16, 3)
+        )
 
 
 def test_a_class_is_the_mean_of_training_images_drawn_by_name_and_seed():
@@ -121,11 +140,17 @@ def test_a_class_is_the_mean_of_training_images_drawn_by_name_and_seed():
 def test_descriptors_are_standardised_over_the_classes():
     found = class_descriptors(Gallery(), ["a", "b"], "train", 1)
     assert found.index.tolist() == ["a", "b"]
-    assert found.loc["a", : COLOURS - 1].to_numpy() == pytest.approx(np.full(COLOURS, -1))  # b is brighter
+    assert found.loc["a", : COLOURS - 1].to_numpy() == pytest.approx(
+        np.full(COLOURS, -1)
+    )  # b is brighter
     assert found.loc["b", : COLOURS - 1].to_numpy() == pytest.approx(np.full(COLOURS, 1))
-    assert not found.loc[:, COLOURS:].to_numpy().any()  # without edges, there is nothing to standardise
+    assert (
+        not found.loc[:, COLOURS:].to_numpy().any()
+    )  # without edges, there is nothing to standardise
 
 
 def test_the_order_of_classes_and_a_class_without_images_change_nothing():
     found = class_descriptors(Gallery(), ["b", "none", "a"], "train", 1)
-    pd.testing.assert_frame_equal(found.sort_index(), class_descriptors(Gallery(), ["a", "b"], "train", 1))
+    pd.testing.assert_frame_equal(
+        found.sort_index(), class_descriptors(Gallery(), ["a", "b"], "train", 1)
+    )

@@ -65,7 +65,9 @@ def layer_by_layer(store, weights, layer):
 
 
 @pytest.mark.parametrize("layer", ["fc6", "fc7", "fc8"])
-def test_rows_are_the_layers_output_of_centre_crops_divided_by_its_length(store, weights, tmp_path, layer):
+def test_rows_are_the_layers_output_of_centre_crops_divided_by_its_length(
+    store, weights, tmp_path, layer
+):
     embed(store, weights, TINY, layer, tmp_path / "e.npy", batch=6)
     expected = layer_by_layer(store, weights, layer)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
@@ -88,7 +90,9 @@ def test_the_file_says_where_it_comes_from(store, weights, tmp_path):
     found = read_embeddings(tmp_path / "e.npy", store)
     assert found.meta == expected
     assert found.shape == (20, 16)
-    np.testing.assert_array_equal(found.take(np.array([4, 5, 2])), np.load(tmp_path / "e.npy")[[4, 5, 2]])
+    np.testing.assert_array_equal(
+        found.take(np.array([4, 5, 2])), np.load(tmp_path / "e.npy")[[4, 5, 2]]
+    )
 
 
 def test_features_of_zeros_stay_zeros(store, tmp_path):
@@ -115,7 +119,9 @@ def test_an_interrupted_file_is_not_there(store, weights, tmp_path, monkeypatch)
         read_embeddings(tmp_path / "e.npy", store)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [({"version": 0}, "format 0"), ({"shape": [3, 3]}, "its shape is")])
+@pytest.mark.parametrize(
+    ("change", "sentence"), [({"version": 0}, "format 0"), ({"shape": [3, 3]}, "its shape is")]
+)
 def test_files_that_do_not_belong_together_are_refused(store, weights, tmp_path, change, sentence):
     embed(store, weights, TINY, "fc7", tmp_path / "e.npy")
     meta = json.loads((tmp_path / "e.json").read_text())

@@ -91,7 +91,9 @@ def test_the_block_size_does_not_matter(seed, number, k, blocks, make):
 
 def test_copies_of_a_row_come_in_ascending_order_wherever_they_lie():
     gallery = vectors(500, 64)
-    copies = np.array([3, 77, 78, 250, 311, 312, 313, 400, 401, 402, 403, 404, 405, 406, 407, 408, 499])
+    copies = np.array(
+        [3, 77, 78, 250, 311, 312, 313, 400, 401, 402, 403, 404, 405, 406, 407, 408, 499]
+    )
     gallery[copies] = gallery[3]
     found = nearest(gallery[3:4], gallery, k=6, block=97)
     assert found.indices.tolist() == [copies[:6].tolist()]
@@ -116,7 +118,9 @@ def test_a_search_that_rounding_could_spoil_is_repeated_in_portions(monkeypatch)
 def test_a_query_of_zeros_has_the_first_rows_as_neighbours_after_one_search(monkeypatch):
     searches, search = [], neighbours._search
     monkeypatch.setattr(neighbours, "_search", lambda *args: searches.append(1) or search(*args))
-    found = nearest(np.zeros((1, 16), np.float32), vectors(5000), k=3, rows=np.arange(10, 5000), block=1024)
+    found = nearest(
+        np.zeros((1, 16), np.float32), vectors(5000), k=3, rows=np.arange(10, 5000), block=1024
+    )
     assert found.indices.tolist() == [[10, 11, 12]]
     assert found.similarities.tolist() == [[0, 0, 0]]
     assert len(searches) == 1
@@ -196,6 +200,8 @@ for path in sys.argv[1:]:
 def test_the_memory_does_not_grow_with_the_gallery(tmp_path):
     paths = [str(tmp_path / name) for name in ("small.npy", "large.npy")]
     for path, number in zip(paths, (2000, 20000), strict=True):
-        np.save(path, np.random.default_rng(0).random((number, 1024), np.float32).astype(np.float16))
+        np.save(
+            path, np.random.default_rng(0).random((number, 1024), np.float32).astype(np.float16)
+        )
     small, large = map(int, subprocess.check_output([sys.executable, "-c", PEAKS, *paths]).split())
     assert large - small < 15_000  # KB; the larger file has 36,000 more

@@ -39,7 +39,9 @@ def study(tmp_path):
         Image.fromarray(draw.integers(0, 255, (28, 28, 3), np.uint8)).save(tmp_path / f"{name}.png")
         rows.append(("test" if number < 3 else "train", name, SCENES[number % 3], f"{name}.png"))
     spec = {"codec": "raw", "size": 28}
-    build_store(make_listing(rows, SCENES), tmp_path, tmp_path / "store", spec, workers=1, progress=False)
+    build_store(
+        make_listing(rows, SCENES), tmp_path, tmp_path / "store", spec, workers=1, progress=False
+    )
     labels, images = categories(SCENES), Store(tmp_path / "store").images
     write_csv(tmp_path / "labels.csv", labels)
     drawn = draw_manifest(images[images["split"] == "train"], labels, {}, 1)
@@ -48,7 +50,10 @@ def study(tmp_path):
 
 
 def metrics(folder: Path) -> dict:
-    return {entry["metric"]: entry["value"] for entry in json.loads((folder / "metrics.json").read_text())["metrics"]}
+    return {
+        entry["metric"]: entry["value"]
+        for entry in json.loads((folder / "metrics.json").read_text())["metrics"]
+    }
 
 
 def trained(study, **changes):
@@ -60,7 +65,12 @@ def trained(study, **changes):
 def test_pretraining_is_measured_on_test_images(study):
     trained(study)
     assert metrics(study / "run").keys() == {"top1"}
-    assert metrics(study / "run")["top1"] in (0, pytest.approx(100 / 3), pytest.approx(200 / 3), 100)
+    assert metrics(study / "run")["top1"] in (
+        0,
+        pytest.approx(100 / 3),
+        pytest.approx(200 / 3),
+        100,
+    )
 
 
 def test_a_task_on_a_subset_is_measured_on_test_images(study):
@@ -76,7 +86,9 @@ def test_a_task_on_a_subset_is_measured_on_test_images(study):
 
 def test_nothing_to_be_tested_on_is_said_before_training(study):
     store = Store(study / "store")
-    with pytest.raises(UserError, match=r"store: no image of the split test is of a class of the subset"):
+    with pytest.raises(
+        UserError, match=r"store: no image of the split test is of a class of the subset"
+    ):
         validation_set(store, categories(["zoo"]), ["zoo"])
 
 
@@ -85,7 +97,9 @@ def test_a_metric_that_is_no_number_is_not_written(study, monkeypatch, value):
     from imagenet_transfer.training.tasks.classification import ClassificationJob
 
     monkeypatch.setattr(ClassificationJob, "evaluate", lambda job: {"top1": value})
-    with pytest.raises(UserError, match=rf"run: the metric top1 is {value}\. Check that the test images"):
+    with pytest.raises(
+        UserError, match=rf"run: the metric top1 is {value}\. Check that the test images"
+    ):
         trained(study)
     assert not (study / "run/metrics.json").exists()
 
@@ -98,7 +112,9 @@ def test_predictions_are_of_test_images(study):
 
 def test_features_are_compared_on_test_images():
     networks = {"coarse": FEATURES}
-    pd.testing.assert_frame_equal(induction(networks, OTHERS, LABEL_SET), induction(networks, IMAGES, LABEL_SET))
+    pd.testing.assert_frame_equal(
+        induction(networks, OTHERS, LABEL_SET), induction(networks, IMAGES, LABEL_SET)
+    )
     ask = (LABEL_SET, ["boxer"], 4, 0)
     pd.testing.assert_frame_equal(
         neighbours_of("a", FEATURES, OTHERS, *ask), neighbours_of("a", FEATURES, IMAGES, *ask)

@@ -39,26 +39,45 @@ SIZES = [50, 125, 250, 1281.167]
 
 def curve_row(task, x, mean, std="", n=1, paper="", subset="some", metric=None):
     facts = {"x": x, "subset": subset, "task": task, "metric": metric or METRICS.get(task, "top1")}
-    return facts | {"n_classes": 10, "n_images": 10, "mean": mean, "std": std, "n": n, "paper": paper}
+    return facts | {
+        "n_classes": 10,
+        "n_images": 10,
+        "mean": mean,
+        "std": std,
+        "n": n,
+        "paper": paper,
+    }
 
 
 def curve_frame(tasks=tuple(MEANS), sizes=SIZES):
     rows = []
     for task in tasks:
         repeats = {"std": 0.4, "n": 3} if METRICS[task] == "mAP" else {}
-        rows += [curve_row(task, x, mean, **repeats) for x, mean in zip(sizes, MEANS[task], strict=False)]
+        rows += [
+            curve_row(task, x, mean, **repeats) for x, mean in zip(sizes, MEANS[task], strict=False)
+        ]
     return pd.DataFrame(rows)
 
 
 def induction_frame(sizes=(9, 79, 486), queries=400, replicates=1):
     rows = []
     for place, size in enumerate(sizes):
-        facts = {"subset": f"coarse-{size}", "n_classes": size, "n_unseen": 1000 - size, "n_queries": queries}
+        facts = {
+            "subset": f"coarse-{size}",
+            "n_classes": size,
+            "n_unseen": 1000 - size,
+            "n_queries": queries,
+        }
         for k in (1, 5):
             for rep in range(1, replicates + 1):
                 value = place + 2 * rep - replicates - 1  # in the mean: place
-                rows.append(facts | {"k": k, "network": f"coarse-{size}", "rep": rep, "value": 10.0 * k + value})
-                rows.append(facts | {"k": k, "network": "imagenet", "rep": rep, "value": 15.0 * k + value})
+                rows.append(
+                    facts
+                    | {"k": k, "network": f"coarse-{size}", "rep": rep, "value": 10.0 * k + value}
+                )
+                rows.append(
+                    facts | {"k": k, "network": "imagenet", "rep": rep, "value": 15.0 * k + value}
+                )
     return pd.DataFrame(rows)
 
 
@@ -76,7 +95,13 @@ def split_frame(values=(62.1, 63.8, 61.5, 63.0, 61.0, 58.9, 68.2, 66.4), std=0.4
     keys = [(s, h, w) for s in ("random", "minimal") for h in "ab" for w in ("half", "everything")]
     rows = []
     for (split, half, network), mean in zip(keys, values, strict=False):
-        facts = {"split": split, "half": half, "n_classes": {"a": 522, "b": 478}[half], "std": std, "n": n}
+        facts = {
+            "split": split,
+            "half": half,
+            "n_classes": {"a": 522, "b": 478}[half],
+            "std": std,
+            "n": n,
+        }
         rows.append(facts | {"network": network, "mean": mean})
         if network == "half":
             rows.append(facts | {"network": "own", "mean": max(mean - 1, 0)})
@@ -91,7 +116,9 @@ def with_own_accuracy():
 def replicated_gains(count, **changes):
     """Three replicates, in the mean those of `gain_frame`, with a standard deviation of 2 points."""
     frames = [gain_frame(count, **changes).assign(rep=rep) for rep in (1, 2, 3)]
-    return pd.concat([frame.assign(gain=frame["gain"] + 2 * (frame["rep"] - 2)) for frame in frames])
+    return pd.concat(
+        [frame.assign(gain=frame["gain"] + 2 * (frame["rep"] - 2)) for frame in frames]
+    )
 
 
 LONG = "a-task-whose-name-does-not-want-to-come-to-an-end"
@@ -103,25 +130,35 @@ AWKWARD = {
         pd.DataFrame([curve_row(task, x, 0.0) for task in MEANS for x in (1, 2, 3)]), CURVE
     ),
     "curve of twelve close points": lambda: draw_curve(
-        pd.DataFrame([curve_row("imagenet-cls", 900 + x, 50.0 + x, 5.0, 3) for x in range(12)]), CURVE
+        pd.DataFrame([curve_row("imagenet-cls", 900 + x, 50.0 + x, 5.0, 3) for x in range(12)]),
+        CURVE,
     ),
     "curve with a long name": lambda: draw_curve(
-        pd.DataFrame([curve_row(task, x, 50.0, 1.0, 3) for task in ("imagenet-cls", LONG) for x in (1, 10)]),
+        pd.DataFrame(
+            [curve_row(task, x, 50.0, 1.0, 3) for task in ("imagenet-cls", LONG) for x in (1, 10)]
+        ),
         CURVE | {"tasks": [LONG]},
     ),
     "induction": lambda: draw_induction(induction_frame((9, 79, 127, 486, 753, 918)), {}),
     "induction of one subset": lambda: draw_induction(induction_frame((22,)).assign(value=0), {}),
     "gain": lambda: draw_coarse_gain(gain_frame(26, similarity=0.5), {"shown": 6}),
     "gain of one class": lambda: draw_coarse_gain(
-        gain_frame(1, gain=0.0, class_name="natural_elevation_of_the_longest_name_there_is.n.01"), {"shown": 6}
+        gain_frame(1, gain=0.0, class_name="natural_elevation_of_the_longest_name_there_is.n.01"),
+        {"shown": 6},
     ),
-    "gain below zero": lambda: draw_coarse_gain(gain_frame(3, gain=[5.0, -1.0, -20.0]), {"shown": 6}),
+    "gain below zero": lambda: draw_coarse_gain(
+        gain_frame(3, gain=[5.0, -1.0, -20.0]), {"shown": 6}
+    ),
     "curve with the networks' own accuracy": lambda: draw_curve(with_own_accuracy(), CURVE),
     "induction of replicates": lambda: draw_induction(induction_frame(replicates=3), {}),
-    "gain of replicates": lambda: draw_coarse_gain(replicated_gains(26, similarity=0.5), {"shown": 6}),
+    "gain of replicates": lambda: draw_coarse_gain(
+        replicated_gains(26, similarity=0.5), {"shown": 6}
+    ),
     "splits": lambda: draw_split_accuracy(split_frame(), {}),
     "splits of one run": lambda: draw_split_accuracy(split_frame(std="", n=1), {}),
-    "splits at the ends": lambda: draw_split_accuracy(split_frame((0, 100, 0, 0, 100, 100, 0, 3)), {}),
+    "splits at the ends": lambda: draw_split_accuracy(
+        split_frame((0, 100, 0, 0, 100, 100, 0, 3)), {}
+    ),
     "splits with long names": lambda: draw_split_accuracy(
         split_frame().replace({"random": LONG, "a": LONG}).assign(n_classes=522), {}
     ),
@@ -137,13 +174,20 @@ def drawn(draw):
 
 def lines_of(axes):
     """The points of the lines that connect or mark data, without the caps of error bars."""
-    return [line.get_xydata().tolist() for line in axes.lines if line.get_marker() not in ("_", "|")]
+    return [
+        line.get_xydata().tolist() for line in axes.lines if line.get_marker() not in ("_", "|")
+    ]
 
 
 def shown_label_boxes(figure, renderer):
     """The boxes of the x axes' tick labels that are in view, without the empty lines that put a label in its row."""
     boxes = []
-    for axes in (axes for outer in figure.axes for axes in (outer, *outer.child_axes) if axes.xaxis.get_visible()):
+    for axes in (
+        axes
+        for outer in figure.axes
+        for axes in (outer, *outer.child_axes)
+        if axes.xaxis.get_visible()
+    ):
         low, high = axes.get_xlim()
         for place, text in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True):
             if text.get_text().strip() and low <= place <= high:
@@ -209,15 +253,21 @@ def test_points_of_a_curve_come_in_the_order_of_x():
 
 
 def test_spread_is_drawn_where_there_are_several_runs():
-    frame = pd.DataFrame([curve_row("pascal-det", 1, 50.0, 2.0, 3), curve_row("pascal-det", 10, 60.0, "", 1)])
+    frame = pd.DataFrame(
+        [curve_row("pascal-det", 1, 50.0, 2.0, 3), curve_row("pascal-det", 10, 60.0, "", 1)]
+    )
     figure = draw_curve(frame, CURVE)
     (container,) = [c for c in figure.axes[0].containers if isinstance(c, ErrorbarContainer)]
-    assert [segment.tolist() for segment in container.lines[2][0].get_segments()] == [[[1, 48], [1, 52]]]
+    assert [segment.tolist() for segment in container.lines[2][0].get_segments()] == [
+        [[1, 48], [1, 52]]
+    ]
     assert "± std of 3 runs" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_a_random_start_is_a_dotted_line_and_no_point():
-    frame = pd.concat([curve_frame(["sun-cls"]), pd.DataFrame([curve_row("sun-cls", 0, 12.5, subset="scratch")])])
+    frame = pd.concat(
+        [curve_frame(["sun-cls"]), pd.DataFrame([curve_row("sun-cls", 0, 12.5, subset="scratch")])]
+    )
     figure = draw_curve(frame, CURVE)
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     assert [list(line.get_ydata()) for line in dotted] == [[12.5, 12.5]]
@@ -231,7 +281,9 @@ def test_the_papers_numbers_are_hollow_marks_of_their_own():
     frame["paper"] = [57.0 if x == 250 else "" for x in frame["x"]]
     figure = draw_curve(frame, CURVE)
     (hollow,) = [
-        line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none" and len(line.get_xdata())
+        line
+        for line in figure.axes[0].lines
+        if line.get_markerfacecolor() == "none" and len(line.get_xdata())
     ]
     assert hollow.get_xydata().tolist() == [[250, 57.0]]
     assert "the paper's number" in [text.get_text() for text in figure.legends[0].get_texts()]
@@ -248,7 +300,11 @@ def test_a_curve_takes_a_frame_as_read_from_its_csv(tmp_path):
 
 def test_induction_shows_each_network_and_its_baseline():
     figure = draw_induction(induction_frame(), {})
-    lines = {line.get_label(): line for line in figure.axes[0].lines if not line.get_label().startswith("_")}
+    lines = {
+        line.get_label(): line
+        for line in figure.axes[0].lines
+        if not line.get_label().startswith("_")
+    }
     assert {label: line.get_xydata().tolist() for label, line in lines.items()} == {
         "top 5, all fine classes": [[9, 75], [79, 76], [486, 77]],
         "top 5, coarse classes": [[9, 50], [79, 51], [486, 52]],
@@ -264,7 +320,12 @@ def test_induction_shows_each_network_and_its_baseline():
 def whiskers(axes):
     """The ends of the error bars that are drawn, one list of [x, y] pairs each; without those of length NaN."""
     bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
-    segments = [segment.tolist() for bar in bars for group in bar.lines[2] for segment in group.get_segments()]
+    segments = [
+        segment.tolist()
+        for bar in bars
+        for group in bar.lines[2]
+        for segment in group.get_segments()
+    ]
     return [segment for segment in segments if segment and np.isfinite(segment).all()]
 
 
@@ -273,7 +334,9 @@ def test_induction_shows_means_and_spread_of_replicates():
     assert lines_of(one.axes[0]) == lines_of(three.axes[0])
     assert not whiskers(one.axes[0])
     assert [[9, 48], [9, 52]] in whiskers(three.axes[0])  # 48, 50 and 52
-    labels = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in (one, three)]
+    labels = [
+        [text.get_text() for text in figure.legends[0].get_texts()] for figure in (one, three)
+    ]
     assert ["± std of 3 runs" in texts for texts in labels] == [False, True]
 
 
@@ -292,9 +355,16 @@ def test_gains_of_the_first_and_last_classes():
     frame = gain_frame(9).sample(frac=1, random_state=1)
     left, right = draw_coarse_gain(frame, {"shown": 2}).axes
     gains = np.linspace(30, 1, 9)
-    assert [bar.get_width() for bar in left.patches] == pytest.approx([gains[0], gains[1], gains[7], gains[8]])
+    assert [bar.get_width() for bar in left.patches] == pytest.approx(
+        [gains[0], gains[1], gains[7], gains[8]]
+    )
     assert [text.get_text() for text in left.get_yticklabels()] == [
-        *("home appliance0 (5)", "home appliance1 (6)", "home appliance7 (12)", "home appliance8 (13)"),
+        *(
+            "home appliance0 (5)",
+            "home appliance1 (6)",
+            "home appliance7 (12)",
+            "home appliance8 (13)",
+        ),
     ]
     assert any("5 more classes" in text.get_text() for text in left.texts)
     fine, coarse = (line.get_xdata() for line in right.lines)
@@ -315,7 +385,9 @@ def test_similarities_are_printed_where_given():
 
 def test_equal_gains_come_in_the_order_of_their_synsets():
     left, *_ = draw_coarse_gain(gain_frame(3, gain=1.0).iloc[::-1], {"shown": 3}).axes
-    assert [text.get_text()[:15] for text in left.get_yticklabels()] == [f"home appliance{i}" for i in range(3)]
+    assert [text.get_text()[:15] for text in left.get_yticklabels()] == [
+        f"home appliance{i}" for i in range(3)
+    ]
 
 
 def test_halves_against_everything():
@@ -326,7 +398,9 @@ def test_halves_against_everything():
     assert [text.get_text() for text in minimal.texts] == ["61.0", "68.2", "58.9", "66.4"]
     assert label_texts(random) == ["a\n(522)", "b\n(478)"]
     assert random.get_ylim()[0] == 0
-    crosses = [line.get_xydata()[:, 1].tolist() for line in random.lines if line.get_marker() == "x"]
+    crosses = [
+        line.get_xydata()[:, 1].tolist() for line in random.lines if line.get_marker() == "x"
+    ]
     assert crosses == [pytest.approx([61.1, 60.5])]
     assert np.array(whiskers(random))[:, :, 1].tolist()[0] == pytest.approx([61.7, 62.5])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -344,7 +418,12 @@ def test_equal_spans_cover_their_data_on_multiples_of_one_step():
 
 def test_labels_that_would_touch_take_other_rows():
     assert stagger({10: "10", 100: "100", 1000: "1,000"}, 1) == {10: 0, 100: 0, 1000: 0}
-    assert stagger({10: "10", 753: "753", 918: "918", 1000: "1,000"}, 1) == {10: 0, 1000: 0, 918: 1, 753: 2}
+    assert stagger({10: "10", 753: "753", 918: "918", 1000: "1,000"}, 1) == {
+        10: 0,
+        1000: 0,
+        918: 1,
+        753: 2,
+    }
 
 
 def test_a_label_without_room_is_left_out():
@@ -356,7 +435,8 @@ def test_a_label_without_room_is_left_out():
 def test_names_of_synsets_are_printed_as_words():
     assert class_title("home_appliance.n.01", 12) == "home appliance (12)"
     assert (
-        class_title("a_name_that_goes_on_and_on_and_on_and_on.n.02", 1218) == "a name that goes on and on an… (1,218)"
+        class_title("a_name_that_goes_on_and_on_and_on_and_on.n.02", 1218)
+        == "a name that goes on and on an… (1,218)"
     )
 
 
@@ -389,7 +469,8 @@ def test_nothing_leaves_the_page_or_covers_a_neighbour(name):
     assert content.y1 <= page.y1 + 0.5
     for legend in figure.legends:
         assert not any(
-            legend.get_window_extent(renderer).overlaps(axes.get_tightbbox(renderer)) for axes in figure.axes
+            legend.get_window_extent(renderer).overlaps(axes.get_tightbbox(renderer))
+            for axes in figure.axes
         )
     boxes = shown_label_boxes(figure, renderer)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
@@ -398,7 +479,9 @@ def test_nothing_leaves_the_page_or_covers_a_neighbour(name):
 @pytest.mark.parametrize("name", ["curve", "induction", "gain", "splits"])
 def test_equal_figures_have_equal_bytes_whatever_the_users_settings(name, tmp_path):
     save_figure(AWKWARD[name](), tmp_path / "a.png", tmp_path / "a.svg")
-    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "savefig.facecolor": "red", "svg.hashsalt": None}):
+    with matplotlib.rc_context(
+        {"font.size": 20, "axes.grid": True, "savefig.facecolor": "red", "svg.hashsalt": None}
+    ):
         save_figure(AWKWARD[name](), tmp_path / "b.png", tmp_path / "b.svg")
     for kind in ("png", "svg"):
         content = (tmp_path / f"a.{kind}").read_bytes()

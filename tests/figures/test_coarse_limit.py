@@ -187,7 +187,9 @@ def test_intervals_are_those_of_the_studys_contrasts():
     prior = prior_of(list(samples.values()))
     for name, row in frame.iterrows():
         effect = contrast(lambda a, b: a - b, [samples[name], samples["scratch"]], prior)
-        assert [row["gain"], row["low"], row["high"]] == pytest.approx([effect.estimate, effect.low, effect.high])
+        assert [row["gain"], row["low"], row["high"]] == pytest.approx(
+            [effect.estimate, effect.low, effect.high]
+        )
 
 
 def test_the_interval_may_be_the_callers():

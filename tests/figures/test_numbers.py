@@ -32,7 +32,10 @@ class Runs:
         names = {"subset": subset, "arch": "alexnet", "seed": 1, "fingerprint": "f", "wall_s": 1}
         names |= {"stage": "transfer", "task": task} if task else {"stage": "pretrain"}
         names["rep"] = rep
-        record = names | {"metrics": [{"metric": metric, "value": value}], "provenance": {"commit": "c"}}
+        record = names | {
+            "metrics": [{"metric": metric, "value": value}],
+            "provenance": {"commit": "c"},
+        }
         write_json(path, record)
         self.metrics.append(path)
 
@@ -79,19 +82,31 @@ def test_accuracy_is_that_of_a_new_last_layer_and_a_fine_networks_own_stands_nex
 def test_a_missing_network_is_an_error(runs):
     add_curve(runs)
     with pytest.raises(UserError, match="fine, cls:own has 1 runs"):
-        curve_frame(LAYOUT, [path for path in runs.metrics if path.name != "fine-None-2.json"], runs.manifests)
+        curve_frame(
+            LAYOUT,
+            [path for path in runs.metrics if path.name != "fine-None-2.json"],
+            runs.manifests,
+        )
 
 
 def test_images_per_class_are_the_mean_number(runs):
     add_curve(runs)
     frame = curve_frame(LAYOUT | {"along": "images_per_class"}, runs.metrics, runs.manifests)
-    assert set(zip(frame["subset"], frame["x"], strict=True)) == {("scratch", 0), ("coarse", 200), ("fine", 100)}
+    assert set(zip(frame["subset"], frame["x"], strict=True)) == {
+        ("scratch", 0),
+        ("coarse", 200),
+        ("fine", 100),
+    }
 
 
 def test_a_missing_replicate_is_an_error(runs):
     add_curve(runs)
     with pytest.raises(UserError, match="coarse, det has 1 runs"):
-        curve_frame(LAYOUT, [path for path in runs.metrics if path.name != "coarse-det-2.json"], runs.manifests)
+        curve_frame(
+            LAYOUT,
+            [path for path in runs.metrics if path.name != "coarse-det-2.json"],
+            runs.manifests,
+        )
 
 
 SPLITS = {
@@ -108,8 +123,15 @@ def add_halves(runs):
     for subset, value in (("a", 70.0), ("b", 80.0), ("all", 50.0)):
         for rep in (1, 2):
             runs.add(subset, value + 2 * rep, rep=rep)
-            runs.add(subset, 5.0, rep=f"{rep}-top5", metric="top5")  # another metric than the figure's
-    for half, subset, value in (("a", "a", 74.0), ("a", "all", 60.0), ("b", "b", 84.0), ("b", "all", 65.0)):
+            runs.add(
+                subset, 5.0, rep=f"{rep}-top5", metric="top5"
+            )  # another metric than the figure's
+    for half, subset, value in (
+        ("a", "a", 74.0),
+        ("a", "all", 60.0),
+        ("b", "b", 84.0),
+        ("b", "all", 65.0),
+    ):
         for rep in (1, 2):
             runs.add(subset, value + 4 * rep, f"half-{half}", rep)
 
@@ -119,7 +141,10 @@ def test_halves_show_three_networks_each_over_their_replicates(tmp_path):
     add_halves(runs)
     frame = split_frame(SPLITS, runs.metrics, runs.manifests)
     assert list(frame) == ["split", "half", "n_classes", "network", "mean", "std", "n"]
-    found = {tuple(row[:4]): (row.mean, pytest.approx(row.std), row.n) for row in frame.itertuples(index=False)}
+    found = {
+        tuple(row[:4]): (row.mean, pytest.approx(row.std), row.n)
+        for row in frame.itertuples(index=False)
+    }
     assert found == {
         ("random", "a", 2, "own"): (73.0, math.sqrt(2), 2),
         ("random", "a", 2, "half"): (80.0, math.sqrt(8), 2),
@@ -146,9 +171,23 @@ def test_induction_stands_next_to_the_baseline_on_the_same_classes(runs):
         paths.append(runs.folder / f"{subset}{rep}.csv")
         write_csv(paths[-1], pd.DataFrame(rows, columns=columns))
     runs.manifest("other", ["x", "y", "z"], 400)
-    layout = {"subsets": ["coarse", "other"], "baseline": "fine", "networks": {"coarse": 2, "other": 1, "fine": 2}}
+    layout = {
+        "subsets": ["coarse", "other"],
+        "baseline": "fine",
+        "networks": {"coarse": 2, "other": 1, "fine": 2},
+    }
     frame = induction_frame(layout, paths, runs.manifests)
-    assert list(frame) == ["subset", "n_classes", "n_fine", "n_unseen", "n_queries", "k", "network", "rep", "value"]
+    assert list(frame) == [
+        "subset",
+        "n_classes",
+        "n_fine",
+        "n_unseen",
+        "n_queries",
+        "k",
+        "network",
+        "rep",
+        "value",
+    ]
     assert list(frame.itertuples(index=False, name=None)) == [
         ("coarse", 2, 4, 4, 8, 1, "coarse", 1, 31.0),
         ("coarse", 2, 4, 4, 8, 1, "fine", 1, 51.0),

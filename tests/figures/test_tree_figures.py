@@ -8,7 +8,15 @@ from matplotlib.colors import same_color
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures import tree_figures as hierarchy
-from imagenet_transfer.figures.canvas import fitted, readable, runs, shortened, text_width, thumbnail, tint
+from imagenet_transfer.figures.canvas import (
+    fitted,
+    readable,
+    runs,
+    shortened,
+    text_width,
+    thumbnail,
+    tint,
+)
 from imagenet_transfer.figures.style import save_figure, styled
 from imagenet_transfer.figures.tree_figures import (
     HALVES,
@@ -56,7 +64,10 @@ def label_set(taxonomy: Taxonomy, spec: dict, wnids=LEAVES) -> pd.DataFrame:
 
 
 def bottom_up(taxonomy: Taxonomy, *depths: int, wnids=LEAVES) -> dict[str, pd.DataFrame]:
-    return {f"depth-{d}": label_set(taxonomy, {"method": "bottom-up", "depth": d}, wnids) for d in depths}
+    return {
+        f"depth-{d}": label_set(taxonomy, {"method": "bottom-up", "depth": d}, wnids)
+        for d in depths
+    }
 
 
 def drawn(figure, gid: str):
@@ -84,7 +95,11 @@ def test_leaves_are_dealt_out_in_pairs_over_the_branches_and_stay_in_tree_order(
     classes = classes_under(LEAVES, taxonomy, ROOT)
     assert classes == list(TREE_ORDER)
     assert choose_leaves(classes, taxonomy, 5) == TREE_ORDER
-    assert choose_leaves(classes, taxonomy, 3) == (PUG, BEAGLE, CUP)  # two of the larger branch, then the other one
+    assert choose_leaves(classes, taxonomy, 3) == (
+        PUG,
+        BEAGLE,
+        CUP,
+    )  # two of the larger branch, then the other one
     assert choose_leaves(classes, taxonomy, 4) == (PUG, BEAGLE, TABBY, CUP)
     assert choose_leaves(classes, taxonomy, 1) == (PUG,)
     assert classes_under(LEAVES, taxonomy, DOG) == [PUG, BEAGLE, HUSKY]
@@ -115,9 +130,17 @@ def test_cuts_come_from_fine_to_coarse_with_the_numbers_of_the_whole_set(taxonom
 def test_marks_and_bars_of_figure_3_are_those_of_the_label_sets(taxonomy):
     figure = draw_clustering(taxonomy, bottom_up(taxonomy, 2, 1), {"under": ROOT, "leaves": 9})
     tree = Tree(taxonomy, TREE_ORDER, 0.8)
-    assert points(figure, "depth-2/made") == {spot(tree.x(DOG), tree.y(DOG)), spot(tree.x(CAT), tree.y(CAT))}
-    assert points(figure, "depth-2/kept") == {spot(tree.x(CUP), depth_y(2))}  # the cup ends at depth 1
-    assert points(figure, "depth-1/made") == {spot(tree.x(ANIMAL), depth_y(1)), spot(tree.x(CUP), depth_y(1))}
+    assert points(figure, "depth-2/made") == {
+        spot(tree.x(DOG), tree.y(DOG)),
+        spot(tree.x(CAT), tree.y(CAT)),
+    }
+    assert points(figure, "depth-2/kept") == {
+        spot(tree.x(CUP), depth_y(2))
+    }  # the cup ends at depth 1
+    assert points(figure, "depth-1/made") == {
+        spot(tree.x(ANIMAL), depth_y(1)),
+        spot(tree.x(CUP), depth_y(1)),
+    }
     assert drawn(figure, f"depth-2/{DOG}").get_width() == pytest.approx(3 * 0.8 - 0.02)
     assert drawn(figure, f"depth-1/{ANIMAL}").get_width() == pytest.approx(4 * 0.8 - 0.02)
     assert same_color(drawn(figure, f"depth-2/{CUP}").get_facecolor(), "white")  # it stays itself
@@ -128,14 +151,18 @@ def test_figure_3_names_the_numbers_of_classes_and_what_is_left_out(taxonomy):
     figure = draw_clustering(taxonomy, bottom_up(taxonomy, 2, 1), {"under": ANIMAL, "leaves": 3})
     shown = texts(figure)
     assert "Drawn: 3 of the 4 classes below “animal” (1 left out)." in shown
-    assert shown.count("3 classes") == 2 and shown.count("2 classes") == 2  # at the axis and at the bars
+    assert (
+        shown.count("3 classes") == 2 and shown.count("2 classes") == 2
+    )  # at the axis and at the bars
     assert shown.count("5 classes") == 1
     assert {"pug", "beagle", "tabby cat"} <= set(shown) and "husky" not in shown
 
 
 def test_figure_3_draws_one_example_a_leaf(taxonomy):
     examples = {wnid: np.full((40, 60, 3), 90, np.uint8) for wnid in (PUG, TABBY)}
-    figure = draw_clustering(taxonomy, bottom_up(taxonomy, 1), {"under": ROOT, "leaves": 5}, examples)
+    figure = draw_clustering(
+        taxonomy, bottom_up(taxonomy, 1), {"under": ROOT, "leaves": 5}, examples
+    )
     tree = Tree(taxonomy, TREE_ORDER, 0.8)
     middles = [sum(image.get_extent()[:2]) / 2 for image in figure.axes[0].images]
     assert middles == pytest.approx([tree.x(PUG), tree.x(TABBY)])
@@ -143,10 +170,16 @@ def test_figure_3_draws_one_example_a_leaf(taxonomy):
 
 
 def test_a_class_that_a_label_set_lacks_has_neither_mark_nor_bar(taxonomy):
-    sets = {"fine": label_set(taxonomy, {"method": "identity"})} | bottom_up(taxonomy, 1, wnids=(PUG, TABBY, CUP))
+    sets = {"fine": label_set(taxonomy, {"method": "identity"})} | bottom_up(
+        taxonomy, 1, wnids=(PUG, TABBY, CUP)
+    )
     figure = draw_clustering(taxonomy, sets, {"under": DOG, "leaves": 9})
-    bars = [patch for patch in figure.axes[0].patches if (patch.get_gid() or "").startswith("depth-1/")]
-    assert [round(bar.get_width(), 6) for bar in bars] == [0.78]  # of three leaves the set has the first
+    bars = [
+        patch for patch in figure.axes[0].patches if (patch.get_gid() or "").startswith("depth-1/")
+    ]
+    assert [round(bar.get_width(), 6) for bar in bars] == [
+        0.78
+    ]  # of three leaves the set has the first
 
 
 def test_figure_3_of_a_single_class(taxonomy):
@@ -161,8 +194,13 @@ def test_figure_3_of_a_single_class(taxonomy):
 def splits(taxonomy: Taxonomy) -> tuple[dict[str, pd.DataFrame], dict]:
     minimal = [{"method": "minimal-split", "depth": 2, "half": half} for half in "ab"]
     chance = [{"method": "random-split", "size": 3, "half": half} for half in "ab"]
-    specs = dict(zip(("random-a", "random-b", "minimal-a", "minimal-b"), chance + minimal, strict=True))
-    layout = {"splits": {"random": ["random-a", "random-b"], "minimal": ["minimal-a", "minimal-b"]}, "depth": 2}
+    specs = dict(
+        zip(("random-a", "random-b", "minimal-a", "minimal-b"), chance + minimal, strict=True)
+    )
+    layout = {
+        "splits": {"random": ["random-a", "random-b"], "minimal": ["minimal-a", "minimal-b"]},
+        "depth": 2,
+    }
     return {name: label_set(taxonomy, spec) for name, spec in specs.items()}, layout
 
 
@@ -197,7 +235,9 @@ def test_boxes_are_as_high_as_their_classes_and_tinted_where_one_half_has_them_a
     assert same_color(dog.get_facecolor(), tint(HALVES[0], 0.28))
     assert same_color(cup.get_facecolor(), tint(HALVES[1], 0.28))
     assert same_color(animal.get_facecolor(), hierarchy.EMPTY)
-    assert drawn(figure, f"2/{CUP}").get_y() == cup.get_y()  # a class that ends higher stands for itself
+    assert (
+        drawn(figure, f"2/{CUP}").get_y() == cup.get_y()
+    )  # a class that ends higher stands for itself
 
 
 def test_the_split_that_cuts_fewest_nodes_is_last_whatever_the_order(taxonomy):
@@ -206,7 +246,8 @@ def test_the_split_that_cuts_fewest_nodes_is_last_whatever_the_order(taxonomy):
     for order in (layout, backwards):
         figure = draw_splits(taxonomy, sets, order)
         columns = {
-            split: drawn(figure, f"{split}/a").get_datalim(figure.axes[0].transData).x0 for split in layout["splits"]
+            split: drawn(figure, f"{split}/a").get_datalim(figure.axes[0].transData).x0
+            for split in layout["splits"]
         }
         assert columns["random"] < columns["minimal"]
         assert any("minimal split" in text for text in texts(figure))
@@ -214,7 +255,9 @@ def test_the_split_that_cuts_fewest_nodes_is_last_whatever_the_order(taxonomy):
 
 def test_figure_7_names_its_nodes_and_counts_its_halves(taxonomy):
     shown = texts(draw_splits(taxonomy, *splits(taxonomy)))
-    assert {"entity 5", "animal 4", "dog 3", "cat 1", "random", "minimal", "tabby cat"} <= set(shown)
+    assert {"entity 5", "animal 4", "dog 3", "cat 1", "random", "minimal", "tabby cat"} <= set(
+        shown
+    )
     assert shown.count("3") == 2  # halves of 3 and 2 in both splits
     assert any("minimal split" in text for text in shown)
 
@@ -237,8 +280,12 @@ def test_figure_7_of_one_class(taxonomy):
 def test_the_thousand_classes_fit_a_page_and_the_minimal_split_is_two_blocks(tmp_path):
     wnids = read_classes("ilsvrc2012")
     taxonomy = taxonomy_for(wnids)
-    specs = {f"minimal-{half}": {"method": "minimal-split", "depth": 4, "half": half} for half in "ab"}
-    sets = {name: build_label_set(spec, wnids, taxonomy, {}, 0, name) for name, spec in specs.items()}
+    specs = {
+        f"minimal-{half}": {"method": "minimal-split", "depth": 4, "half": half} for half in "ab"
+    }
+    sets = {
+        name: build_label_set(spec, wnids, taxonomy, {}, 0, name) for name, spec in specs.items()
+    }
     figure = draw_splits(taxonomy, sets, {"splits": {"minimal": list(sets)}})
     assert figure.get_figheight() < 9.5
     assert [len(drawn(figure, f"minimal/{half}").get_paths()) for half in "ab"] == [1, 1]
@@ -255,7 +302,13 @@ def test_columns_fill_the_width_in_order(taxonomy):
 
 def test_half_of_wants_all_members():
     pair = (frozenset("ab"), frozenset("cd"))
-    assert [half_of(members, pair) for members in ("a", "ab", "cd", "ac", "e")] == [0, 0, 1, None, None]
+    assert [half_of(members, pair) for members in ("a", "ab", "cd", "ac", "e")] == [
+        0,
+        0,
+        1,
+        None,
+        None,
+    ]
 
 
 # --- both
@@ -272,7 +325,9 @@ def test_equal_input_gives_equal_bytes(taxonomy, tmp_path, kind):
             figure = draw_clustering(taxonomy, bottom_up(taxonomy, 1, 2), layout, examples)
         save_figure(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg")
     for suffix in ("png", "svg"):
-        assert (tmp_path / f"first.{suffix}").read_bytes() == (tmp_path / f"second.{suffix}").read_bytes()
+        assert (tmp_path / f"first.{suffix}").read_bytes() == (
+            tmp_path / f"second.{suffix}"
+        ).read_bytes()
 
 
 def test_runs_leave_gaps_out():
@@ -287,7 +342,9 @@ def test_text_is_cut_or_broken_to_fit():
         assert wide == pytest.approx(2 * text_width("musical instrument", 3))
         assert fitted("musical instrument", wide, 6) == "musical instrument"
         assert fitted("musical instrument", 0.7 * wide, 6) == "musical\ninstrument"
-        assert text_width(cut := shortened("instrumentality", 0.4, 6), 6) <= 0.4 and cut.endswith("…")
+        assert text_width(cut := shortened("instrumentality", 0.4, 6), 6) <= 0.4 and cut.endswith(
+            "…"
+        )
         assert shortened("instrumentality", 0.05, 6) == ""
 
     check()

@@ -30,62 +30,206 @@ from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
 
 BIG = "9" * 5000  # more digits than Python converts
-TRAIN365, VAL365, CATEGORIES = "places365_train_standard.txt", "places365_val.txt", "categories_places365.txt"
+TRAIN365, VAL365, CATEGORIES = (
+    "places365_train_standard.txt",
+    "places365_val.txt",
+    "categories_places365.txt",
+)
 ANNOTATIONS, MAIN = "val/val_annotations.txt", "VOC2007/ImageSets/Main/trainval.txt"
 BAD_LISTS = [
-    (make_caffe, "val.txt", f"{val_name(1)}.JPEG\n", "line 1: 'ILSVRC2012_val_00000001.JPEG' is not `file label`"),
-    (make_caffe, "val.txt", f"\n\n{val_name(1)}.JPEG -1\n", "line 3: 'ILSVRC2012_val_00000001.JPEG -1' is not"),
+    (
+        make_caffe,
+        "val.txt",
+        f"{val_name(1)}.JPEG\n",
+        "line 1: 'ILSVRC2012_val_00000001.JPEG' is not `file label`",
+    ),
+    (
+        make_caffe,
+        "val.txt",
+        f"\n\n{val_name(1)}.JPEG -1\n",
+        "line 3: 'ILSVRC2012_val_00000001.JPEG -1' is not",
+    ),
     (make_caffe, "val.txt", f"{val_name(1)}.JPEG 1.0\n", "is not `file label`"),
     (make_caffe, "val.txt", f"{val_name(1)}.JPEG 1 1\n", "is not `file label`"),
     (make_caffe, "val.txt", f"{val_name(1)}.JPEG ²\n", "is not `file label`"),
     (make_caffe, "val.txt", f"{val_name(1)}.JPEG {BIG}\n", "...' is not `file label`"),
-    (make_caffe, "val.txt", f"{val_name(1)}.JPEG 999999999\n", "has labels 0 to 999999999, but no such number"),
-    (make_caffe, "val.txt", f"{val_name(1)}.JPEG 0\n{val_name(1)}.JPEG 1\n", "names 1 images more than once"),
+    (
+        make_caffe,
+        "val.txt",
+        f"{val_name(1)}.JPEG 999999999\n",
+        "has labels 0 to 999999999, but no such number",
+    ),
+    (
+        make_caffe,
+        "val.txt",
+        f"{val_name(1)}.JPEG 0\n{val_name(1)}.JPEG 1\n",
+        "names 1 images more than once",
+    ),
     (make_caffe, "val.txt", f"{val_name(1)}.JPEG 1\n", "1 images in "),
-    (make_caffe, "val.txt", f"{val_name(1)}.JPEG 0\n{val_name(2)}.JPEG 0\n", "no such number of classes is known"),
+    (
+        make_caffe,
+        "val.txt",
+        f"{val_name(1)}.JPEG 0\n{val_name(2)}.JPEG 0\n",
+        "no such number of classes is known",
+    ),
     (make_caffe, "synsets.txt", "n01440764 tench\n", "line 1: 'n01440764 tench' is not `wnid`"),
     (make_caffe, "synsets.txt", "n01440764\n", "lists 1 wnids for the labels 0 to 1"),
-    (make_caffe, "synsets.txt", "n01440764\nn01440764\n", "names 1 wnids more than once (first: n01440764)"),
-    (make_kaggle, "LOC_val_solution.csv", "Id,Label\n", "line 1: 'Id,Label' is not `ImageId,wnid xmin"),
-    (make_kaggle, "LOC_val_solution.csv", f"{val_name(1)},tench 1 2 3 4\n", "is not `ImageId,wnid xmin"),
-    (make_kaggle, "LOC_val_solution.csv", f"{val_name(1)},n01440764 1 2 3\n", "is not `ImageId,wnid xmin"),
-    (make_kaggle, "LOC_val_solution.csv", f"{val_name(1)};n01440764 1 2 3 4\n", "is not `ImageId,wnid xmin"),
+    (
+        make_caffe,
+        "synsets.txt",
+        "n01440764\nn01440764\n",
+        "names 1 wnids more than once (first: n01440764)",
+    ),
+    (
+        make_kaggle,
+        "LOC_val_solution.csv",
+        "Id,Label\n",
+        "line 1: 'Id,Label' is not `ImageId,wnid xmin",
+    ),
+    (
+        make_kaggle,
+        "LOC_val_solution.csv",
+        f"{val_name(1)},tench 1 2 3 4\n",
+        "is not `ImageId,wnid xmin",
+    ),
+    (
+        make_kaggle,
+        "LOC_val_solution.csv",
+        f"{val_name(1)},n01440764 1 2 3\n",
+        "is not `ImageId,wnid xmin",
+    ),
+    (
+        make_kaggle,
+        "LOC_val_solution.csv",
+        f"{val_name(1)};n01440764 1 2 3 4\n",
+        "is not `ImageId,wnid xmin",
+    ),
     (make_kaggle, "LOC_val_solution.csv", "ImageId,PredictionString\n", "2 images in "),
-    (make_kaggle, "LOC_val_solution.csv", f"{val_name(1)},n01440764 1 2 3 4\n" * 2, "names 1 images more than once"),
-    (make_kaggle, "LOC_val_solution.csv", f"{val_name(1)},n00000007 1 2 3 4\n", "does not have (first: n00000007)"),
+    (
+        make_kaggle,
+        "LOC_val_solution.csv",
+        f"{val_name(1)},n01440764 1 2 3 4\n" * 2,
+        "names 1 images more than once",
+    ),
+    (
+        make_kaggle,
+        "LOC_val_solution.csv",
+        f"{val_name(1)},n00000007 1 2 3 4\n",
+        "does not have (first: n00000007)",
+    ),
     (make_devkit, TRUTH, "1\n-2\n", "line 2: '-2' is not `an id from 1 to 1000`"),
     (make_devkit, TRUTH, "1\n0\n", "holds ids that are no class of "),
     (make_devkit, TRUTH, f"1\n{BIG}\n", "is not `an id from 1 to 1000`"),
     (make_devkit, TRUTH, "1 2\n", "line 1: '1 2' is not `an id"),
     (make_devkit, TRUTH, "1\n", "1 images in "),
-    (make_devkit, TRUTH, "1\n2\n1\n", "lacks 1 of 3 labelled images (first: ILSVRC2012_val_00000003)"),
+    (
+        make_devkit,
+        TRUTH,
+        "1\n2\n1\n",
+        "lacks 1 of 3 labelled images (first: ILSVRC2012_val_00000003)",
+    ),
     (make_devkit, TRUTH, "1\n1\n", "lacks 1 of 2 classes (first: n01443537)"),
     (make_devkit, META, b"not matlab at all", "is not the devkit's meta.mat"),
     (make_devkit, META, meta()[:300], "is not the devkit's meta.mat"),
     (make_devkit, META, meta(name="other"), "is not the devkit's meta.mat"),
     (make_devkit, META, meta(field="wnid"), "is not the devkit's meta.mat"),
     (make_devkit, META, meta(ids=("one", "two")), "is not the devkit's meta.mat"),
-    (make_devkit, META, meta(wnids=("tench", "goldfish")), "has classes that are no wnids (tench, goldfish)"),
+    (
+        make_devkit,
+        META,
+        meta(wnids=("tench", "goldfish")),
+        "has classes that are no wnids (tench, goldfish)",
+    ),
     (make_devkit, META, meta(ids=(1, 1001)), "holds ids that are no class of "),
     (make_tiny, "wnids.txt", "tench\n", "line 1: 'tench' is not `wnid`"),
     (make_tiny, "wnids.txt", "n01440764\nn01440764\n", "names 1 wnids more than once"),
-    (make_tiny, "wnids.txt", "n01440764\n", "name 1 classes that the data set does not have (first: n01443537)"),
+    (
+        make_tiny,
+        "wnids.txt",
+        "n01440764\n",
+        "name 1 classes that the data set does not have (first: n01443537)",
+    ),
     (make_tiny, ANNOTATIONS, "val_0.JPEG\n", "line 1: 'val_0.JPEG' is not `file wnid"),
-    (make_tiny, ANNOTATIONS, "val_0.JPEG\tn01440764\t0\t32\t44\n", "is not `file wnid xmin ymin xmax ymax`"),
-    (make_tiny, ANNOTATIONS, "val_0.JPEG\tn01440764\t0\t32\t-4\t62\n", "is not `file wnid xmin ymin xmax ymax`"),
-    (make_tiny, ANNOTATIONS, "val_0.JPEG\tfish\t0\t32\t44\t62\n", r"'val_0.JPEG\tfish\t0\t32\t44\t62' is not"),
-    (make_tiny, ANNOTATIONS, "val_0.JPEG\tn01440764\t0\t32\t44\t62\n" * 2, "names 1 images more than once"),
+    (
+        make_tiny,
+        ANNOTATIONS,
+        "val_0.JPEG\tn01440764\t0\t32\t44\n",
+        "is not `file wnid xmin ymin xmax ymax`",
+    ),
+    (
+        make_tiny,
+        ANNOTATIONS,
+        "val_0.JPEG\tn01440764\t0\t32\t-4\t62\n",
+        "is not `file wnid xmin ymin xmax ymax`",
+    ),
+    (
+        make_tiny,
+        ANNOTATIONS,
+        "val_0.JPEG\tfish\t0\t32\t44\t62\n",
+        r"'val_0.JPEG\tfish\t0\t32\t44\t62' is not",
+    ),
+    (
+        make_tiny,
+        ANNOTATIONS,
+        "val_0.JPEG\tn01440764\t0\t32\t44\t62\n" * 2,
+        "names 1 images more than once",
+    ),
     (make_tiny, ANNOTATIONS, "val_0.JPEG\tn01440764\t0\t32\t44\t62\n", "1 images in "),
-    (make_sun, "Partitions/ClassName.txt", "/a/abbey\n/a/abbey\n", "names 1 classes more than once (first: a/abbey)"),
-    (make_sun, "Partitions/ClassName.txt", "/a/abbey\n/../..\n", "has class names that are no folders (../..)"),
-    (make_sun, "Partitions/ClassName.txt", "/a//abbey\n", "has class names that are no folders (a//abbey)"),
+    (
+        make_sun,
+        "Partitions/ClassName.txt",
+        "/a/abbey\n/a/abbey\n",
+        "names 1 classes more than once (first: a/abbey)",
+    ),
+    (
+        make_sun,
+        "Partitions/ClassName.txt",
+        "/a/abbey\n/../..\n",
+        "has class names that are no folders (../..)",
+    ),
+    (
+        make_sun,
+        "Partitions/ClassName.txt",
+        "/a//abbey\n",
+        "has class names that are no folders (a//abbey)",
+    ),
     (make_sun, "Partitions/ClassName.txt", "\\a\\abbey\n", "has class names that are no folders"),
-    (make_sun, "Partitions/ClassName.txt", f"/a/{'x' * 5000}\n", "cannot be read (File name too long)"),
-    (make_sun, "Partitions/ClassName.txt", "/a/abbey\n/b/barn\n", "lacks 1 of 2 class folders (first: b/barn)"),
-    (make_sun, "Partitions/Training_01.txt", "/a/abbey/sun_a.jpg\n" * 2, "names 1 images more than once"),
-    (make_sun, "Partitions/Training_01.txt", "/a/abbey/sun_b.jpg\n", "1 images are in more than one split"),
-    (make_sun, "Partitions/Training_01.txt", "/a/abbey/../sun_a.jpg\n", "names classes that ClassName.txt does not"),
-    (make_sun, "Partitions/Training_01.txt", "sun_a.jpg\n", "names classes that ClassName.txt does not"),
+    (
+        make_sun,
+        "Partitions/ClassName.txt",
+        f"/a/{'x' * 5000}\n",
+        "cannot be read (File name too long)",
+    ),
+    (
+        make_sun,
+        "Partitions/ClassName.txt",
+        "/a/abbey\n/b/barn\n",
+        "lacks 1 of 2 class folders (first: b/barn)",
+    ),
+    (
+        make_sun,
+        "Partitions/Training_01.txt",
+        "/a/abbey/sun_a.jpg\n" * 2,
+        "names 1 images more than once",
+    ),
+    (
+        make_sun,
+        "Partitions/Training_01.txt",
+        "/a/abbey/sun_b.jpg\n",
+        "1 images are in more than one split",
+    ),
+    (
+        make_sun,
+        "Partitions/Training_01.txt",
+        "/a/abbey/../sun_a.jpg\n",
+        "names classes that ClassName.txt does not",
+    ),
+    (
+        make_sun,
+        "Partitions/Training_01.txt",
+        "sun_a.jpg\n",
+        "names classes that ClassName.txt does not",
+    ),
     (make_sun, "Partitions/Training_01.txt", "/a/abbey/sun_a.jpg 0\n", "lacks 1 of 1 train images"),
     (
         make_sun,
@@ -93,55 +237,157 @@ BAD_LISTS = [
         "/a/abbey/gone.jpg\n",
         "lacks 1 of 1 test images (first: a/abbey/gone.jpg)",
     ),
-    (make_places365, CATEGORIES, "/a/abbey 0\n/b/bar 0\n", "should number its 2 classes from 0 without gaps"),
+    (
+        make_places365,
+        CATEGORIES,
+        "/a/abbey 0\n/b/bar 0\n",
+        "should number its 2 classes from 0 without gaps",
+    ),
     (make_places365, CATEGORIES, "/a/abbey -1\n", "line 1: '/a/abbey -1' is not `path label`"),
     (make_places365, CATEGORIES, f"/a/abbey {BIG}\n", "is not `path label`"),
     (make_places365, CATEGORIES, "/a/abbey 0\n/a/abbey 1\n", "names 1 classes more than once"),
     (make_places365, CATEGORIES, "/a/abbey 0\n/a/../.. 1\n", "has class names that are no folders"),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg\n", "is not `path label`"),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg,0\n", "is not `path label`"),
-    (make_places365, TRAIN365, "/a/abbey/00000001.jpg 2\n", "has labels beyond the 2 categories (first: a/abbey/0"),
-    (make_places365, TRAIN365, "/a/abbey/00000001.jpg 1\n", "1 images a label that is not their folder's"),
+    (
+        make_places365,
+        TRAIN365,
+        "/a/abbey/00000001.jpg 2\n",
+        "has labels beyond the 2 categories (first: a/abbey/0",
+    ),
+    (
+        make_places365,
+        TRAIN365,
+        "/a/abbey/00000001.jpg 1\n",
+        "1 images a label that is not their folder's",
+    ),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg 0\n" * 2, "names 1 images more than once"),
-    (make_places365, TRAIN365, "/a/abbey/00000007.jpg 0\n", "lacks 1 of 1 train images (first: a/abbey/00000007)"),
+    (
+        make_places365,
+        TRAIN365,
+        "/a/abbey/00000007.jpg 0\n",
+        "lacks 1 of 1 train images (first: a/abbey/00000007)",
+    ),
     (make_places365, VAL365, f"Places365_val_00000001.jpg {BIG}\n", "is not `path label`"),
     (make_places365, VAL365, "Places365_val_00000001.jpg 1 1 1\n", "is not `path label`"),
-    (make_places205, f"{LISTS205}/train_places205.csv", "a/abbey/gsun_a.jpg 1\n", "should number its 1 classes"),
-    (make_places205, f"{LISTS205}/train_places205.csv", "a/abbey/gsun_a.jpg, 0\n", "is not `path label`"),
-    (make_places205, f"{LISTS205}/val_places205.csv", "b/bar/gsun_c.jpg 0\n", "1 images a label that is not their"),
-    (make_places205, f"{LISTS205}/val_places205.csv", "a/abbey/gsun_a.jpg 0\n", "1 images are in more than one split"),
+    (
+        make_places205,
+        f"{LISTS205}/train_places205.csv",
+        "a/abbey/gsun_a.jpg 1\n",
+        "should number its 1 classes",
+    ),
+    (
+        make_places205,
+        f"{LISTS205}/train_places205.csv",
+        "a/abbey/gsun_a.jpg, 0\n",
+        "is not `path label`",
+    ),
+    (
+        make_places205,
+        f"{LISTS205}/val_places205.csv",
+        "b/bar/gsun_c.jpg 0\n",
+        "1 images a label that is not their",
+    ),
+    (
+        make_places205,
+        f"{LISTS205}/val_places205.csv",
+        "a/abbey/gsun_a.jpg 0\n",
+        "1 images are in more than one split",
+    ),
     (make_voc, MAIN, "000005  1\n", "line 1: '000005  1' is not `image id`"),
     (make_voc, MAIN, "000005\n000005\n", "names 1 images more than once (first: 000005)"),
     (make_voc, MAIN, "000001\n", "1 images are in more than one split (first: 000001)"),
     (make_voc, MAIN, "000005\n000009\n", "lacks 1 of 2 trainval images (first: 000009)"),
-    (make_voc, MAIN, "../../../etc/passwd\n", "lacks 1 of 1 trainval images (first: ../../../etc/passwd)"),
-    (make_voc, "VOC2007/JPEGImages/000005.png", b"x", "names 1 images (but for the suffix) more than once"),
-    (make_action, f"{ACTION}/train.txt", "2011_000001 1 1\n", "is not `image, or image object-number`"),
-    (make_action, f"{ACTION}/train.txt", "2011_000001\n2011_000001\n", "names 1 lines more than once"),
-    (make_action, f"{ACTION}/train.txt", "2011_000001\n2011_000009\n", "disagree about 1 images or people"),
-    (make_action, f"{ACTION}/train.txt", f"2011_000001 {BIG}\n", "is not `image, or image object-number`"),
+    (
+        make_voc,
+        MAIN,
+        "../../../etc/passwd\n",
+        "lacks 1 of 1 trainval images (first: ../../../etc/passwd)",
+    ),
+    (
+        make_voc,
+        "VOC2007/JPEGImages/000005.png",
+        b"x",
+        "names 1 images (but for the suffix) more than once",
+    ),
+    (
+        make_action,
+        f"{ACTION}/train.txt",
+        "2011_000001 1 1\n",
+        "is not `image, or image object-number`",
+    ),
+    (
+        make_action,
+        f"{ACTION}/train.txt",
+        "2011_000001\n2011_000001\n",
+        "names 1 lines more than once",
+    ),
+    (
+        make_action,
+        f"{ACTION}/train.txt",
+        "2011_000001\n2011_000009\n",
+        "disagree about 1 images or people",
+    ),
+    (
+        make_action,
+        f"{ACTION}/train.txt",
+        f"2011_000001 {BIG}\n",
+        "is not `image, or image object-number`",
+    ),
     (
         make_action,
         f"{ACTION}/reading_train.txt",
         "2011_000001 1 2\n",
         "is not `image object-number label (-1, 0 or 1)`",
     ),
-    (make_action, f"{ACTION}/reading_train.txt", "2011_000001 -1 1\n", "is not `image object-number label"),
-    (make_action, f"{ACTION}/reading_train.txt", f"2011_000001 {BIG} 1\n", "is not `image object-number label"),
-    (make_action, f"{ACTION}/reading_train.txt", "2011_000001 1\n", "is not `image object-number label"),
+    (
+        make_action,
+        f"{ACTION}/reading_train.txt",
+        "2011_000001 -1 1\n",
+        "is not `image object-number label",
+    ),
+    (
+        make_action,
+        f"{ACTION}/reading_train.txt",
+        f"2011_000001 {BIG} 1\n",
+        "is not `image object-number label",
+    ),
+    (
+        make_action,
+        f"{ACTION}/reading_train.txt",
+        "2011_000001 1\n",
+        "is not `image object-number label",
+    ),
     (
         make_action,
         f"{ACTION}/reading_train.txt",
         "2011_000001 1 1\n2011_000001 1 -1\n",
         "names 1 people more than once",
     ),
-    (make_action, f"{ACTION}/reading_train.txt", "2011_000001 2 1\n", "are not annotated as such (first: object 2 of"),
-    (make_action, f"{ACTION}/reading_train.txt", "2011_000001 0 1\n", "are not annotated as such (first: object 0 of"),
-    (make_action, f"{ACTION}/reading_train.txt", "2011_000002 1 1\n", "1 images that train.txt does not list"),
+    (
+        make_action,
+        f"{ACTION}/reading_train.txt",
+        "2011_000001 2 1\n",
+        "are not annotated as such (first: object 2 of",
+    ),
+    (
+        make_action,
+        f"{ACTION}/reading_train.txt",
+        "2011_000001 0 1\n",
+        "are not annotated as such (first: object 0 of",
+    ),
+    (
+        make_action,
+        f"{ACTION}/reading_train.txt",
+        "2011_000002 1 1\n",
+        "1 images that train.txt does not list",
+    ),
 ]
 
 
-@pytest.mark.parametrize("case", BAD_LISTS, ids=lambda case: f"{case[0].__name__[5:]}-{Path(case[1]).stem}")
+@pytest.mark.parametrize(
+    "case", BAD_LISTS, ids=lambda case: f"{case[0].__name__[5:]}-{Path(case[1]).stem}"
+)
 def test_a_bad_list_is_named(tmp_path, case):
     make, name, data, words = case
     entry = make(tmp_path)
@@ -166,7 +412,15 @@ MAKERS = (
     make_voc,
     make_action,
 )
-GARBAGE = [b"", b"\n \r\n", b"\xff\xfe1\x00\n\x00", b"\x00" * 40, bytes(range(256)), b"\xef\xbb\xbf", b"a\x00b 0\n"]
+GARBAGE = [
+    b"",
+    b"\n \r\n",
+    b"\xff\xfe1\x00\n\x00",
+    b"\x00" * 40,
+    bytes(range(256)),
+    b"\xef\xbb\xbf",
+    b"a\x00b 0\n",
+]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -182,7 +436,9 @@ def test_garbage_in_any_list_is_named(tmp_path, make):
         path.write_bytes(sound)
 
 
-WORDS = st.one_of(st.sampled_from([" ", "0", "1", "-1", "n01440764", "/", "..", "\t"]), st.text(max_size=4))
+WORDS = st.one_of(
+    st.sampled_from([" ", "0", "1", "-1", "n01440764", "/", "..", "\t"]), st.text(max_size=4)
+)
 
 
 @st.composite
@@ -197,7 +453,9 @@ def changed(draw, text: str) -> bytes:
             lines.insert(at, lines[at])
         case "words":
             cut = draw(st.integers(0, len(lines[at])))
-            lines[at] = lines[at][:cut] + "".join(draw(st.lists(WORDS, max_size=4))) + lines[at][cut:]
+            lines[at] = (
+                lines[at][:cut] + "".join(draw(st.lists(WORDS, max_size=4))) + lines[at][cut:]
+            )
     return "\n".join(lines).encode("utf-8", "replace")
 
 
@@ -237,4 +495,6 @@ def test_no_right_to_read_is_a_sentence(tmp_path, make, monkeypatch):
         return read(self, *more, **keys)
 
     monkeypatch.setattr(Path, "read_text", denied)
-    assert f"{path} cannot be read (Permission denied): check the disk and the rights." in said_of(entry)
+    assert f"{path} cannot be read (Permission denied): check the disk and the rights." in said_of(
+        entry
+    )

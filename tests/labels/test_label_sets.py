@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_csv
 from imagenet_transfer.labels.label_sets import COLUMNS, _most_even, build_label_set, read_label_set
-from imagenet_transfer.labels.taxonomy import RESOURCES, read_pascal_roots, read_taxonomy, read_wnids
+from imagenet_transfer.labels.taxonomy import (
+    RESOURCES,
+    read_pascal_roots,
+    read_taxonomy,
+    read_wnids,
+)
 
 ILSVRC = read_wnids(RESOURCES / "classes" / "ilsvrc2012.txt")
 TINY_IMAGENET = read_wnids(RESOURCES / "classes" / "tiny-imagenet.txt")
@@ -88,8 +93,12 @@ def test_random_split_sizes():
 
 
 def test_random_split_is_drawn_across_the_whole_list():
-    positions = [ILSVRC.index(wnid) for wnid in build(method="random-split", size=522, half="a")["wnid"]]
-    assert 450 < sum(positions) / len(positions) < 550  # the mean of a uniform draw is 499.5, its deviation 8.7
+    positions = [
+        ILSVRC.index(wnid) for wnid in build(method="random-split", size=522, half="a")["wnid"]
+    ]
+    assert (
+        450 < sum(positions) / len(positions) < 550
+    )  # the mean of a uniform draw is 499.5, its deviation 8.7
 
 
 def test_minimal_split_of_another_class_list():
@@ -105,7 +114,9 @@ def test_most_even_division_is_the_best_and_the_first_of_the_best(sizes):
     larger = [chosen for chosen in subsets if 2 * sum(sizes[i] for i in chosen) >= sum(sizes)]
     least = min(sum(sizes[i] for i in chosen) for chosen in larger)
     best = [chosen for chosen in larger if sum(sizes[i] for i in chosen) == least]
-    assert _most_even(sizes) == min(best, key=lambda chosen: [i not in chosen for i in range(len(sizes))])
+    assert _most_even(sizes) == min(
+        best, key=lambda chosen: [i not in chosen for i in range(len(sizes))]
+    )
 
 
 @settings(max_examples=15, deadline=None)
@@ -113,7 +124,11 @@ def test_most_even_division_is_the_best_and_the_first_of_the_best(sizes):
 def test_rows_are_sorted_labels_dense_and_order_free(wnids, spec, random):
     frame = build(wnids, **spec)
     assert tuple(frame.columns) == COLUMNS
-    assert frame["wnid"].is_monotonic_increasing and frame["wnid"].is_unique and set(frame["wnid"]) <= set(wnids)
+    assert (
+        frame["wnid"].is_monotonic_increasing
+        and frame["wnid"].is_unique
+        and set(frame["wnid"]) <= set(wnids)
+    )
     classes = sorted(set(frame["class_wnid"]))
     assert [classes[label] for label in frame["label"]] == frame["class_wnid"].tolist()
     assert frame["class_name"].tolist() == [TAXONOMY.names[wnid] for wnid in frame["class_wnid"]]
@@ -133,18 +148,27 @@ def test_halves_are_complementary(wnids, seed, size):
 @settings(max_examples=15, deadline=None)
 @given(class_lists, st.integers(1, 50), st.integers(1, 50))
 def test_random_splits_are_nested(wnids, smaller, larger):
-    a, b = (set(build(wnids, method="random-split", size=n, half="a")["wnid"]) for n in (smaller, max(smaller, larger)))
+    a, b = (
+        set(build(wnids, method="random-split", size=n, half="a")["wnid"])
+        for n in (smaller, max(smaller, larger))
+    )
     assert a <= b
 
 
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
-        ({"method": "bottom-up", "depth": -1}, r"label_sets\.bad has the depth -1; its classes allow 0 to 18"),
+        (
+            {"method": "bottom-up", "depth": -1},
+            r"label_sets\.bad has the depth -1; its classes allow 0 to 18",
+        ),
         ({"method": "bottom-up", "depth": 19}, "has the depth 19"),
         ({"method": "top-down", "round": 0}, "rounds count from 1"),
         ({"method": "top-down", "round": 5}, "nothing is left to merge after round 4"),
-        ({"method": "minimal-split", "depth": 0, "half": "a"}, "all classes share one ancestor at depth 0"),
+        (
+            {"method": "minimal-split", "depth": 0, "half": "a"},
+            "all classes share one ancestor at depth 0",
+        ),
         ({"method": "random-split", "size": 1000, "half": "a"}, "its classes allow 1 to 999"),
         ({"method": "exclusion", "roots": ["n00001740"]}, "keeps none of the classes"),
         ({"method": "bottom-up"}, r"label_sets\.bad is not a known method with all its keys"),
@@ -157,7 +181,9 @@ def test_impossible_spec_is_refused(spec, complaint):
 
 
 def test_name_that_promises_another_number_is_refused():
-    with pytest.raises(UserError, match=r"label_sets\.bottom-up-918 promises 918 classes by its name but has 877"):
+    with pytest.raises(
+        UserError, match=r"label_sets\.bottom-up-918 promises 918 classes by its name but has 877"
+    ):
         build(method="bottom-up", depth=14, name="bottom-up-918")
 
 

@@ -66,7 +66,9 @@ def test_labels_are_ranked_anew_among_the_chosen_classes():
     for seed in range(5):
         manifest = draw_manifest(make_images(), LABEL_SET, {"classes": 2}, seed)
         assert len(manifest.classes) == 2 and list(manifest.classes) == sorted(manifest.classes)
-        found = {COARSE[class_of(image)]: label for image, label in manifest.rows.itertuples(index=False)}
+        found = {
+            COARSE[class_of(image)]: label for image, label in manifest.rows.itertuples(index=False)
+        }
         assert found == {wnid: label for label, wnid in enumerate(manifest.classes)}
 
 
@@ -74,11 +76,16 @@ def test_both_samplings_together():
     manifest = draw_manifest(make_images(), LABEL_SET, {"classes": 3, "images_per_class": 4}, 0)
     fine = [wnid for wnid, above in COARSE.items() if above in manifest.classes]
     assert manifest.rows["image"].map(class_of).value_counts().to_dict() == dict.fromkeys(fine, 4)
-    assert names(manifest) < names(draw_manifest(make_images(), LABEL_SET, {"images_per_class": 4}, 0))
+    assert names(manifest) < names(
+        draw_manifest(make_images(), LABEL_SET, {"images_per_class": 4}, 0)
+    )
 
 
 def test_draws_differ_between_seeds():
-    draws = {frozenset(names(draw_manifest(make_images(), LABEL_SET, {"images_per_class": 5}, s))) for s in range(5)}
+    draws = {
+        frozenset(names(draw_manifest(make_images(), LABEL_SET, {"images_per_class": 5}, s)))
+        for s in range(5)
+    }
     assert len(draws) == 5
 
 
@@ -96,14 +103,19 @@ def test_images_are_drawn_uniformly():
 def test_images_are_nested(sizes, seed, smaller, larger):
     images = make_images(sizes)
     few, many = sorted((smaller, larger))
-    drawn = [names(draw_manifest(images, LABEL_SET, {"images_per_class": n}, seed)) for n in (few, many)]
+    drawn = [
+        names(draw_manifest(images, LABEL_SET, {"images_per_class": n}, seed)) for n in (few, many)
+    ]
     assert drawn[0] <= drawn[1] <= names(draw_manifest(images, LABEL_SET, {}, seed))
 
 
 @settings(max_examples=40, deadline=None)
 @given(seeds, st.integers(1, 4), st.integers(1, 4))
 def test_classes_are_nested(seed, smaller, larger):
-    few, many = (draw_manifest(make_images(), LABEL_SET, {"classes": n}, seed) for n in sorted((smaller, larger)))
+    few, many = (
+        draw_manifest(make_images(), LABEL_SET, {"classes": n}, seed)
+        for n in sorted((smaller, larger))
+    )
     assert set(few.classes) <= set(many.classes)
     assert names(few) <= names(many)
 
@@ -114,7 +126,9 @@ def test_order_of_the_rows_does_not_matter(sizes, seed, random):
     images, sampling = make_images(sizes), {"classes": 3, "images_per_class": 5}
     straight = draw_manifest(images, LABEL_SET, sampling, seed)
     order = random.sample(range(len(images)), len(images))
-    shuffled = draw_manifest(images.iloc[order], LABEL_SET.sample(frac=1, random_state=seed), sampling, seed)
+    shuffled = draw_manifest(
+        images.iloc[order], LABEL_SET.sample(frac=1, random_state=seed), sampling, seed
+    )
     assert shuffled.rows.equals(straight.rows)
     assert (shuffled.classes, shuffled.short) == (straight.classes, straight.short)
     assert straight.rows["image"].is_monotonic_increasing
@@ -126,7 +140,9 @@ def test_short_classes_keep_all_and_are_reported(sizes, wanted):
     manifest = draw_manifest(make_images(sizes), LABEL_SET, {"images_per_class": wanted}, 0)
     available = dict(zip(COARSE, sizes, strict=True))
     assert manifest.short == [
-        {"class": wnid, "wanted": wanted, "available": count} for wnid, count in available.items() if count < wanted
+        {"class": wnid, "wanted": wanted, "available": count}
+        for wnid, count in available.items()
+        if count < wanted
     ]
     kept = manifest.rows["image"].map(class_of).value_counts().to_dict()
     assert kept == {wnid: min(count, wanted) for wnid, count in available.items()}
@@ -138,12 +154,17 @@ def test_fine_class_without_images_is_short():
 
 
 def test_class_without_any_image_is_refused():
-    with pytest.raises(UserError, match=r"subsets\.mine: the data set has no image of 1 of the classes .* n20 among"):
+    with pytest.raises(
+        UserError,
+        match=r"subsets\.mine: the data set has no image of 1 of the classes .* n20 among",
+    ):
         draw_manifest(make_images((9, 9, 0, 9, 9, 9)), LABEL_SET, {}, 0, name="mine")
 
 
 def test_more_classes_than_there_are_is_refused():
-    with pytest.raises(UserError, match=r"subsets\.mine: `classes` asks for 5, but its label set has 4"):
+    with pytest.raises(
+        UserError, match=r"subsets\.mine: `classes` asks for 5, but its label set has 4"
+    ):
         draw_manifest(make_images(), LABEL_SET, {"classes": 5}, 0, name="mine")
 
 
@@ -196,11 +217,18 @@ def test_time_of_a_million_images(capsys):
     """ILSVRC2012's size; printed, since a time says more about the machine than about the code."""
     wnids = [f"n{i:08d}" for i in range(1000)]
     images = pd.DataFrame(
-        {"image": [f"{w}_{i:04d}" for w in wnids for i in range(1280)], "class": np.repeat(wnids, 1280)}
+        {
+            "image": [f"{w}_{i:04d}" for w in wnids for i in range(1280)],
+            "class": np.repeat(wnids, 1280),
+        }
     )
-    label_set = pd.DataFrame({"wnid": wnids, "label": range(1000), "class_wnid": wnids, "class_name": wnids})
+    label_set = pd.DataFrame(
+        {"wnid": wnids, "label": range(1000), "class_wnid": wnids, "class_name": wnids}
+    )
     start = time.perf_counter()
     manifest = draw_manifest(images, label_set, {"images_per_class": 500}, 0)
     with capsys.disabled():
-        print(f"\n500 of each 1280 images drawn from 1.28 million: {time.perf_counter() - start:.1f} s")
+        print(
+            f"\n500 of each 1280 images drawn from 1.28 million: {time.perf_counter() - start:.1f} s"
+        )
     assert len(manifest.rows) == 500_000

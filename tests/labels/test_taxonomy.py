@@ -110,7 +110,9 @@ def test_order_of_nltk_s_hypernyms_does_not_matter(shipped, monkeypatch):
     from nltk.corpus.reader.wordnet import Synset
 
     original, draw = Synset.hypernyms, random.Random(0)
-    monkeypatch.setattr(Synset, "hypernyms", lambda self: draw.sample(above := original(self), len(above)))
+    monkeypatch.setattr(
+        Synset, "hypernyms", lambda self: draw.sample(above := original(self), len(above))
+    )
     assert from_wordnet([*ILSVRC, *read_pascal_roots().values()]) == shipped
 
 
@@ -181,7 +183,9 @@ def test_spoilt_table_is_refused(tmp_path, text, complaint):
         read_taxonomy(tmp_path / "taxonomy.csv")
 
 
-@pytest.mark.parametrize(("text", "complaint"), [("", "empty"), ("n02084071\ndog\n", "'dog' is no wnid")])
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("", "empty"), ("n02084071\ndog\n", "'dog' is no wnid")]
+)
 def test_spoilt_class_list_is_refused(tmp_path, text, complaint):
     (tmp_path / "classes.txt").write_text(text)
     with pytest.raises(UserError, match=complaint):

@@ -36,12 +36,18 @@ def render(part: str, root: Path, seed: int = 1, workers: int = 1, classes=CLASS
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("part", ["ilsvrc", "voc2007", "sun397", "voc2012", "places365"])
 def test_same_seed_gives_same_bytes_and_another_seed_does_not(part, tmp_path):
-    first, again, other = (render(part, tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    first, again, other = (
+        render(part, tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
     assert first == again
     assert first["digest"] != other["digest"]
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
@@ -70,13 +76,21 @@ def test_ilsvrc_layout(tmp_path):
 def test_voc_layout(tmp_path):
     render("voc2007", tmp_path / "VOCdevkit")
     root = tmp_path / "VOCdevkit" / "VOC2007"
-    assert len(list((root / "JPEGImages").glob("*.jpg"))) == len(list((root / "Annotations").glob("*.xml"))) == 9
-    assert (root / "ImageSets/Main/trainval.txt").read_text().split() == [f"{n:06d}" for n in range(1, 6)]
+    assert (
+        len(list((root / "JPEGImages").glob("*.jpg")))
+        == len(list((root / "Annotations").glob("*.xml")))
+        == 9
+    )
+    assert (root / "ImageSets/Main/trainval.txt").read_text().split() == [
+        f"{n:06d}" for n in range(1, 6)
+    ]
     assert len((root / "ImageSets/Main/dog_test.txt").read_text().splitlines()) == 4
     for path in (root / "Annotations").glob("*.xml"):
         for thing in ElementTree.parse(path).iter("object"):
             assert thing.findtext("name") in SPEC["voc"]["objects"]
-            xmin, ymin, xmax, ymax = (int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax"))
+            xmin, ymin, xmax, ymax = (
+                int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax")
+            )
             assert 1 <= xmin <= xmax <= 128
             assert 1 <= ymin <= ymax <= 96
 
@@ -84,10 +98,13 @@ def test_voc_layout(tmp_path):
 def test_sun_layout(tmp_path):
     render("sun397", tmp_path / "SUN397")
     lists = {
-        name: (tmp_path / f"SUN397/Partitions/{name}.txt").read_text().split() for name in ("Training_01", "Testing_01")
+        name: (tmp_path / f"SUN397/Partitions/{name}.txt").read_text().split()
+        for name in ("Training_01", "Testing_01")
     }
     assert (len(lists["Training_01"]), len(lists["Testing_01"])) == (3 * 2, 3 * 3)
-    assert all((tmp_path / "SUN397" / line[1:]).is_file() for lines in lists.values() for line in lines)
+    assert all(
+        (tmp_path / "SUN397" / line[1:]).is_file() for lines in lists.values() for line in lines
+    )
     classes = (tmp_path / "SUN397/Partitions/ClassName.txt").read_text().split()
     assert classes == ["/b/beach", "/k/kitchen", "/s/street"]
 
@@ -95,7 +112,9 @@ def test_sun_layout(tmp_path):
 def test_places_layout(tmp_path):
     """The reader finds what was rendered: other scenes than SUN's first three, labels by name."""
     render("places365", tmp_path / "Places365")
-    listing = list_dataset({"layout": "places365", "root": tmp_path / "Places365", "images": {"train": 6, "val": 4}})
+    listing = list_dataset(
+        {"layout": "places365", "root": tmp_path / "Places365", "images": {"train": 6, "val": 4}}
+    )
     assert listing.classes == ("f/forest/path", "p/pasture")
     assert listing.images["class"].value_counts().to_dict() == {"f/forest/path": 5, "p/pasture": 5}
     assert "p/pasture/00000003" in set(listing.images.image)
@@ -113,33 +132,50 @@ def test_places_take_the_scenes_of_sun_last():
 @pytest.mark.parametrize(("part", "section"), [("sun397", "sun"), ("places365", "places")])
 def test_more_scenes_than_there_are(part, section, tmp_path):
     spec = SPEC | {section: SPEC[section] | {"classes": len(SCENES) + 1}}
-    with pytest.raises(UserError, match=rf"miniature.{section}.classes: {len(SCENES) + 1} is more than"):
+    with pytest.raises(
+        UserError, match=rf"miniature.{section}.classes: {len(SCENES) + 1} is more than"
+    ):
         render_part(part, tmp_path / "root", spec, CLASSES, TAXONOMY, 1, 1)
 
 
 def test_action_layout(tmp_path):
     render("voc2012", tmp_path / "VOCdevkit")
     root = tmp_path / "VOCdevkit" / "VOC2012"
-    lists = {path.stem: path.read_text().splitlines() for path in (root / "ImageSets" / "Action").iterdir()}
+    lists = {
+        path.stem: path.read_text().splitlines()
+        for path in (root / "ImageSets" / "Action").iterdir()
+    }
     assert set(lists) == {
         "_".join(filter(None, (action, split)))
         for action in ("", *ACTIONS, "other")
         for split in ("train", "val", "trainval")
     }
     assert lists["trainval"] == lists["train"] + lists["val"]
-    assert (root / "ImageSets/Main/val.txt").read_text().split() == [f"2012_{n:06d}" for n in range(8, 13)]
-    assert lists["train"] == [f"2012_{n:06d}" for n in range(1, 8)]  # images alone, as in PASCAL's own
+    assert (root / "ImageSets/Main/val.txt").read_text().split() == [
+        f"2012_{n:06d}" for n in range(8, 13)
+    ]
+    assert lists["train"] == [
+        f"2012_{n:06d}" for n in range(1, 8)
+    ]  # images alone, as in PASCAL's own
     assert {line.split()[0] for line in lists["walking_train"]} == set(lists["train"])
     for line in lists["walking_trainval"]:
         name, index, _ = line.split()
-        thing = ElementTree.parse(root / f"Annotations/{name}.xml").findall("object")[int(index) - 1]
+        thing = ElementTree.parse(root / f"Annotations/{name}.xml").findall("object")[
+            int(index) - 1
+        ]
         assert thing.findtext("name") == "person"
         assert [corner.tag for corner in thing.find("bndbox")] == ["xmax", "xmin", "ymax", "ymin"]
-        xmin, ymin, xmax, ymax = (int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax"))
+        xmin, ymin, xmax, ymax = (
+            int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax")
+        )
         assert 1 <= xmin < xmax <= 128
         assert 1 <= ymin < ymax <= 96
         for action in (*ACTIONS, "other"):
-            (label,) = (row.split()[2] for row in lists[f"{action}_trainval"] if row.split()[:2] == [name, index])
+            (label,) = (
+                row.split()[2]
+                for row in lists[f"{action}_trainval"]
+                if row.split()[:2] == [name, index]
+            )
             assert thing.findtext(f"actions/{action}") == ("1" if label == "1" else "0")
 
 
@@ -166,7 +202,9 @@ def test_people_keep_their_order_and_boxes_among_the_things():
     first = set()
     for number in range(8):
         rng = world.rng("order", number)
-        _, boxes = action_picture(rng, (reader, rider), world.action_things, (), TAXONOMY, (160, 96))
+        _, boxes = action_picture(
+            rng, (reader, rider), world.action_things, (), TAXONOMY, (160, 96)
+        )
         first.add(boxes[0].name)
         (horse,) = (box for box in boxes if box.name == "horse")
         people = [box for box in boxes if box.name == "person"]
@@ -177,7 +215,9 @@ def test_people_keep_their_order_and_boxes_among_the_things():
     assert first == {"horse", "person"}
 
 
-@pytest.mark.parametrize("parts", [("ilsvrc", "voc2007", "sun397", "voc2012", "places365"), ("voc2012",)])
+@pytest.mark.parametrize(
+    "parts", [("ilsvrc", "voc2007", "sun397", "voc2012", "places365"), ("voc2012",)]
+)
 def test_contact_sheet_of_the_parts_there_are(parts, tmp_path):
     roots = {part: tmp_path / part for part in parts}
     for part, root in roots.items():
@@ -209,21 +249,28 @@ def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
     """On a flat ground without clutter, the boxes hold just the pixels that differ from it."""
     from miniature_world import scenes
 
-    flat = lambda rng, name, height, width, mood: (np.full((height, width, 3), 255, np.float32), 0.9)  # noqa: E731
+    flat = lambda rng, name, height, width, mood: (
+        np.full((height, width, 3), 255, np.float32),
+        0.9,
+    )  # noqa: E731
     monkeypatch.setattr(scenes, "backdrop", flat)
     monkeypatch.setattr(scenes, "clutter", lambda *args, **kwargs: None)
     monkeypatch.setattr(scenes, "lay_shadow", lambda *args: None)
     monkeypatch.setattr(scenes, "lit", lambda picture, rng: picture)
     world = World(SPEC, CLASSES, TAXONOMY, 1)
     for number in range(12):
-        picture, boxes = detection_picture(world.rng("boxes", number), world.choices, (), TAXONOMY, (128, 96))
+        picture, boxes = detection_picture(
+            world.rng("boxes", number), world.choices, (), TAXONOMY, (128, 96)
+        )
         drawn = np.abs(picture - 255).max(2) > 128
         covered = np.zeros_like(drawn)
         for box in boxes:
             inside = (slice(box.ymin - 1, box.ymax), slice(box.xmin - 1, box.xmax))
             covered[inside] = True
         assert boxes
-        assert not (drawn & ~cv2.dilate(covered.astype(np.uint8), np.ones((3, 3))).astype(bool)).any()
+        assert not (
+            drawn & ~cv2.dilate(covered.astype(np.uint8), np.ones((3, 3))).astype(bool)
+        ).any()
 
 
 def test_every_ilsvrc_class_can_be_drawn():
@@ -241,22 +288,31 @@ def test_siblings_look_closer_than_strangers():
     for k, one in enumerate(looks):
         for other in looks[:k]:
             near = set(one.lineage) & set(other.lineage)
-            (siblings if len(near) >= 4 else strangers).append(np.linalg.norm(genome_of(one) - genome_of(other)))
+            (siblings if len(near) >= 4 else strangers).append(
+                np.linalg.norm(genome_of(one) - genome_of(other))
+            )
     assert len(siblings) > 10
     assert np.mean(siblings) < 0.8 * np.mean(strangers)
 
 
 def test_looks_do_not_depend_on_the_other_classes():
     alone = taxonomy_for(["n02099712"])
-    assert np.array_equal(genome_of(look_of("n02099712", alone)), genome_of(look_of("n02099712", TAXONOMY)))
+    assert np.array_equal(
+        genome_of(look_of("n02099712", alone)), genome_of(look_of("n02099712", TAXONOMY))
+    )
 
 
 def test_class_list():
     assert len(CLASSES) == 64
     assert set(CLASSES) <= set(ALL_CLASSES)
     covered = {
-        name for name, root in read_pascal_roots().items() if any(root in TAXONOMY.ancestors(w) for w in CLASSES)
+        name
+        for name, root in read_pascal_roots().items()
+        if any(root in TAXONOMY.ancestors(w) for w in CLASSES)
     }
     assert len(covered) >= 15
-    siblings = [sum(TAXONOMY.parent(wnid) == TAXONOMY.parent(other) for other in CLASSES) for wnid in CLASSES]
+    siblings = [
+        sum(TAXONOMY.parent(wnid) == TAXONOMY.parent(other) for other in CLASSES)
+        for wnid in CLASSES
+    ]
     assert sum(count > 1 for count in siblings) >= 20

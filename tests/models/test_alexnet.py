@@ -16,7 +16,9 @@ def network():
 
 
 def test_it_has_the_parameters_of_caffes_network(network):
-    shapes = {name: tuple(p.shape) for name, p in network.named_parameters() if name.endswith("weight")}
+    shapes = {
+        name: tuple(p.shape) for name, p in network.named_parameters() if name.endswith("weight")
+    }
     assert shapes == {
         "conv1.weight": (96, 3, 11, 11),
         "conv2.weight": (256, 48, 5, 5),
@@ -56,7 +58,9 @@ def test_first_values_are_caffes(network):
         assert layer.weight.std().item() == pytest.approx(std, rel=0.02)
         assert layer.weight.mean().item() == pytest.approx(0, abs=std / 50)
         assert torch.all(layer.bias == bias), name
-    assert dict(conv1=0, conv2=0.1, conv3=0, conv4=0.1, conv5=0.1, fc6=0.1, fc7=0.1, fc8=0) == BIASES
+    assert (
+        dict(conv1=0, conv2=0.1, conv3=0, conv4=0.1, conv5=0.1, fc6=0.1, fc7=0.1, fc8=0) == BIASES
+    )
 
 
 def test_normalisation_equals_torchs_in_values_and_gradients():
@@ -68,7 +72,9 @@ def test_normalisation_equals_torchs_in_values_and_gradients():
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     gradients = [torch.autograd.grad((weight * y).sum(), x)[0] for y in (ours, theirs)]
     torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
-    assert not torch.allclose(ours, x), "the inputs are large enough for the normalisation to matter"
+    assert not torch.allclose(ours, x), (
+        "the inputs are large enough for the normalisation to matter"
+    )
 
 
 def test_images_become_bgr_less_the_mean(network):
@@ -86,7 +92,8 @@ def test_conv2_sees_half_of_the_channels(network):
 
 
 @pytest.mark.parametrize(
-    "size, kernel, stride", [(58, 7, 3), (56, 7, 2), (48, 5, 2), (24, 5, 1), (227, 11, 4), (64, 3, 1)]
+    "size, kernel, stride",
+    [(58, 7, 3), (56, 7, 2), (48, 5, 2), (24, 5, 1), (227, 11, 4), (64, 3, 1)],
 )
 def test_pool5_size_is_right_for_other_geometries(size, kernel, stride):
     config = TINY | {"input_size": size, "conv1_kernel": kernel, "conv1_stride": stride}

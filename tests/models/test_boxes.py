@@ -33,7 +33,9 @@ def test_the_nine_anchors_are_those_of_py_faster_rcnn():
     ]  # fmt: skip
     sides = regions.anchor_sides(16, (8, 16, 32), (0.5, 1, 2))
     # Published from 1 and inclusive, as VOC's boxes are.
-    assert regions.to_voc(regions.anchor_grid(sides, 1, 1, 16)).tolist() == [list(map(float, box)) for box in published]
+    assert regions.to_voc(regions.anchor_grid(sides, 1, 1, 16)).tolist() == [
+        list(map(float, box)) for box in published
+    ]
 
 
 def test_anchors_follow_the_feature_map_row_by_row():
@@ -42,7 +44,9 @@ def test_anchors_follow_the_feature_map_row_by_row():
 
 
 def test_boxes_that_touch_the_border_are_inside():
-    assert regions.inside(boxes([0, 0, 30, 20], [-1, 0, 5, 5], [0, 0, 31, 20], [0, 0, 30, 21]), 20, 30).tolist() == [
+    assert regions.inside(
+        boxes([0, 0, 30, 20], [-1, 0, 5, 5], [0, 0, 31, 20], [0, 0, 30, 21]), 20, 30
+    ).tolist() == [
         True,
         False,
         False,
@@ -66,16 +70,25 @@ def test_anchor_labels_by_hand():
         [0, 0, 10, 2.5],  # 0.25: negative
         [40, 0, 50, 4],  # 0.4, but the best that the second object has: positive
         [40, 6, 50, 10],  # as good: positive too
-        [60, 60, 70, 70],  # nothing: negative, and the third object, which nothing overlaps, claims none
+        [
+            60,
+            60,
+            70,
+            70,
+        ],  # nothing: negative, and the third object, which nothing overlaps, claims none
     )
     labels, matched = regions.match_anchors(anchors, objects, 0.7, 0.3)
     assert labels.tolist() == [1, 1, -1, 0, 1, 1, 0]
     assert matched[:6].tolist() == [0, 0, 0, 0, 1, 1]
 
 
-@pytest.mark.parametrize(("available", "expected"), [((50, 90), (16, 48)), ((5, 90), (5, 59)), ((50, 10), (16, 10))])
+@pytest.mark.parametrize(
+    ("available", "expected"), [((50, 90), (16, 48)), ((5, 90), (5, 59)), ((50, 10), (16, 10))]
+)
 def test_sampling_takes_a_quarter_of_positives_and_fills_up_with_negatives(available, expected):
-    labels = torch.tensor([1] * available[0] + [0] * available[1] + [-1] * 30)[torch.randperm(sum(available) + 30)]
+    labels = torch.tensor([1] * available[0] + [0] * available[1] + [-1] * 30)[
+        torch.randperm(sum(available) + 30)
+    ]
     positives, negatives = regions.draw_balanced(labels, 64, 0.25)
     assert (len(positives), len(negatives)) == expected
     assert (labels[positives] == 1).all()
@@ -84,7 +97,9 @@ def test_sampling_takes_a_quarter_of_positives_and_fills_up_with_negatives(avail
 
 
 def test_each_row_draws_its_own_places_all_of_them_equally_often():
-    candidates = torch.tensor([[True, True, False, True, True], [False] * 5, [True, False, False, False, True]])
+    candidates = torch.tensor(
+        [[True, True, False, True, True], [False] * 5, [True, False, False, False, True]]
+    )
     generator = torch.Generator().manual_seed(0)
     counts = torch.zeros(3, 5)
     for _ in range(600):
@@ -100,4 +115,6 @@ def test_smooth_l1_by_hand():
     # Sigma 3: quadratic up to 1/9 with 4.5 x², then |x| - 1/18.
     value = regions.smooth_l1(torch.tensor([0.1, 1.0]), torch.zeros(2), 3.0)
     assert value.item() == pytest.approx(4.5 * 0.01 + 1 - 1 / 18)
-    assert regions.smooth_l1(torch.tensor([0.5, 2.0]), torch.zeros(2), 1.0).item() == pytest.approx(0.125 + 1.5)
+    assert regions.smooth_l1(torch.tensor([0.5, 2.0]), torch.zeros(2), 1.0).item() == pytest.approx(
+        0.125 + 1.5
+    )

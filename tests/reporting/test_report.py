@@ -34,10 +34,26 @@ POINTS, GAIN, NONE = "points", "percent of the gain", float("nan")
 FINDINGS = pd.DataFrame(  # of claims 1a, 1b, and one of the user's own
     [
         *(
-            ("1a", "introduction", f"{task}: pre-training <helps>", "whole 60.0 ± 1.0 (3 runs)", *found)
+            (
+                "1a",
+                "introduction",
+                f"{task}: pre-training <helps>",
+                "whole 60.0 ± 1.0 (3 runs)",
+                *found,
+            )
             for task, found in {
                 "det": (12.3, 8.0, 16.6, POINTS, 0.0004, "holds", "holds", "holds", "3 replicates"),
-                "sun": (4.0, 0.5, 7.5, POINTS, 0.03, "holds", "cannot tell", "cannot tell", "3 replicates"),
+                "sun": (
+                    4.0,
+                    0.5,
+                    7.5,
+                    POINTS,
+                    0.03,
+                    "holds",
+                    "cannot tell",
+                    "cannot tell",
+                    "3 replicates",
+                ),
             }.items()
         ),
         (
@@ -45,7 +61,16 @@ FINDINGS = pd.DataFrame(  # of claims 1a, 1b, and one of the user's own
             *(0.01, "does not", "does not", "cannot tell", "3 replicates"),
         ),
         (
-            *("mine & yours", "this study", "act: a < b", "a 1.0 (1 run)", -4.06, NONE, NONE, POINTS),
+            *(
+                "mine & yours",
+                "this study",
+                "act: a < b",
+                "a 1.0 (1 run)",
+                -4.06,
+                NONE,
+                NONE,
+                POINTS,
+            ),
             *(NONE, "cannot tell", "cannot tell", "cannot tell", "no interval; raise `replicates`"),
         ),
     ],
@@ -59,7 +84,11 @@ POWER = pd.DataFrame(
         ("6c", "equal", 0.0, -2.0, 2.0, POINTS, 3, NONE, NONE, NONE, NONE),
         ("7a", "rank", 0.1, -0.2, 0.4, "rho", 0, NONE, NONE, NONE, NONE),
     ],
-    columns=[*POWER_COLUMNS[:2], *("effect", "low", "high", "unit", "replicates", "needed", "runs"), *HOURS],
+    columns=[
+        *POWER_COLUMNS[:2],
+        *("effect", "low", "high", "unit", "replicates", "needed", "runs"),
+        *HOURS,
+    ],
 )
 
 
@@ -112,7 +141,9 @@ def parts(tmp_path, **changes):
         "findings": FINDINGS,
         "power": POWER,
         "tables": {"table1": TABLE},
-        "figures": [Picture("figure1", tmp_path / "figure1.png", 'what "is" seen', "results/figure1.csv")],
+        "figures": [
+            Picture("figure1", tmp_path / "figure1.png", 'what "is" seen', "results/figure1.csv")
+        ],
         "comparison": comparison(read_paper_numbers(), {}, False),
         "runs": runs,
         "records": [tmp_path / "metrics.json"],
@@ -158,7 +189,9 @@ def test_everything_is_there(page):
 def test_nothing_is_asked_of_the_network(page, tmp_path):
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?\s*(https?:|//|file:)", text)
-    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed"})
+    assert {tag for tag, _ in page.elements}.isdisjoint(
+        {"script", "link", "iframe", "object", "embed"}
+    )
     assert all(attrs["href"].startswith("#") for attrs in page.all("a"))
     ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
     assert {attrs["href"][1:] for attrs in page.all("a")} <= ids
@@ -230,7 +263,9 @@ def test_statements_have_effect_unit_and_p(html):
 
 def test_how_verdicts_are_made_is_said_with_where_to_read_on(page):
     text = page.text()
-    assert "if the whole 95 % interval of its effect lies within its bounds" in " ".join(text.split())
+    assert "if the whole 95 % interval of its effect lies within its bounds" in " ".join(
+        text.split()
+    )
     assert "docs/statistics.md" in text
 
 
@@ -270,13 +305,19 @@ def test_numbers_as_text():
         *("0", "&lt; 0.01", "0.25", "3.1", "2,500", "", ""),
     ]
     assert effect_html(NONE, NONE, NONE, POINTS) == ""
-    assert effect_html(1, 0, 2, "<points>") == '1.0 [0.0, 2.0]<div class="small">&lt;points&gt;</div>'
+    assert (
+        effect_html(1, 0, 2, "<points>") == '1.0 [0.0, 2.0]<div class="small">&lt;points&gt;</div>'
+    )
     assert prose_html("a-1 is -2 <b> `c`") == "a-1 is −2 &lt;b&gt; <code>c</code>"
     assert tally(pd.Series(["cannot tell", "holds", "cannot tell"])).index("holds") < 70
 
 
 def test_figures_have_titles_that_people_read():
-    names = {"figure1": "Figure 1", "figure-all-layers": "All layers", "coarse-limit": "Coarse limit"}
+    names = {
+        "figure1": "Figure 1",
+        "figure-all-layers": "All layers",
+        "coarse-limit": "Coarse limit",
+    }
     assert {name: heading(name) for name in names} == names
 
 
@@ -288,7 +329,11 @@ def test_the_page_is_the_same_every_time(tmp_path):
 
 
 def test_a_study_without_runs_or_figures(tmp_path):
-    nothing = {"findings": FINDINGS.iloc[:0], "power": POWER.iloc[:0], "runs": parts(tmp_path).runs.iloc[:0]}
+    nothing = {
+        "findings": FINDINGS.iloc[:0],
+        "power": POWER.iloc[:0],
+        "runs": parts(tmp_path).runs.iloc[:0],
+    }
     empty = parts(tmp_path, figures=[], tables={}, records=[], compare=True, **nothing)
     report(tmp_path / "report.html", empty)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
@@ -303,9 +348,17 @@ def test_markdown_tables_keep_their_alignment():
 
 
 def test_every_kind_of_figure_has_a_caption():
-    layout = {"layer": "fc7", "baseline": "whole", "subset": "whole", "label_set": "coarse", "splits": {"random": []}}
+    layout = {
+        "layer": "fc7",
+        "baseline": "whole",
+        "subset": "whole",
+        "label_set": "coarse",
+        "splits": {"random": []},
+    }
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    builders = schema["properties"]["outputs"]["additionalProperties"]["properties"]["builder"]["enum"]
+    builders = schema["properties"]["outputs"]["additionalProperties"]["properties"]["builder"][
+        "enum"
+    ]
     assert set(CAPTIONS) == set(builders) - {"transfer", "budgets"}  # tables have titles
     for builder in CAPTIONS:
         text = caption({"builder": builder, "along": "classes", "tasks": ["det"], **layout})

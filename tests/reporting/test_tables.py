@@ -6,7 +6,13 @@ import pytest
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_json
 from imagenet_transfer.reporting.report import markdown_html
-from imagenet_transfer.reporting.tables import PAPER_NUMBERS, cell, cells_of, collect_runs, write_table
+from imagenet_transfer.reporting.tables import (
+    PAPER_NUMBERS,
+    cell,
+    cells_of,
+    collect_runs,
+    write_table,
+)
 
 LAYOUT = {
     "name": "table2",
@@ -23,16 +29,36 @@ LAYOUT = {
 
 def record(folder, subset, rep, value):
     path = folder / f"{subset}-{rep}.json"
-    facts = {"stage": "transfer", "arch": "alexnet", "subset": subset, "task": "pascal-det", "rep": rep, "seed": rep}
-    metrics = [{"metric": "mAP", "value": value, "unit": "%"}, {"metric": "AP/cat", "value": 1.0, "unit": "%"}]
-    write_json(path, facts | {"metrics": metrics, "fingerprint": "f", "wall_s": 1.0, "provenance": {"commit": "c"}})
+    facts = {
+        "stage": "transfer",
+        "arch": "alexnet",
+        "subset": subset,
+        "task": "pascal-det",
+        "rep": rep,
+        "seed": rep,
+    }
+    metrics = [
+        {"metric": "mAP", "value": value, "unit": "%"},
+        {"metric": "AP/cat", "value": 1.0, "unit": "%"},
+    ]
+    write_json(
+        path,
+        facts
+        | {"metrics": metrics, "fingerprint": "f", "wall_s": 1.0, "provenance": {"commit": "c"}},
+    )
     return path
 
 
 @pytest.fixture
 def inputs(tmp_path):
-    values = {"images-500": (56.0, 57.0, 58.5), "imagenet": (58.0, 58.3, 58.6), "scratch": (10.0, 11.0, 12.0)}
-    metrics = [record(tmp_path, s, rep, v) for s, reps in values.items() for rep, v in enumerate(reps, 1)]
+    values = {
+        "images-500": (56.0, 57.0, 58.5),
+        "imagenet": (58.0, 58.3, 58.6),
+        "scratch": (10.0, 11.0, 12.0),
+    }
+    metrics = [
+        record(tmp_path, s, rep, v) for s, reps in values.items() for rep, v in enumerate(reps, 1)
+    ]
     manifests = []
     for subset, images in (("images-500", 500000), ("imagenet", 1281167)):
         write_json(tmp_path / f"{subset}.json", {"n_classes": 1000, "n_images": images})
@@ -42,11 +68,17 @@ def inputs(tmp_path):
 
 def make(tmp_path, inputs, layout=LAYOUT):
     write_table(layout, *inputs, tmp_path / "table2.csv", tmp_path / "table2.md")
-    return pd.read_csv(tmp_path / "table2.csv").set_index("subset"), (tmp_path / "table2.md").read_text()
+    return pd.read_csv(tmp_path / "table2.csv").set_index("subset"), (
+        tmp_path / "table2.md"
+    ).read_text()
 
 
 def test_a_cell_is_mean_spread_and_count():
-    assert cell([1.0, 2.0, 4.0]) == {"mean": pytest.approx(7 / 3), "std": pytest.approx(1.5275252), "n": 3}
+    assert cell([1.0, 2.0, 4.0]) == {
+        "mean": pytest.approx(7 / 3),
+        "std": pytest.approx(1.5275252),
+        "n": 3,
+    }
     assert cell([5.0]) == {"mean": 5.0, "std": "", "n": 1}
 
 
@@ -69,7 +101,9 @@ def test_the_papers_numbers_stay_out_of_other_studies(tmp_path, inputs):
 
 def test_a_missing_run_is_an_error(tmp_path, inputs):
     metrics, manifests = inputs
-    with pytest.raises(UserError, match="imagenet, pascal-det has 2 runs with the metric mAP instead of 3"):
+    with pytest.raises(
+        UserError, match="imagenet, pascal-det has 2 runs with the metric mAP instead of 3"
+    ):
         make(tmp_path, ([p for p in metrics if p.stem != "imagenet-2"], manifests))
 
 
@@ -81,14 +115,26 @@ def test_a_damaged_record_is_named(tmp_path, inputs):
 
 def test_the_published_numbers_are_those_of_the_protocol():
     numbers = pd.read_csv(PAPER_NUMBERS).set_index(["subset", "task"])["value"].to_dict()
-    det = {"imagenet": 58.3, "images-500": 57.0, "images-250": 54.6, "pascal-removed": 57.8, "places": 53.8}
+    det = {
+        "imagenet": 58.3,
+        "images-500": 57.0,
+        "images-250": 54.6,
+        "pascal-removed": 57.8,
+        "places": 53.8,
+    }
     assert numbers == {(subset, "pascal-det"): value for subset, value in det.items()}
 
 
 def test_tables_1_and_3_have_a_row_a_subset(tmp_path, inputs):
-    layout = LAYOUT | {"name": "table3", "builder": "transfer", "subsets": ["imagenet", "images-500"]}
+    layout = LAYOUT | {
+        "name": "table3",
+        "builder": "transfer",
+        "subsets": ["imagenet", "images-500"],
+    }
     _, text = make(
-        tmp_path, inputs, {key: layout[key] for key in layout if key not in ("rows", "columns", "references")}
+        tmp_path,
+        inputs,
+        {key: layout[key] for key in layout if key not in ("rows", "columns", "references")},
     )
     lines = text.splitlines()
     assert lines[0] == "# Table 3"
@@ -97,21 +143,28 @@ def test_tables_1_and_3_have_a_row_a_subset(tmp_path, inputs):
 
 
 def transfer(*subsets):
-    layout = {key: value for key, value in LAYOUT.items() if key not in ("rows", "columns", "references")}
+    layout = {
+        key: value for key, value in LAYOUT.items() if key not in ("rows", "columns", "references")
+    }
     return layout | {"name": "table3", "builder": "transfer", "subsets": list(subsets)}
 
 
 def test_titles_move_no_cells(tmp_path, inputs):
     title = r"more | classes \ \| of" + "\n| all\n\nkinds"
     _, text = make(
-        tmp_path, inputs, LAYOUT | {"columns": ["1|2"], "rows": [{"title": title, "subsets": ["images-500"]}]}
+        tmp_path,
+        inputs,
+        LAYOUT | {"columns": ["1|2"], "rows": [{"title": title, "subsets": ["images-500"]}]},
     )
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert [len(cells_of(line)) for line in lines] == [2] * 7
     assert cells_of(lines[0]) == ["At the same number of images", "pascal-det (mAP), 1|2"]
     assert cells_of(lines[2]) == [" ".join(title.split()), "57.2 ± 1.3 [57.0]"]
     html = markdown_html(text, "table2")
-    assert f'<th scope="row">{" ".join(title.split())}</th><td class="number">57.2 ± 1.3 [57.0]</td></tr>' in html
+    assert (
+        f'<th scope="row">{" ".join(title.split())}</th><td class="number">57.2 ± 1.3 [57.0]</td></tr>'
+        in html
+    )
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity"])
@@ -119,7 +172,8 @@ def test_a_metric_that_is_no_number_is_named(tmp_path, inputs, value):
     path = inputs[0][0]
     path.write_text(path.read_text().replace("56.0", value))
     with pytest.raises(
-        UserError, match=r"images-500-1\.json: the metric mAP is (nan|inf)\. Check .*; then delete the file"
+        UserError,
+        match=r"images-500-1\.json: the metric mAP is (nan|inf)\. Check .*; then delete the file",
     ):
         make(tmp_path, inputs)
 
@@ -130,7 +184,8 @@ def test_tables_show_the_metric_that_is_asked_for(tmp_path, inputs):
     assert table["paper"].isna().all()  # the paper's numbers are those of another metric
     assert "pascal-det (AP/cat)" in text
     with pytest.raises(
-        UserError, match="images-500, pascal-det have no metric 'AP/dog', but AP/cat, mAP: change `metric`"
+        UserError,
+        match="images-500, pascal-det have no metric 'AP/dog', but AP/cat, mAP: change `metric`",
     ):
         make(tmp_path, inputs, LAYOUT | {"metrics": {"pascal-det": "AP/dog"}})
 
@@ -138,8 +193,13 @@ def test_tables_show_the_metric_that_is_asked_for(tmp_path, inputs):
 def two_rows(tmp_path, inputs, images):
     metrics, manifests = inputs
     metrics += [record(tmp_path, "classes-500", rep, 50.0 + rep) for rep in (1, 2, 3)]
-    short = [{"class": "n1", "wanted": 1000, "available": 990}, {"class": "n2", "wanted": 1000, "available": 732}]
-    write_json(tmp_path / "classes-500.json", {"n_classes": 500, "n_images": images, "short": short})
+    short = [
+        {"class": "n1", "wanted": 1000, "available": 990},
+        {"class": "n2", "wanted": 1000, "available": 732},
+    ]
+    write_json(
+        tmp_path / "classes-500.json", {"n_classes": 500, "n_images": images, "short": short}
+    )
     rows = [*LAYOUT["rows"], {"title": "more images", "subsets": ["classes-500"]}]
     return (metrics, [*manifests, tmp_path / "classes-500.json"]), LAYOUT | {"rows": rows}
 
@@ -149,7 +209,9 @@ def test_budgets_of_unequal_size_are_refused(tmp_path, inputs):
     with pytest.raises(UserError) as caught:
         make(tmp_path, inputs, layout)
     said = str(caught.value)
-    assert "outputs.table2: the subsets of the column '1/2' have different numbers of images" in said
+    assert (
+        "outputs.table2: the subsets of the column '1/2' have different numbers of images" in said
+    )
     assert "(images-500: 500,000; classes-500: 640,000)" in said and "`unequal: true`" in said
     assert not (tmp_path / "table2.md").exists()
 
@@ -172,7 +234,10 @@ def test_budgets_may_differ_by_a_hundredth_and_say_which_classes_fall_short(tmp_
 
 def test_sets_of_different_size_are_said_to_be(tmp_path, inputs):
     _, text = make(tmp_path, inputs, transfer("imagenet", "images-500", "scratch"))
-    assert "imagenet: 1000 classes, 1,281,167 images; images-500: 1000 classes, 500,000 images." in text
+    assert (
+        "imagenet: 1000 classes, 1,281,167 images; images-500: 1000 classes, 500,000 images."
+        in text
+    )
     assert "The sets differ in size: 500,000 to 1,281,167 images." in text
     _, text = make(tmp_path, inputs, transfer("imagenet", "scratch"))
     assert "differ in size" not in text

@@ -30,7 +30,9 @@ with job_log("log"):
     {statement}
 """
 SLEEP = "print(os.getpid(), flush=True); time.sleep(60)"
-INTERRUPTED = "Error: Interrupted. Finished files are kept; run the same command again to continue.\n"
+INTERRUPTED = (
+    "Error: Interrupted. Finished files are kept; run the same command again to continue.\n"
+)
 
 
 class Workflow:
@@ -38,19 +40,31 @@ class Workflow:
 
     def __init__(self):
         self.secret = secrets.token_hex(16)
-        self.environment = os.environ | {WORKFLOW: str(os.getpid()), FORKS: self.secret, "PYTHONPATH": str(ROOT)}
+        self.environment = os.environ | {
+            WORKFLOW: str(os.getpid()),
+            FORKS: self.secret,
+            "PYTHONPATH": str(ROOT),
+        }
 
     def start(self, folder, statement, **options):
         """Start a job in a folder; `env`: its environment, else one in which jobs are forked."""
         script = folder / "tmp1234.work.py"
         script.write_text(SCRIPT.format(statement=textwrap.indent(statement, "    ").strip()))
-        options = {"env": self.environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        options = {
+            "env": self.environment,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        } | options
         options["preexec_fn"] = heed_ctrl_c
         return subprocess.Popen([sys.executable, script], cwd=folder, text=True, **options)
 
     def servers(self):
         """Return the server's process and its children's."""
-        return [process for process in processes_with(self.secret) if b"import serve" in command_of(process)]
+        return [
+            process
+            for process in processes_with(self.secret)
+            if b"import serve" in command_of(process)
+        ]
 
     def end(self):
         for process in self.servers():
@@ -110,20 +124,33 @@ def without_forks(environment):
         ("1 / 0", 1),
         ("sys.exit(3)", 3),
         ("sys.exit('a word')", 1),
-        ("import threading; threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start()", 0),
+        (
+            "import threading; threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start()",
+            0,
+        ),
         ("import atexit; atexit.register(print, 'last')", 0),
         ("os.kill(os.getpid(), 9)", 128 + 9),
     ],
 )
 def test_a_fork_says_and_returns_what_a_process_of_its_own_does(shared, tmp_path, statement, code):
     said = []
-    for name, environment in {"fork": shared.environment, "own": without_forks(shared.environment)}.items():
+    for name, environment in {
+        "fork": shared.environment,
+        "own": without_forks(shared.environment),
+    }.items():
         (tmp_path / name).mkdir()
         job = shared.start(tmp_path / name, statement, env=environment)
         out, err = job.communicate(timeout=60)
         log = (tmp_path / name / "log").read_text()
         assert "fork" not in err.splitlines()[-1:]
-        said.append((job.returncode % 256 if job.returncode >= 0 else 128 - job.returncode, out, last(err), last(log)))
+        said.append(
+            (
+                job.returncode % 256 if job.returncode >= 0 else 128 - job.returncode,
+                out,
+                last(err),
+                last(log),
+            )
+        )
     assert said[0] == said[1]
     assert said[0][0] == code
 
@@ -163,19 +190,26 @@ def test_a_fork_has_the_state_of_a_process_of_its_own(shared, tmp_path, threads)
     assert fork["environment"].pop(FORKS) == shared.secret
     for state in states:  # names of pipes
         state["files"] = [name.split(":")[0] for name in state["files"]]
-    fork["threads"], fork["tasks"] = fork["threads"] - 1, fork["tasks"] - 1  # one waits for the server's end
+    fork["threads"], fork["tasks"] = (
+        fork["threads"] - 1,
+        fork["tasks"] - 1,
+    )  # one waits for the server's end
     assert {key: fork[key] for key in fork if fork[key] != own[key]} == {}
     assert own["torch threads"] == int(threads)
 
 
 def test_the_server_has_imported_what_jobs_need_and_its_jobs_share_it(shared, tmp_path):
-    words = "print(os.getppid(), *[name in sys.modules for name in ('torch', 'pandas', 'matplotlib')])"
+    words = (
+        "print(os.getppid(), *[name in sys.modules for name in ('torch', 'pandas', 'matplotlib')])"
+    )
     said = {shared.start(tmp_path, words).communicate(timeout=60)[0] for _ in range(2)}
     assert len(said) == 1
     server, *imported = said.pop().split()
     assert int(server) in shared.servers()
     assert imported == ["True"] * 3
-    assert len(list(Path(f"/proc/{server}/task").iterdir())) == 2  # one waits for the workflow's end
+    assert (
+        len(list(Path(f"/proc/{server}/task").iterdir())) == 2
+    )  # one waits for the workflow's end
     assert all(map(importlib.util.find_spec, IMPORTED))
 
 
@@ -248,7 +282,9 @@ def test_a_killed_server_takes_its_forks_along_and_the_job_runs_by_itself(workfl
     assert gone([child, server], 0)
     assert job.wait(20) == 0
     assert "this job runs in one of its own" in job.stderr.read()
-    assert workflow.start(tmp_path, "print(os.getppid())").communicate(timeout=60)[0].strip() != str(server)
+    assert workflow.start(tmp_path, "print(os.getppid())").communicate(timeout=60)[
+        0
+    ].strip() != str(server)
 
 
 STARTER = """
@@ -262,7 +298,12 @@ def test_nothing_outlives_a_killed_workflow(workflow, tmp_path):
     script = tmp_path / "tmp1234.work.py"
     script.write_text(SCRIPT.format(statement=SLEEP))
     command = [sys.executable, "-c", STARTER.format(variable=WORKFLOW), script]
-    options = {"env": workflow.environment, "cwd": tmp_path, "stdout": subprocess.PIPE, "text": True}
+    options = {
+        "env": workflow.environment,
+        "cwd": tmp_path,
+        "stdout": subprocess.PIPE,
+        "text": True,
+    }
     running = subprocess.Popen(command, **options)
     child = int(running.stdout.readline())
     processes = processes_with(workflow.secret)
@@ -330,7 +371,9 @@ def test_snakemakes_benchmark_tells_what_the_fork_computed(tmp_path):
     (tmp_path / "work.py").write_text(SCRIPT.format(statement=WORK.strip()))
     environment = without_forks(os.environ) | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", tmp_path]
-    done = subprocess.run([*command, "-s", tmp_path / "Snakefile"], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "-s", tmp_path / "Snakefile"], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     record = pd.read_table(tmp_path / "benchmark.tsv").iloc[0]
     assert 2 < record["cpu_time"] < 4  # without the server, which the job has started

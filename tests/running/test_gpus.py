@@ -26,8 +26,12 @@ def start(tmp_path):
     jobs = []
 
     def start(number, visible=None):
-        environment = {key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"}
-        environment |= {"TMPDIR": str(tmp_path)} | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+        environment = {
+            key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"
+        }
+        environment |= {"TMPDIR": str(tmp_path)} | (
+            {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+        )
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [sys.executable, "-c", JOB, str(number)]
         jobs.append(subprocess.Popen(command, env=environment, text=True, **pipes))
@@ -82,7 +86,9 @@ def test_a_process_that_asks_again_keeps_its_card(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     environment = {key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"}
     again = "from imagenet_transfer.running.gpus import claim_card as c; print(c(2), c(2))"
-    done = subprocess.run([sys.executable, "-c", again], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", again], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout == "0 0\n"
 
 
@@ -112,7 +118,9 @@ def test_a_folder_that_cannot_hold_locks_gets_a_sentence(tmp_path, monkeypatch, 
     monkeypatch.setattr(cards.tempfile, "gettempdir", lambda: str(tmp_path / place))
     monkeypatch.setattr(cards, "_held", {})
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    with pytest.raises(UserError, match=rf"{place}/imagenet-transfer-cards: .*set TMPDIR to a folder"):
+    with pytest.raises(
+        UserError, match=rf"{place}/imagenet-transfer-cards: .*set TMPDIR to a folder"
+    ):
         cards.claim_card(1)
 
 

@@ -21,16 +21,27 @@ with job_log(sys.argv[1]):
 
 def run(tmp_path, statement):
     script = SCRIPT.format(statement=statement)
-    return subprocess.run([sys.executable, "-c", script, tmp_path / "log"], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "log"], capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize(
     "statement, sentence",
     [
-        ("raise UserError('data/x is missing: unpack it.')", "Error: data/x is missing: unpack it."),
+        (
+            "raise UserError('data/x is missing: unpack it.')",
+            "Error: data/x is missing: unpack it.",
+        ),
         ("raise KeyboardInterrupt", "Interrupted"),
-        ("raise OSError(28, 'No space left on device', 'results/a')", "The disk is full writing results/a"),
-        ("raise PermissionError(13, 'Permission denied', 'results/a')", "results/a may not be written"),
+        (
+            "raise OSError(28, 'No space left on device', 'results/a')",
+            "The disk is full writing results/a",
+        ),
+        (
+            "raise PermissionError(13, 'Permission denied', 'results/a')",
+            "results/a may not be written",
+        ),
         ("raise MemoryError", "memory is used up"),
     ],
 )

@@ -24,7 +24,12 @@ from imagenet_transfer.training.loop import DeadlineReachedError
 from imagenet_transfer.training.stages import run
 from imagenet_transfer.training.tasks.classification import ClassificationJob
 
-SETTINGS = {"version": 1, "recipe": {"lr": 0.01, "lr_steps": [3]}, "architecture": {"width": 1}, "seed": 7}
+SETTINGS = {
+    "version": 1,
+    "recipe": {"lr": 0.01, "lr_steps": [3]},
+    "architecture": {"width": 1},
+    "seed": 7,
+}
 
 ORIGINS = {"tuned1": "network1", "tuned2": "network2", "third": "network1"}
 
@@ -35,7 +40,14 @@ class Records:
     def __init__(self, folder):
         self.folder, self.manifests, self.label_sets = folder, {}, {}
         for rep in (1, 2):
-            self.write(f"network{rep}", stage="pretrain", subset="whole", rep=rep, weights=f"w{rep}", inputs={})
+            self.write(
+                f"network{rep}",
+                stage="pretrain",
+                subset="whole",
+                rep=rep,
+                weights=f"w{rep}",
+                inputs={},
+            )
             tuned = {"stage": "transfer", "subset": "whole", "task": "sun", "rep": rep}
             self.write(f"tuned{rep}", **tuned, network=rep, inputs={"weights": f"w{rep}"})
         self.write("third", **tuned | {"rep": 3}, network=1, inputs={"weights": "w1"})
@@ -54,8 +66,13 @@ class Records:
     def check(self, *left_out, settings=SETTINGS, **more):
         """Check all records but some; `more` holds what is expected of single ones besides, {name: {key: value}}."""
         paths = [path for path in sorted(self.folder.glob("*.json")) if path.stem not in left_out]
-        runs = {str(path): self.expected(path.stem, settings) | more.get(path.stem, {}) for path in paths}
-        check_records(paths, {"runs": runs, "manifests": self.manifests, "label_sets": self.label_sets})
+        runs = {
+            str(path): self.expected(path.stem, settings) | more.get(path.stem, {})
+            for path in paths
+        }
+        check_records(
+            paths, {"runs": runs, "manifests": self.manifests, "label_sets": self.label_sets}
+        )
 
     def expected(self, name, settings):
         origin = str(self.path(ORIGINS[name])) if name in ORIGINS else ""
@@ -84,13 +101,19 @@ def test_other_settings_name_the_run_and_the_setting(records, change, named):
     records.change("tuned2", settings=SETTINGS | change)
     with pytest.raises(UserError) as caught:
         records.check()
-    assert str(caught.value).startswith(f"{records.path('tuned2')} was computed with another {named} than this study's")
+    assert str(caught.value).startswith(
+        f"{records.path('tuned2')} was computed with another {named} than this study's"
+    )
     assert f"snakemake --force {records.path('tuned2')}" in str(caught.value)
 
 
 def test_a_setting_that_a_record_lacks_is_named(records):
-    records.change("network1", settings={key: SETTINGS[key] for key in ("version", "recipe", "seed")})
-    with pytest.raises(UserError, match=r"network1.json was computed with another architecture than"):
+    records.change(
+        "network1", settings={key: SETTINGS[key] for key in ("version", "recipe", "seed")}
+    )
+    with pytest.raises(
+        UserError, match=r"network1.json was computed with another architecture than"
+    ):
         records.check()
 
 
@@ -99,7 +122,9 @@ def test_of_a_given_network_it_is_the_import_that_must_have_the_studys_settings(
     records.change("network1", settings=trained, given={"settings": SETTINGS})
     records.check()
     records.change("network1", given={"settings": SETTINGS | {"architecture": {"width": 2}}})
-    with pytest.raises(UserError, match=r"network1.json was computed with another architecture than"):
+    with pytest.raises(
+        UserError, match=r"network1.json was computed with another architecture than"
+    ):
         records.check()
 
 
@@ -114,7 +139,9 @@ def test_of_a_given_network_it_is_the_import_that_must_have_the_studys_settings(
 )
 def test_fine_tuning_that_started_from_other_weights_is_refused(records, name, facts):
     records.change(name, **facts)
-    with pytest.raises(UserError, match=rf"{name}.json started from other weights than .* network whole has now"):
+    with pytest.raises(
+        UserError, match=rf"{name}.json started from other weights than .* network whole has now"
+    ):
         records.check()
 
 
@@ -135,7 +162,9 @@ def test_the_study_says_which_network_a_run_starts_from_not_only_its_record(reco
 
 def test_a_random_start_that_started_from_weights_is_refused(records):
     records.change("start", inputs={"weights": "w1"})
-    with pytest.raises(UserError, match=r"start\.json started from weights, where this study says a random start"):
+    with pytest.raises(
+        UserError, match=r"start\.json started from weights, where this study says a random start"
+    ):
         records.check()
 
 
@@ -150,16 +179,25 @@ def test_runs_from_images_that_are_others_now_are_refused(records, tmp_path, nam
     write_json(file, {"digest": f"{name[0]}1"})
     records.check(network1=expected)
     write_json(file, {"digest": "other"})
-    with pytest.raises(UserError, match=rf"network1\.json was computed from another {name} than {file} describes now"):
+    with pytest.raises(
+        UserError,
+        match=rf"network1\.json was computed from another {name} than {file} describes now",
+    ):
         records.check(network1=expected)
 
 
 def test_an_import_from_other_files_is_refused(records):
-    records.change("network1", given={"settings": SETTINGS}, inputs={"weights": "f1", "record": None})
+    records.change(
+        "network1", given={"settings": SETTINGS}, inputs={"weights": "f1", "record": None}
+    )
     records.check(network1={"files": {"weights": "f1", "record": None}})
-    with pytest.raises(UserError, match=r"network1\.json was imported from other files .* \(other record\)"):
+    with pytest.raises(
+        UserError, match=r"network1\.json was imported from other files .* \(other record\)"
+    ):
         records.check(network1={"files": {"weights": "f1", "record": "r2"}})
-    with pytest.raises(UserError, match=r"network1\.json was imported from other files .* \(other weights\)"):
+    with pytest.raises(
+        UserError, match=r"network1\.json was imported from other files .* \(other weights\)"
+    ):
         records.check(network1={"files": {"weights": "f2", "record": None}})
 
 
@@ -174,7 +212,9 @@ def describe(records, manifest, sampling, **spec):
     """Let the study ask for a manifest of a label set; return the path that the label set should have."""
     label_set = str(records.folder / "files/mine.csv")
     settings = label_set_settings(**(spec or {"method": "identity"}))
-    records.manifests = {manifest: {"version": 1, "sampling": sampling, "seed": 5, "label_set": label_set}}
+    records.manifests = {
+        manifest: {"version": 1, "sampling": sampling, "seed": 5, "label_set": label_set}
+    }
     records.label_sets = {label_set: {"settings": settings, "name": "mine", "store": ""}}
     return Path(label_set)
 
@@ -183,9 +223,16 @@ def describe(records, manifest, sampling, **spec):
 def drawn(records):
     """Let network 1 learn a manifest of 24 images per class of coarse labels, both on disk; return the manifest."""
     manifest = records.folder / "files/mine.json"
-    label_set = describe(records, str(manifest), {"images_per_class": 24}, method="bottom-up", depth=6)
+    label_set = describe(
+        records, str(manifest), {"images_per_class": 24}, method="bottom-up", depth=6
+    )
     write_csv(label_set, label_set_of(label_set_settings(method="bottom-up", depth=6), "mine"))
-    facts = {"version": 1, "sampling": {"images_per_class": 24}, "seed": 5, "label_set": sha256_of(label_set)}
+    facts = {
+        "version": 1,
+        "sampling": {"images_per_class": 24},
+        "seed": 5,
+        "label_set": sha256_of(label_set),
+    }
     write_json(manifest, {"digest": "m1", "drawn": facts})
     records.change("network1", inputs={"manifest": "m1"})
     records.check(network1={"inputs": {"manifest": str(manifest)}})
@@ -215,10 +262,15 @@ def test_a_manifest_of_another_seed_is_refused(records, drawn):
 
 def test_a_label_set_of_another_rule_is_refused_and_what_was_drawn_from_it(records, drawn):
     label_set = describe(records, drawn, {"images_per_class": 24}, method="bottom-up", depth=7)
-    with pytest.raises(UserError, match=rf"network1\.json rests on {label_set}, which is not the label set that this"):
+    with pytest.raises(
+        UserError,
+        match=rf"network1\.json rests on {label_set}, which is not the label set that this",
+    ):
         records.check(network1={"inputs": {"manifest": drawn}})
     write_csv(label_set, label_set_of(label_set_settings(method="bottom-up", depth=7), "mine"))
-    with pytest.raises(UserError, match=rf"rests on {drawn}, which was not drawn by the label_set that"):
+    with pytest.raises(
+        UserError, match=rf"rests on {drawn}, which was not drawn by the label_set that"
+    ):
         records.check(network1={"inputs": {"manifest": drawn}})
 
 
@@ -231,11 +283,15 @@ def test_a_manifest_from_before_draws_were_written_down_is_accepted(records, dra
 def test_categories_of_a_data_set_need_its_store(records, drawn):
     store, label_set = records.folder / "files/store.json", records.folder / "files/mine.csv"
     settings = label_set_settings(method="categories", dataset="places")
-    records.label_sets = {str(label_set): {"settings": settings, "name": "mine", "store": str(store)}}
+    records.label_sets = {
+        str(label_set): {"settings": settings, "name": "mine", "store": str(store)}
+    }
     expected = {"network1": {"inputs": {"manifest": drawn}}}
     records.check(**expected)  # nobody knows the classes
     write_json(store, {"classes": ["b", "a"]})
-    with pytest.raises(UserError, match="which is not the label set that this study's config asks for"):
+    with pytest.raises(
+        UserError, match="which is not the label set that this study's config asks for"
+    ):
         records.check(**expected)
     label_set.write_text("wnid,label,class_wnid,class_name\na,0,a,a\nb,1,b,b\n")
     with pytest.raises(UserError, match="was not drawn by the label_set that"):
@@ -249,7 +305,10 @@ def test_features_and_predictions_of_other_weights_are_refused(records, tmp_path
         for rep in (1, 2):
             write_json(tmp_path / f"rep{rep}.json", {"weights": f"w{rep}"})
         check_features(files, networks)
-        with pytest.raises(UserError, match=re.escape(f"rep2.{suffix} was computed from other weights than those of")):
+        with pytest.raises(
+            UserError,
+            match=re.escape(f"rep2.{suffix} was computed from other weights than those of"),
+        ):
             check_features(files[::-1], networks)
         write_json(tmp_path / "rep1.json", {"weights": "old"})
         with pytest.raises(UserError, match=re.escape(f"snakemake --force {files[0]}")):
@@ -264,7 +323,9 @@ def test_induction_of_other_networks_is_refused(records, tmp_path):
     one, two = records.path("network1"), records.path("network2")
     check_induction([table], [one], [two])
     for pair in (([two], [two]), ([one], [one])):
-        with pytest.raises(UserError, match=rf"{table} was computed from other weights than those of"):
+        with pytest.raises(
+            UserError, match=rf"{table} was computed from other weights than those of"
+        ):
             check_induction([table], *pair)
 
 
@@ -275,7 +336,9 @@ def test_results_of_test_images_belong_to_their_record(records, tmp_path):
     records.change("tuned1", images=sha256_of(images))
     check_tested(images, records.path("tuned1"))
     write_csv(images, pd.DataFrame({"image": ["a"], "rank": [1]}))
-    with pytest.raises(UserError, match=rf"{images} is not of the run that \S+tuned1\.json describes"):
+    with pytest.raises(
+        UserError, match=rf"{images} is not of the run that \S+tuned1\.json describes"
+    ):
         check_tested(images, records.path("tuned1"))
 
 
@@ -292,7 +355,9 @@ def test_a_run_that_another_commit_continued_names_both(tmp_path, monkeypatch):
         for module in ("training.loop", "running.provenance"):
             monkeypatch.setattr(f"imagenet_transfer.{module}.commit", lambda: commit)
         pictures = Pictures(20, 4)
-        job = ClassificationJob(pictures, pictures.table(), pictures.table(), 4, TINY, RECIPE, seed=7)
+        job = ClassificationJob(
+            pictures, pictures.table(), pictures.table(), 4, TINY, RECIPE, seed=7
+        )
         settings = {"recipe": RECIPE, "seed": 7}
         run(job, settings, {}, {"stage": "transfer"}, tmp_path, "cpu", minutes, keep_weights=False)
 

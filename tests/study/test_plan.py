@@ -10,7 +10,14 @@ from conftest import PAPER_ALEXNET, ROOT, TINY
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
 from imagenet_transfer.study.config_file import read_config
-from imagenet_transfer.study.costs import image_gmacs, parameters, pool5_size, region_gmacs, work_gmacs, work_of
+from imagenet_transfer.study.costs import (
+    image_gmacs,
+    parameters,
+    pool5_size,
+    region_gmacs,
+    work_gmacs,
+    work_of,
+)
 from imagenet_transfer.study.plan import (
     TOTAL,
     alternatives,
@@ -51,7 +58,11 @@ def test_the_papers_network():
 def test_regions_cost_fc6_and_fc7_each():
     none, hundred = (region_gmacs(PAPER_ALEXNET, 600, 1000, regions, 0) for regions in (0, 100))
     assert hundred - none == pytest.approx(100 * (9216 * 4096 + 4096 * 4096) / 1e9)
-    cells = {34_848: 150 * 200, 307_200: 75 * 100, 884_736 + 663_552 + 442_368: 37.5 * 50}  # weights a cell: cells
+    cells = {
+        34_848: 150 * 200,
+        307_200: 75 * 100,
+        884_736 + 663_552 + 442_368: 37.5 * 50,
+    }  # weights a cell: cells
     assert none == pytest.approx(sum(weights * number for weights, number in cells.items()) / 1e9)
 
 
@@ -71,14 +82,20 @@ def test_rates_are_scaled_from_the_nearest_of_the_kind():
     assert rate(card, "last-layer", 0.5) == pytest.approx(800.0)  # like embedding
     assert rate(card, "detection", 20.0) == pytest.approx(10.0)  # like training
     assert rate(RATES[RATES["device"] == "old"], "embed", 1.0) == pytest.approx(20.0)
-    more = pd.concat([card, pd.DataFrame([("card", "train", 0.1, 500.0, "c")], columns=card.columns)])
+    more = pd.concat(
+        [card, pd.DataFrame([("card", "train", 0.1, 500.0, "c")], columns=card.columns)]
+    )
     assert rate(more, "train", 0.2) == pytest.approx(250.0)
 
 
 def study():
     """Two outputs over one data set that share a network and a fine-tuning run."""
     runs = {
-        "table1": ([PretrainRun("net", "whole", 1)], [TransferRun("scenes", "net", "whole", 1)], []),
+        "table1": (
+            [PretrainRun("net", "whole", 1)],
+            [TransferRun("scenes", "net", "whole", 1)],
+            [],
+        ),
         "figure4": (
             [PretrainRun("net", "whole", 1), PretrainRun("net", "half", 1)],
             [TransferRun("scenes", "net", "whole", 1), TransferRun("scenes", "net", "half", 1)],
@@ -105,7 +122,10 @@ def study():
         },
         tasks={"scenes": {"dataset": "sun", "recipe": "finetune", "kind": "classification"}},
         datasets={
-            "imagenet": {"images": {"train": 64000, "val": 6400}, "store": {"codec": "jpeg", "size": 256}},
+            "imagenet": {
+                "images": {"train": 64000, "val": 6400},
+                "store": {"codec": "jpeg", "size": 256},
+            },
             "sun": {"images": {"train": 1000, "test": 1000}, "store": {"codec": "raw", "size": 64}},
         },
     )
@@ -129,7 +149,9 @@ def test_the_plan_by_hand():
 def test_the_disk_by_hand():
     frame = plan(study(), RATES).set_index("output")
     weights = 4 * parameters(PAPER_ALEXNET, 64)
-    first = weights + 70_400 * 26_500 + 2000 * 64 * 64 * 3  # stores stand with the first output that needs them
+    first = (
+        weights + 70_400 * 26_500 + 2000 * 64 * 64 * 3
+    )  # stores stand with the first output that needs them
     assert frame.loc["table1", "disk_gb"] == pytest.approx(first / 1e9)
     assert frame.loc["figure4", "disk_gb"] == pytest.approx((weights + 70_400 * 4096 * 2) / 1e9)
     assert frame.loc[TOTAL, "disk_gb"] == pytest.approx(frame["disk_gb"].iloc[:2].sum())
@@ -142,8 +164,18 @@ def test_drawn_classes_count_by_their_images():
     given.subsets["scenes"] = {"dataset": "sun", "recipe": "pretrain", "images_per_class": 10}
     given.datasets["sun"]["num_classes"] = 20
     counts = {name: subset_images(given, name) for name in given.subsets}
-    assert counts == {"whole": 64_000, "half": 32_000, "few": 16_000, "few-small": 1600, "scenes": 200}
-    assert [subset_classes(given, name) for name in ("whole", "few-small", "scenes")] == [64, 16, 20]
+    assert counts == {
+        "whole": 64_000,
+        "half": 32_000,
+        "few": 16_000,
+        "few-small": 1600,
+        "scenes": 200,
+    }
+    assert [subset_classes(given, name) for name in ("whole", "few-small", "scenes")] == [
+        64,
+        16,
+        20,
+    ]
 
 
 TINY_IMAGENET = ROOT / "configs/tiny-imagenet.yaml"
@@ -193,11 +225,15 @@ def test_a_users_rates_replace_those_of_the_same_device(tmp_path):
     assert found[found["device"] == known]["source"].tolist() == ["a page", "a page"]
     assert "mine" in set(found["device"])
     path.write_text("device,speed\nx,1\n")
-    with pytest.raises(UserError, match=r"rates\.csv lacks the columns gmacs, images_per_s, source, work"):
+    with pytest.raises(
+        UserError, match=r"rates\.csv lacks the columns gmacs, images_per_s, source, work"
+    ):
         read_rates(path)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "configs/paper.yaml", "configs/tiny-imagenet.yaml"]
+)
 def test_every_study_has_a_plan(name):
     given = Study.of(read_config(ROOT / name), ROOT / "workflow/schemas/config.schema.yaml")
     frame = plan(given, read_rates()).set_index("output")
@@ -235,7 +271,9 @@ def test_what_one_and_three_networks_would_cost():
     one, three = others.iloc[0], others.iloc[1]
     names = ["all outputs, 1 network per subset", "all outputs, 3 networks per subset"]
     assert others["output"].tolist() == names
-    pd.testing.assert_series_equal(one.drop("output"), frame.iloc[-1].drop("output"), check_names=False)
+    pd.testing.assert_series_equal(
+        one.drop("output"), frame.iloc[-1].drop("output"), check_names=False
+    )
     assert (one["networks"], three["networks"]) == (20, 60)
     runs = [run for output in given.outputs for run in given.transfer_runs(output)]
     assert three["fine_tunings"] == 3 * len({(run.task, run.subset) for run in runs})

@@ -23,7 +23,13 @@ from imagenet_transfer.models.rstarcnn import (
 )
 from imagenet_transfer.training.checkpoints import StateFile, save_weights
 from imagenet_transfer.training.loop import Deadline, DeadlineReachedError, train
-from imagenet_transfer.training.tasks.action import NUM_CLASSES, ActionJob, action_ap, people_of, training_labels
+from imagenet_transfer.training.tasks.action import (
+    NUM_CLASSES,
+    ActionJob,
+    action_ap,
+    people_of,
+    training_labels,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,7 +46,9 @@ def seeded(seed=0):
 
 
 def drawn(people, labels, proposals, seed=0, **config):
-    return training_regions(people, torch.tensor(labels), proposals, RStarConfig(**config), seeded(seed))
+    return training_regions(
+        people, torch.tensor(labels), proposals, RStarConfig(**config), seeded(seed)
+    )
 
 
 # Regions
@@ -69,7 +77,9 @@ def test_limits_of_secondary_regions(box, is_around):
 
 def test_primary_regions_show_a_person_and_have_the_label_of_the_nearest():
     people = boxes(PERSON, [6, 0, 16, 10])
-    proposals = boxes([0, 0, 10, 5], [0, 0, 10, 4.9], [7, 0, 17, 10], [3.5, 0, 13.5, 10], [40, 40, 50, 50])
+    proposals = boxes(
+        [0, 0, 10, 5], [0, 0, 10, 4.9], [7, 0, 17, 10], [3.5, 0, 13.5, 10], [40, 40, 50, 50]
+    )
     regions, labels = drawn(people, [3, 8], proposals)
     found = dict(zip(map(tuple, regions.primary.tolist()), labels.tolist(), strict=True))
     assert found == {
@@ -92,17 +102,24 @@ def test_secondary_regions_belong_to_their_primary_one():
 def test_another_person_may_be_secondary_in_training_but_not_in_testing():
     people = boxes(PERSON, [5, 0, 15, 10])  # IoU 1/3
     regions, _ = drawn(people, [0, 1], boxes(), primary_iou=0.9)
-    assert [regions.secondary[row].tolist() for row in regions.paired] == [[[5, 0, 15, 10]], [PERSON]]
+    assert [regions.secondary[row].tolist() for row in regions.paired] == [
+        [[5, 0, 15, 10]],
+        [PERSON],
+    ]
     assert testing_regions(people, boxes(), RStarConfig()).secondary.tolist() == []
 
 
 def test_numbers_of_regions_are_limits_and_draws_differ():
-    proposals = boxes(*([0, 0, 10, 9 - i / 10] for i in range(30)), *([0, 0, 10, 2 + i / 10] for i in range(20)))
+    proposals = boxes(
+        *([0, 0, 10, 9 - i / 10] for i in range(30)), *([0, 0, 10, 2 + i / 10] for i in range(20))
+    )
     regions, labels = drawn(boxes(PERSON), [5], proposals)
     assert (len(regions.primary), regions.paired.sum(1).tolist()) == (15, [10] * 15)
     assert labels.tolist() == [5] * 15
     again, other = (drawn(boxes(PERSON), [5], proposals, seed=seed)[0] for seed in (0, 1))
-    assert torch.equal(regions.primary, again.primary) and torch.equal(regions.secondary, again.secondary)
+    assert torch.equal(regions.primary, again.primary) and torch.equal(
+        regions.secondary, again.secondary
+    )
     assert not torch.equal(regions.primary, other.primary)
     assert len({tuple(map(tuple, regions.secondary[row].tolist())) for row in regions.paired}) == 15
 
@@ -129,7 +146,9 @@ def test_nothing_but_people_is_seen_without_surroundings():
 
 
 def test_regions_are_mirrored():
-    regions = Regions(boxes([1, 2, 5, 8]), boxes([0, 0, 10, 3]), torch.tensor([[True]])).mirrored(20)
+    regions = Regions(boxes([1, 2, 5, 8]), boxes([0, 0, 10, 3]), torch.tensor([[True]])).mirrored(
+        20
+    )
     assert regions.primary.tolist() == [[15, 2, 19, 8]]
     assert regions.secondary.tolist() == [[10, 0, 20, 3]]
 
@@ -145,12 +164,18 @@ def test_scores_and_gradients_go_through_the_maximum_alone():
     assert scores.tolist() == [[1.5, 1.0], [12.0, 13.0], [5.0, 6.0]]  # the last one has no context
     (scores * torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])).sum().backward()
     assert primary.grad.tolist() == [[1, 10], [2, 20], [3, 30]]
-    assert secondary.grad.tolist() == [[1, 0], [0, 10], [2, 20]]  # each action has a winner of its own
+    assert secondary.grad.tolist() == [
+        [1, 0],
+        [0, 10],
+        [2, 20],
+    ]  # each action has a winner of its own
 
 
 def test_without_any_secondary_region_the_primary_ones_are_alone():
     primary = torch.tensor([[1.0, 2.0]])
-    assert with_context(primary, torch.zeros(0, 2), torch.zeros(1, 0, dtype=torch.bool)).tolist() == [[1, 2]]
+    assert with_context(
+        primary, torch.zeros(0, 2), torch.zeros(1, 0, dtype=torch.bool)
+    ).tolist() == [[1, 2]]
 
 
 def network(**config):
@@ -194,7 +219,9 @@ def test_the_last_layers_are_new():
 
 def test_images_are_resized_with_their_regions():
     model = network(short_side=96, long_side=128).eval()
-    enlarged = torch.nn.functional.interpolate(model.trunk.preprocess(picture()[None]), (96, 128), mode="bilinear")
+    enlarged = torch.nn.functional.interpolate(
+        model.trunk.preprocess(picture()[None]), (96, 128), mode="bilinear"
+    )
     features = model.trunk.convolutions(enlarged, dense=True)
     own = model.primary(model.region_features(features, [2 * REGIONS.primary]))
     alone = REGIONS._replace(secondary=boxes(), paired=torch.zeros(2, 0, dtype=torch.bool))
@@ -234,7 +261,12 @@ def labelled(**labels):
 
 
 def test_the_first_positive_action_is_the_label():
-    table = labelled(jumping=[0, -1, -1, 1], phoning=[1, -1, -1, 1], running=[1, 1, 0, -1], walking=[-1, 1, 0, -1])
+    table = labelled(
+        jumping=[0, -1, -1, 1],
+        phoning=[1, -1, -1, 1],
+        running=[1, 1, 0, -1],
+        walking=[-1, 1, 0, -1],
+    )
     assert training_labels(table).tolist() == [1, 6, 10, 0]
 
 
@@ -255,7 +287,9 @@ def test_average_precision_by_hand():
     assert ap["jumping"] == pytest.approx((1 + 2 / 3) / 2)
     assert ap["reading"] == pytest.approx(1 / 2)
     assert np.isnan(ap["phoning"])
-    assert action_ap(scores, labels, "11-point")["jumping"] == pytest.approx((6 * 1 + 5 * 2 / 3) / 11)
+    assert action_ap(scores, labels, "11-point")["jumping"] == pytest.approx(
+        (6 * 1 + 5 * 2 / 3) / 11
+    )
 
 
 # The job
@@ -283,12 +317,29 @@ class Scenes:
             rows.append((f"{i:06}", 1, "person", x + 1, y + 1, x + 14, y + 30, 0, *labels))
             self.pictures.append(picture)
             self.boxes.append(
-                [[x, y, x + 28, y + 30], [x, y, x + 14, y + 16], [0, 0, width, height], [x, y, x + 14, y + 29]]
+                [
+                    [x, y, x + 28, y + 30],
+                    [x, y, x + 14, y + 16],
+                    [0, 0, width, height],
+                    [x, y, x + 14, y + 29],
+                ]
             )
-        columns = ["image", "object", "class", "xmin", "ymin", "xmax", "ymax", "difficult", *ACTIONS]
+        columns = [
+            "image",
+            "object",
+            "class",
+            "xmin",
+            "ymin",
+            "xmax",
+            "ymax",
+            "difficult",
+            *ACTIONS,
+        ]
         self.objects = pd.DataFrame(rows, columns=columns)
         split = [splits[i % len(splits)] for i in range(len(sizes))]
-        self.images = pd.DataFrame({"image": [f"{i:06}" for i in range(len(sizes))], "split": split})
+        self.images = pd.DataFrame(
+            {"image": [f"{i:06}" for i in range(len(sizes))], "split": split}
+        )
 
     def split(self, name):
         return np.flatnonzero(self.images["split"] == name)
@@ -308,14 +359,18 @@ def make_job(store=None, recipe=RECIPE, weights=None, seed=7, architecture=TINY,
 
 
 def test_images_are_mirrored_with_their_regions():
-    job = make_job(Scenes(sizes=((48, 64), (48, 64), (40, 70), (48, 64)) * 6, splits=("train", "val", "train")))
+    job = make_job(
+        Scenes(sizes=((48, 64), (48, 64), (40, 70), (48, 64)) * 6, splits=("train", "val", "train"))
+    )
     mirrored = 0
     for step in range(4):
         for image, regions, labels, _ in job.load(step):
             assert len(labels) == len(regions.primary) >= 1
             person = regions.primary[regions.primary[:, 3].argmax()].int().tolist()
             assert (image[person[1] : person[3], person[0] : person[2]] == 190).all()
-            wide = next((box for box in regions.secondary.int().tolist() if box[2] - box[0] == 28), None)
+            wide = next(
+                (box for box in regions.secondary.int().tolist() if box[2] - box[0] == 28), None
+            )
             mirrored += wide is not None and wide[0] < person[0]  # the thing is on the left now
     assert 0 < mirrored < 8
 
@@ -343,7 +398,9 @@ def test_probabilities_are_of_the_given_people():
     found = job.probabilities(1)
     assert found.shape == (1, 11)
     assert found.sum() == pytest.approx(1)
-    regions = testing_regions(boxes([4 + 2, 7, 4 + 2 + 14, 37]), torch.tensor(job.proposals.of(1)), job.config)
+    regions = testing_regions(
+        boxes([4 + 2, 7, 4 + 2 + 14, 37]), torch.tensor(job.proposals.of(1)), job.config
+    )
     with torch.no_grad():
         expected = job.model(torch.from_numpy(job.store.image(1))[None], [regions]).softmax(1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -401,7 +458,9 @@ def test_pretrained_layers_are_copied_as_told(tmp_path):
         job = make_job(weights=tmp_path / "weights.pt", copy_fc=copy_fc, frozen=["conv1"])
         assert torch.equal(job.model.trunk.conv5.weight, trained.conv5.weight)
         assert torch.equal(job.model.trunk.fc7.weight, trained.fc7.weight) == copy_fc
-        frozen = [name for name, parameter in job.model.named_parameters() if not parameter.requires_grad]
+        frozen = [
+            name for name, parameter in job.model.named_parameters() if not parameter.requires_grad
+        ]
         assert frozen == ["trunk.conv1.weight", "trunk.conv1.bias"]
 
 

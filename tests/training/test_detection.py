@@ -12,7 +12,11 @@ from imagenet_transfer.models import boxes as regions
 from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects
 from imagenet_transfer.models.region_network import View, resize_factor
-from imagenet_transfer.training.tasks.detection import DetectionJob, batches_of_equal_size, detection_table
+from imagenet_transfer.training.tasks.detection import (
+    DetectionJob,
+    batches_of_equal_size,
+    detection_table,
+)
 
 PAPER = {
     "model": "alexnet",
@@ -57,7 +61,9 @@ def boxes(*rows):
 
 def tiny_detector(num_classes=3, architecture=TINY, **config):
     torch.manual_seed(1)
-    return FasterRCNN(AlexNet(architecture, num_classes), num_classes, DetectorConfig(**SMALL | config))
+    return FasterRCNN(
+        AlexNet(architecture, num_classes), num_classes, DetectorConfig(**SMALL | config)
+    )
 
 
 class Squares:
@@ -75,7 +81,18 @@ class Squares:
             for j, (x, y, side) in enumerate([(4 + 3 * i, 6, 24), (44, 30 + 2 * i, 30)]):
                 which = (i + j) % 3
                 picture[y : y + side, x : x + side] = self.colours[which]
-                rows.append((f"{i:06}", j, self.classes[which], x + 1, y + 1, x + side, y + side, int(i in difficult)))
+                rows.append(
+                    (
+                        f"{i:06}",
+                        j,
+                        self.classes[which],
+                        x + 1,
+                        y + 1,
+                        x + side,
+                        y + side,
+                        int(i in difficult),
+                    )
+                )
             self.pictures.append(picture)
         columns = ["image", "object", "class", "xmin", "ymin", "xmax", "ymax", "difficult"]
         self.objects = pd.DataFrame(rows, columns=columns)
@@ -104,14 +121,22 @@ def test_a_detector_at_the_papers_size():
     with torch.no_grad():
         view = model.view(torch.zeros(1, 300, 500, 3, dtype=torch.uint8))
         assert (view.size, view.factor) == ((600, 1000), 2.0)
-        assert tuple(view.features.shape) == (1, 256, 39, 64)  # Caffe's output for 600 x 1000, rounding up
+        assert tuple(view.features.shape) == (
+            1,
+            256,
+            39,
+            64,
+        )  # Caffe's output for 600 x 1000, rounding up
         scores, offsets = model.rpn(view.features)
         anchors = model.anchors(view)
     assert tuple(scores.shape) == (1, 39 * 64 * 9, 2)
     assert tuple(offsets.shape) == (1, 39 * 64 * 9, 4)
     assert tuple(anchors.shape) == (39 * 64 * 9, 4)
     assert (model.scores.out_features, model.offsets.out_features) == (21, 84)
-    stds = [layer.weight.std().item() for layer in (model.rpn.conv, model.rpn.offsets, model.scores, model.offsets)]
+    stds = [
+        layer.weight.std().item()
+        for layer in (model.rpn.conv, model.rpn.offsets, model.scores, model.offsets)
+    ]
     assert stds == pytest.approx([0.01, 0.01, 0.01, 0.001], rel=0.05)
 
 
@@ -126,10 +151,13 @@ def test_image_sizes():
 
 def test_rois_are_labelled_and_aimed_at_their_objects():
     objects = Objects(boxes([10, 10, 30, 30], [50, 10, 70, 30]), torch.tensor([2, 3]))
-    proposals = boxes([10, 10, 30, 20], [50, 10, 70, 19], [0, 40, 10, 60])  # IoU exactly 0.5, 0.45, 0
+    proposals = boxes(
+        [10, 10, 30, 20], [50, 10, 70, 19], [0, 40, 10, 60]
+    )  # IoU exactly 0.5, 0.45, 0
     sampled = tiny_detector().sample_rois(proposals, objects)
     found = {
-        tuple(roi): (label, target) for roi, label, target in zip(*(part.tolist() for part in sampled), strict=True)
+        tuple(roi): (label, target)
+        for roi, label, target in zip(*(part.tolist() for part in sampled), strict=True)
     }
     assert {roi: label for roi, (label, _) in found.items()} == {
         (10, 10, 30, 20): 2,
@@ -172,8 +200,13 @@ def test_anchors_across_the_border_do_not_train_but_propose():
 
 def test_objects_are_resized_with_their_image():
     model, seen = tiny_detector(short_side=128, long_side=160), []
-    model.rpn_loss = lambda scores, offsets, anchors, truth: seen.append(truth.tolist()) or scores.sum()
-    model.loss(torch.zeros(1, 64, 80, 3, dtype=torch.uint8), [Objects(boxes([4, 5, 40, 30]), torch.tensor([1]))])
+    model.rpn_loss = lambda scores, offsets, anchors, truth: (
+        seen.append(truth.tolist()) or scores.sum()
+    )
+    model.loss(
+        torch.zeros(1, 64, 80, 3, dtype=torch.uint8),
+        [Objects(boxes([4, 5, 40, 30]), torch.tensor([1]))],
+    )
     assert seen == [[[8, 10, 80, 60]]]
 
 
@@ -181,8 +214,13 @@ def test_objects_are_resized_with_their_image():
 
 
 def test_rpn_loss_by_hand():
-    anchors, objects = boxes([0, 0, 10, 10], [30, 30, 40, 40]), boxes([1, 0, 11, 10])  # IoU 9/11 and 0
-    scores = torch.tensor([[0.0, 2.0], [0.0, 1.0]])  # the second is background and scored as an object
+    anchors, objects = (
+        boxes([0, 0, 10, 10], [30, 30, 40, 40]),
+        boxes([1, 0, 11, 10]),
+    )  # IoU 9/11 and 0
+    scores = torch.tensor(
+        [[0.0, 2.0], [0.0, 1.0]]
+    )  # the second is background and scored as an object
     loss = tiny_detector().rpn_loss(scores, torch.zeros(2, 4), anchors, objects)
     score_loss = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(1))
     offset_loss = 4.5 * 0.1**2  # the object's centre is a tenth of a side to the right
@@ -194,7 +232,9 @@ def test_at_most_half_of_the_rpns_sample_is_positive():
     anchors = boxes(*[[0, 0, 10, 10]] * 5, *[[30, 30, 40, 40]] * 5)
     scores = torch.tensor([[0.0, 2.0]]).expand(10, 2)
     loss = model.rpn_loss(scores, torch.zeros(10, 4), anchors, boxes([0, 0, 10, 10]))
-    assert loss.item() == pytest.approx((math.log(1 + math.exp(-2)) + math.log(1 + math.exp(2))) / 2)
+    assert loss.item() == pytest.approx(
+        (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(2))) / 2
+    )
 
 
 def test_head_loss_by_hand():
@@ -205,7 +245,9 @@ def test_head_loss_by_hand():
     offsets[:, 0] = 100  # the background's offsets are never looked at
     model.head = lambda features, rois: (scores, offsets)
     loss = model.head_loss(None, proposals, [objects])
-    offset_loss = (5 - 0.5) + (math.log(2) / 0.2 - 0.5)  # of the one RoI that is not exact; linear from 1 on
+    offset_loss = (5 - 0.5) + (
+        math.log(2) / 0.2 - 0.5
+    )  # of the one RoI that is not exact; linear from 1 on
     assert loss.item() == pytest.approx(math.log(2) + offset_loss / 3)
 
 
@@ -219,7 +261,9 @@ def test_images_of_several_sizes_have_the_mean_of_their_losses():
 
 
 def test_a_batch_of_one_size_has_the_loss_of_its_images():
-    several = job(rpn_samples=10**6, rois=8, foreground_iou=1.0, background_iou=[2, 3], rpn_negative_iou=0.0)
+    several = job(
+        rpn_samples=10**6, rois=8, foreground_iou=1.0, background_iou=[2, 3], rpn_negative_iou=0.0
+    )
     several.model.trunk.eval()  # two RoIs an image, its objects: nothing is drawn at random
     batch = several.load(0)
     alone = [several.loss([example]).item() for example in batch]
@@ -231,7 +275,9 @@ def test_a_batch_of_one_size_has_the_loss_of_its_images():
 
 def test_proposals_are_clipped_large_enough_and_not_alike():
     model = tiny_detector(proposal_min_side=4, proposal_nms=0.7).eval()
-    anchors = boxes([0, 0, 20, 20], [0, 0, 20, 19], [-30, 0, 10, 10], [40, 40, 43, 60], [70, 50, 90, 70])
+    anchors = boxes(
+        [0, 0, 20, 20], [0, 0, 20, 19], [-30, 0, 10, 10], [40, 40, 43, 60], [70, 50, 90, 70]
+    )
     scores = torch.stack([torch.zeros(5), torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])], dim=1)[None]
     view = View(torch.zeros(1, 1, 1, 1), (64, 80), 1.0)
     (kept,) = model.proposals(scores, torch.zeros(1, 5, 4), anchors, view)
@@ -245,18 +291,29 @@ def test_numbers_of_proposals_in_training_and_testing(training, expected):
     numbers = {"train_proposals_before_nms": 5, "train_proposals": 3}
     numbers |= {"test_proposals_before_nms": 2, "test_proposals": 4}
     model = tiny_detector(**numbers).train(training)
-    anchors = boxes(*([10 * i, 0, 10 * i + 10, 10] for i in (1, 2, 3, 4, 5, 5)))  # NMS drops one of the last two
+    anchors = boxes(
+        *([10 * i, 0, 10 * i + 10, 10] for i in (1, 2, 3, 4, 5, 5))
+    )  # NMS drops one of the last two
     scores = torch.stack([torch.zeros(6), torch.arange(1.0, 7.0)], dim=1)[None]
-    (kept,) = model.proposals(scores, torch.zeros(1, 6, 4), anchors, View(torch.zeros(1, 1, 1, 1), (64, 80), 1.0))
+    (kept,) = model.proposals(
+        scores, torch.zeros(1, 6, 4), anchors, View(torch.zeros(1, 1, 1, 1), (64, 80), 1.0)
+    )
     assert (kept[:, 0] / 10).tolist() == expected
 
 
 def test_roi_pooling_ends_at_the_last_pixel():
     model = tiny_detector()
-    features = torch.arange(6.0).expand(1, model.trunk.conv5_channels, 6, 6)  # a cell holds its column
+    features = torch.arange(6.0).expand(
+        1, model.trunk.conv5_channels, 6, 6
+    )  # a cell holds its column
     seen = []
-    model.trunk.fully_connected = lambda flat: seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
-    for width in (12, 13):  # cells are 8 pixels wide: the last pixel, 11 or 12, is rounded to column 1 or 2
+    model.trunk.fully_connected = lambda flat: (
+        seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
+    )
+    for width in (
+        12,
+        13,
+    ):  # cells are 8 pixels wide: the last pixel, 11 or 12, is rounded to column 1 or 2
         model.head(features, [boxes([0, 0, width, 12])])
     assert seen == [1, 2]
 
@@ -264,10 +321,16 @@ def test_roi_pooling_ends_at_the_last_pixel():
 def test_selection_is_by_threshold_class_and_nms():
     model = tiny_detector(num_classes=2, max_detections=3)
     place = [0.0, 0.0, 20.0, 20.0]
-    candidates = boxes(place, [0, 0, 20, 18], [40, 40, 60, 60], [0, 40, 20, 60])[:, None].expand(-1, 3, -1)
+    candidates = boxes(place, [0, 0, 20, 18], [40, 40, 60, 60], [0, 40, 20, 60])[:, None].expand(
+        -1, 3, -1
+    )
     scores = torch.tensor([[0.1, 0.6, 0.3], [0.2, 0.5, 0.01], [0.5, 0.2, 0.04], [0.9, 0.05, 0.06]])
     found = model.select(candidates, scores)
-    assert found.labels.tolist() == [1, 2, 1]  # 0.5 overlaps 0.6 of its class; 0.05 is not above; 0.06 is the fourth
+    assert found.labels.tolist() == [
+        1,
+        2,
+        1,
+    ]  # 0.5 overlaps 0.6 of its class; 0.05 is not above; 0.06 is the fourth
     assert found.scores.tolist() == pytest.approx([0.6, 0.3, 0.2])
     assert found.boxes[0].tolist() == place
 
@@ -287,7 +350,15 @@ def test_detections_are_tabulated_as_voc_counts_pixels():
     found = Detections(boxes([0, 4, 10, 20]), torch.tensor([2]), torch.tensor([0.5]))
     table = detection_table("000005", found, ("cat", "dog"))
     assert table.to_dict("records") == [
-        {"image": "000005", "class": "dog", "score": 0.5, "xmin": 1, "ymin": 5, "xmax": 10, "ymax": 20}
+        {
+            "image": "000005",
+            "class": "dog",
+            "score": 0.5,
+            "xmin": 1,
+            "ymin": 5,
+            "xmax": 10,
+            "ymax": 20,
+        }
     ]
 
 
@@ -310,7 +381,9 @@ def test_images_are_mirrored_with_their_objects():
     loading = job(batch_size=12)
     batch = loading.load(0)
     plain = [torch.from_numpy(picture) for picture in loading.store.pictures]
-    as_they_are = [any(torch.equal(example.image, picture) for picture in plain) for example in batch]
+    as_they_are = [
+        any(torch.equal(example.image, picture) for picture in plain) for example in batch
+    ]
     assert 0 < sum(as_they_are) < 12
     for image, objects, _ in batch:
         for box, label in zip(objects.boxes.int().tolist(), objects.labels.tolist(), strict=True):
@@ -329,7 +402,9 @@ def test_batches_of_equal_size_lose_no_image():
     images = ((str(i), torch.full((*size, 3), i)) for i, size in enumerate(sizes))
     batches = list(batches_of_equal_size(images, 2))
     assert [names for names, _ in batches] == [["0", "2"], ["1", "4"], ["3"], ["5"]]
-    assert all(batch[i, 0, 0, 0] == int(name) for names, batch in batches for i, name in enumerate(names))
+    assert all(
+        batch[i, 0, 0, 0] == int(name) for names, batch in batches for i, name in enumerate(names)
+    )
 
 
 def test_pretrained_layers_are_copied_as_told(tmp_path):
@@ -342,16 +417,24 @@ def test_pretrained_layers_are_copied_as_told(tmp_path):
         assert torch.equal(trunk.conv5.weight, trained.conv5.weight)
         assert torch.equal(trunk.fc6.weight, trained.fc6.weight) == copy_fc
         assert torch.equal(trunk.fc7.weight, trained.fc7.weight) == copy_fc
-        frozen = [name for name, parameter in trunk.named_parameters() if not parameter.requires_grad]
+        frozen = [
+            name for name, parameter in trunk.named_parameters() if not parameter.requires_grad
+        ]
         assert frozen == ["conv1.weight", "conv1.bias"]
 
 
 def test_frozen_layers_see_an_image_once_and_change_nothing(monkeypatch):
-    frozen, forgetful, trained = job(frozen=["conv1", "conv2"]), job(frozen=["conv1", "conv2"]), job()
+    frozen, forgetful, trained = (
+        job(frozen=["conv1", "conv2"]),
+        job(frozen=["conv1", "conv2"]),
+        job(),
+    )
     seen = {"frozen": [], "forgetful": []}
     for name, one in (("frozen", frozen), ("forgetful", forgetful)):
         original = one.model._first_layers
-        one.model._first_layers = lambda *words, f=original, calls=seen[name]: calls.append(1) or f(*words)
+        one.model._first_layers = lambda *words, f=original, calls=seen[name]: (
+            calls.append(1) or f(*words)
+        )
     kept = fit(frozen, 8, 0.01)
     monkeypatch.setattr("imagenet_transfer.models.region_network.KEPT_BYTES", 0)
     assert fit(forgetful, 8, 0.01) == kept

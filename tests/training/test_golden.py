@@ -23,7 +23,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 FILE = Path(__file__).with_name("golden_losses.json")
 STEPS = 100
-FIRST, CLOSE = 10, 1e-3  # elsewhere this many steps agree to this share (3e-7 measured with AVX2 and SSE4.1),
+FIRST, CLOSE = (
+    10,
+    1e-3,
+)  # elsewhere this many steps agree to this share (3e-7 measured with AVX2 and SSE4.1),
 ROUGH = 0.1  # and the sums of all steps to this one (2 % measured: a region more or less changes what follows)
 HUNDRED = RECIPE | {"iterations": STEPS, "lr": 0.001, "lr_steps": [70], "evaluate_every": STEPS}
 
@@ -62,7 +65,11 @@ def losses_of(make, folder):
 
 def machine():
     """Return what the last bits of a sum depend on."""
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     processor = names[0].partition(": ")[2] if names else platform.machine()
     return [processor, torch.backends.cpu.get_cpu_capability(), torch.__version__.partition("+")[0]]
 

@@ -48,7 +48,9 @@ def imported(path, architecture=TINY):
     """Import a network and return what was written."""
     folder = path.parents[1] / "imported"
     files = checksums(path, folder / "metrics.json")
-    import_network(path, {"architecture": architecture}, files, {"arch": "tiny", "subset": "mine"}, folder)
+    import_network(
+        path, {"architecture": architecture}, files, {"arch": "tiny", "subset": "mine"}, folder
+    )
     return folder, read_json(folder / "metrics.json")
 
 
@@ -77,7 +79,9 @@ def test_the_record_beside_them_says_where_numbers_come_from(network):
 def test_half_precision_is_taken_as_float(network):
     torch.save({name: tensor.half() for name, tensor in load_weights(network).items()}, network)
     folder, _ = imported(network)
-    assert {tensor.dtype for tensor in load_weights(folder / "weights.pt").values()} == {torch.float32}
+    assert {tensor.dtype for tensor in load_weights(folder / "weights.pt").values()} == {
+        torch.float32
+    }
 
 
 def test_checksums_outlive_the_file(network, tmp_path):
@@ -91,7 +95,13 @@ def test_checksums_outlive_the_file(network, tmp_path):
 
 
 def torchvisions(path):
-    torch.save({"features.0.weight": torch.zeros(64, 3, 11, 11), "classifier.6.weight": torch.zeros(1000, 4096)}, path)
+    torch.save(
+        {
+            "features.0.weight": torch.zeros(64, 3, 11, 11),
+            "classifier.6.weight": torch.zeros(1000, 4096),
+        },
+        path,
+    )
 
 
 def caffes(path):
@@ -146,7 +156,10 @@ def test_what_does_not_fit_gets_a_sentence_and_nothing_is_written(network, damag
         ("{", "is not the metrics.json of a pre-training run"),
         ("[]", "is not the metrics.json of a pre-training run"),
         (json.dumps({"n_classes": 5}), "'n_images' is a required property"),
-        (json.dumps(RECORD | {"settings": {"architecture": TINY | {"pixel_std": 1}}}), "pixel_std 1, but .* says 58"),
+        (
+            json.dumps(RECORD | {"settings": {"architecture": TINY | {"pixel_std": 1}}}),
+            "pixel_std 1, but .* says 58",
+        ),
     ],
 )
 def test_a_record_of_something_else_gets_a_sentence(network, content, sentence):
@@ -163,17 +176,39 @@ def test_dropout_and_first_values_may_differ(network):
 
 def test_a_curve_says_what_it_misses_of_a_given_network(network):
     folder, _ = imported(network)
-    layout = {"name": "figure1", "along": "classes", "subsets": ["mine"], "tasks": [], "paper": False}
-    layout |= {"accuracy": "imagenet-cls", "replicates": {"imagenet-cls": 1}, "metrics": {"imagenet-cls": "top1"}}
+    layout = {
+        "name": "figure1",
+        "along": "classes",
+        "subsets": ["mine"],
+        "tasks": [],
+        "paper": False,
+    }
+    layout |= {
+        "accuracy": "imagenet-cls",
+        "replicates": {"imagenet-cls": 1},
+        "metrics": {"imagenet-cls": "top1"},
+    }
     layout |= {"own": {}, "along": "images_per_class"}
-    with pytest.raises(UserError, match=r"figure1: the network 'mine' was given without its metrics\.json"):
+    with pytest.raises(
+        UserError, match=r"figure1: the network 'mine' was given without its metrics\.json"
+    ):
         curve_frame(layout, [folder / "metrics.json"], [folder / "metrics.json"])
     write_json(network.with_name("metrics.json"), RECORD)
     folder, _ = imported(network)
-    fitted = {"stage": "transfer", "subset": "mine", "task": "imagenet-cls"}  # its last layer, re-trained here
-    record = RECORD | fitted | {"arch": "alexnet", "rep": 1, "metrics": [RECORD["metrics"][0] | {"value": 45.0}]}
+    fitted = {
+        "stage": "transfer",
+        "subset": "mine",
+        "task": "imagenet-cls",
+    }  # its last layer, re-trained here
+    record = (
+        RECORD
+        | fitted
+        | {"arch": "alexnet", "rep": 1, "metrics": [RECORD["metrics"][0] | {"value": 45.0}]}
+    )
     write_json(folder / "fitted.json", record)
-    frame = curve_frame(layout, [folder / "metrics.json", folder / "fitted.json"], [folder / "metrics.json"])
+    frame = curve_frame(
+        layout, [folder / "metrics.json", folder / "fitted.json"], [folder / "metrics.json"]
+    )
     assert frame[["x", "task", "mean"]].values.tolist() == [[100, "imagenet-cls", 45.0]]
 
 
@@ -186,7 +221,9 @@ def test_a_subset_is_trained_or_given(config):
     schema = ROOT / "workflow/schemas/config.schema.yaml"
     entry = config["subsets"]["images-24"]
     entry["weights"] = "given/{arch}/images-24/weights.pt"
-    with pytest.raises(UserError, match=r"subsets\.images-24 needs either `recipe` or `weights`, and not both"):
+    with pytest.raises(
+        UserError, match=r"subsets\.images-24 needs either `recipe` or `weights`, and not both"
+    ):
         Study.of(config, schema)
     del entry["recipe"]
     study = Study.of(config, schema)
@@ -197,7 +234,9 @@ def test_a_subset_is_trained_or_given(config):
 def test_a_given_network_costs_no_training(config):
     schema = ROOT / "workflow/schemas/config.schema.yaml"
     trained = plan(Study.of(config, schema), read_rates()).set_index("output")
-    config["subsets"]["images-24"] = config["subsets"]["images-24"] | {"weights": "given/weights.pt"}
+    config["subsets"]["images-24"] = config["subsets"]["images-24"] | {
+        "weights": "given/weights.pt"
+    }
     del config["subsets"]["images-24"]["recipe"]
     given = plan(Study.of(config, schema), read_rates()).set_index("output")
     assert given.loc["all outputs", "networks"] == trained.loc["all outputs", "networks"] - 3

@@ -31,7 +31,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def make_job(pictures, recipe=RECIPE, weights=None, num_classes=4, architecture=TINY):
     table = pictures.table()
-    return ClassificationJob(pictures, table, table, num_classes, architecture, recipe, seed=7, weights=weights)
+    return ClassificationJob(
+        pictures, table, table, num_classes, architecture, recipe, seed=7, weights=weights
+    )
 
 
 def fit(pictures, path, recipe=RECIPE, fingerprint="f", architecture=TINY, **options):
@@ -52,14 +54,18 @@ class StopsAt(Deadline):
 
 
 def test_the_rate_is_divided_at_each_step():
-    schedule = Schedule.of({"iterations": 450000, "lr": 0.01, "lr_steps": [100000, 200000], "lr_gamma": 0.1}, 1)
+    schedule = Schedule.of(
+        {"iterations": 450000, "lr": 0.01, "lr_steps": [100000, 200000], "lr_gamma": 0.1}, 1
+    )
     rates = [schedule.lr_at(step) for step in (0, 99999, 100000, 199999, 200000, 449999)]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001, 0.0001])
 
 
 def test_epochs_count_images():
     recipe = {"epochs": 3, "batch_size": 10, "lr": 1.0, "lr_steps": [1, 2], "lr_gamma": 0.5}
-    assert Schedule.of(recipe, num_images=105) == Schedule(iterations=32, lr=1.0, lr_steps=(10, 21), lr_gamma=0.5)
+    assert Schedule.of(recipe, num_images=105) == Schedule(
+        iterations=32, lr=1.0, lr_steps=(10, 21), lr_gamma=0.5
+    )
     assert Schedule.of(recipe | {"accumulate": 2}, num_images=105).iterations == 16
 
 
@@ -82,7 +88,9 @@ def test_the_solver_is_caffes():
     first = 0.1 * (2 + 0.5 * 1)
     second = 0.9 * first + 0.01 * (2 + 0.5 * (1 - first))
     assert model.weight.item() == pytest.approx(1 - first - second)
-    assert model.bias.item() == pytest.approx(1 - 0.4 - (0.9 * 0.4 + 0.04))  # twice the rate, no decay
+    assert model.bias.item() == pytest.approx(
+        1 - 0.4 - (0.9 * 0.4 + 0.04)
+    )  # twice the rate, no decay
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5])
@@ -162,7 +170,9 @@ def test_a_non_finite_loss_stops_with_step_and_last_loss(pictures, tmp_path):
         return loss(batch) * (math.nan if len(calls) == 3 else 1.0)
 
     job.loss = poisoned
-    with pytest.raises(NonFiniteLossError, match=r"loss at step 2 is nan \(last finite loss: \d\.\d+\)"):
+    with pytest.raises(
+        NonFiniteLossError, match=r"loss at step 2 is nan \(last finite loss: \d\.\d+\)"
+    ):
         train(job, RECIPE, 7, StateFile(tmp_path / "state.pt", "f"))
 
 
@@ -178,7 +188,9 @@ GOLDEN_LOSSES = [2.5682530403137207, 1.611051321029663]
 def test_it_learns_what_there_is_to_learn(tmp_path):
     """Without dropout all of six seeds reach 100 within 100 steps, with AVX-512, AVX2 and SSE4.1 alike."""
     recipe = RECIPE | {"iterations": 200, "lr": 0.003, "lr_steps": [], "evaluate_every": 200}
-    _, outcome = fit(Pictures(40, 4), tmp_path / "state.pt", recipe, architecture=TINY | {"dropout": 0})
+    _, outcome = fit(
+        Pictures(40, 4), tmp_path / "state.pt", recipe, architecture=TINY | {"dropout": 0}
+    )
     assert outcome.metrics["top1"] > 90
 
 
@@ -186,7 +198,9 @@ def test_gradients_of_batches_are_averaged(pictures, tmp_path):
     recipe = RECIPE | {"iterations": 2, "evaluate_every": 1, "lr": 1e-12}
     _, single = fit(pictures, tmp_path / "a.pt", recipe)
     _, double = fit(pictures, tmp_path / "b.pt", recipe | {"accumulate": 2})
-    assert double.history[0]["loss"] == pytest.approx(np.mean([row["loss"] for row in single.history]), rel=0.2)
+    assert double.history[0]["loss"] == pytest.approx(
+        np.mean([row["loss"] for row in single.history]), rel=0.2
+    )
 
 
 def test_the_last_layer_alone_is_trained_on_frozen_features(pictures, tmp_path):

@@ -22,12 +22,16 @@ FAR = (101, 101, 110, 110)
 
 def detections(*rows):
     """Rows: image, score, box."""
-    return pd.DataFrame([(image, score, *box) for image, score, box in rows], columns=["image", "score", *CORNERS])
+    return pd.DataFrame(
+        [(image, score, *box) for image, score, box in rows], columns=["image", "score", *CORNERS]
+    )
 
 
 def objects(*rows):
     """Rows: image, box, difficult."""
-    return pd.DataFrame([(image, *box, d) for image, box, d in rows], columns=["image", *CORNERS, "difficult"])
+    return pd.DataFrame(
+        [(image, *box, d) for image, box, d in rows], columns=["image", *CORNERS, "difficult"]
+    )
 
 
 CORNERS = ["xmin", "ymin", "xmax", "ymax"]
@@ -58,7 +62,10 @@ def test_the_second_detection_of_an_object_is_false_whatever_the_order_of_the_ro
 
 
 def test_of_equal_scores_the_first_row_claims_the_object():
-    assert flags(detections(("a", 0.5, (1, 1, 10, 9)), ("a", 0.5, BOX)), objects(("a", BOX, 0))) == "TF"
+    assert (
+        flags(detections(("a", 0.5, (1, 1, 10, 9)), ("a", 0.5, BOX)), objects(("a", BOX, 0)))
+        == "TF"
+    )
 
 
 def test_a_claimed_object_leaves_no_second_choice():
@@ -91,7 +98,9 @@ def test_eleven_point_and_all_point_by_hand():
     nothing = np.zeros(6, dtype=bool)
     eleven = (3 * 1 + 3 * 2 / 3 + 2 * 1 / 2) / 11  # recalls 0-0.2, 0.3-0.5, 0.6-0.7, none beyond
     assert average_precision(scores, right, nothing, 4, "11-point") == pytest.approx(eleven)
-    assert average_precision(scores, right, nothing, 4, "all-point") == pytest.approx((1 + 2 / 3 + 1 / 2) / 4)
+    assert average_precision(scores, right, nothing, 4, "all-point") == pytest.approx(
+        (1 + 2 / 3 + 1 / 2) / 4
+    )
 
 
 def test_all_point_takes_the_envelope():
@@ -121,14 +130,20 @@ def test_eleven_points_are_those_of_voc_eval():
         right[np.cumsum(right) > num_positives * draw.uniform(0.1, 1)] = False
         tenths.add(10 * right.sum() / num_positives)
         scores = np.arange(len(right), 0, -1)
-        found = average_precision(scores, right, np.zeros(len(right), bool), num_positives, "11-point")
+        found = average_precision(
+            scores, right, np.zeros(len(right), bool), num_positives, "11-point"
+        )
         assert found == pytest.approx(voc_eval(right, num_positives), abs=1e-12)
     assert {1, 2, 3, 4, 5, 6, 7, 8, 9} <= tenths  # recalls at which rounding decides
 
 
-@pytest.mark.parametrize(("found", "points"), [(1, 2), (2, 3), (3, 3), (4, 5), (5, 6), (6, 6), (7, 7), (8, 9)])
+@pytest.mark.parametrize(
+    ("found", "points"), [(1, 2), (2, 3), (3, 3), (4, 5), (5, 6), (6, 6), (7, 7), (8, 9)]
+)
 def test_a_recall_of_three_six_or_seven_tenths_misses_its_point(found, points):
-    ap = average_precision(np.arange(found), np.ones(found, bool), np.zeros(found, bool), 10, "11-point")
+    ap = average_precision(
+        np.arange(found), np.ones(found, bool), np.zeros(found, bool), 10, "11-point"
+    )
     assert ap == pytest.approx(points / 11)
 
 
@@ -147,7 +162,9 @@ def test_difficult_objects_do_not_count_in_recall():
 
 
 def test_classes_without_detections_or_objects():
-    truth = objects(("a", BOX, 0), ("a", FAR, 1), ("b", BOX, 0)).assign(**{"class": ["cat", "dog", "cow"]})
+    truth = objects(("a", BOX, 0), ("a", FAR, 1), ("b", BOX, 0)).assign(
+        **{"class": ["cat", "dog", "cow"]}
+    )
     found = detections(("a", 0.9, BOX), ("a", 0.8, BOX)).assign(**{"class": ["cat", "bird"]})
     ap = voc_map(found, truth, ["bird", "cat", "cow", "dog"], "all-point")
     assert list(ap) == ["bird", "cat", "cow", "dog"]
@@ -162,7 +179,9 @@ def test_classes_without_detections_or_objects():
 def test_no_detections_at_all():
     truth = objects(("a", BOX, 0)).assign(**{"class": "cat"})
     for variant in ("11-point", "all-point"):
-        assert voc_map(detections().assign(**{"class": []}), truth, ["cat"], variant) == {"cat": 0.0}
+        assert voc_map(detections().assign(**{"class": []}), truth, ["cat"], variant) == {
+            "cat": 0.0
+        }
 
 
 def literal_matches(found, truth, threshold=0.5):
@@ -173,7 +192,9 @@ def literal_matches(found, truth, threshold=0.5):
         best, best_iou = None, -1.0
         for j in range(len(truth)):
             if truth["image"].iloc[j] == row["image"]:
-                iou = pixel_iou(row[CORNERS].to_numpy(float), truth[CORNERS].iloc[j].to_numpy(float))
+                iou = pixel_iou(
+                    row[CORNERS].to_numpy(float), truth[CORNERS].iloc[j].to_numpy(float)
+                )
                 if iou > best_iou:
                     best, best_iou = j, iou
         if best_iou > threshold:
@@ -189,12 +210,19 @@ def test_matching_agrees_with_the_loop_of_the_devkit():
 
     def boxes(n):
         start = random.integers(1, 12, (n, 2))
-        return [tuple(map(int, box)) for box in np.hstack([start, start + random.integers(3, 9, (n, 2))])]
+        return [
+            tuple(map(int, box))
+            for box in np.hstack([start, start + random.integers(3, 9, (n, 2))])
+        ]
 
     seen = ""
     for _ in range(20):
-        found = detections(*((random.choice(["a", "b"]), random.integers(9) / 9, box) for box in boxes(25)))
-        truth = objects(*((random.choice(["a", "b", "c"]), box, random.integers(2)) for box in boxes(8)))
+        found = detections(
+            *((random.choice(["a", "b"]), random.integers(9) / 9, box) for box in boxes(25))
+        )
+        truth = objects(
+            *((random.choice(["a", "b", "c"]), box, random.integers(2)) for box in boxes(8))
+        )
         assert flags(found, truth) == literal_matches(found, truth)
         seen += flags(found, truth)
     assert min(seen.count(letter) for letter in "TF-") > 10
@@ -202,10 +230,14 @@ def test_matching_agrees_with_the_loop_of_the_devkit():
 
 def test_mean_class_accuracy_weighs_classes_not_images():
     labels, scores = np.array([0, 0, 0, 1, 3]), np.eye(4)[[0, 0, 1, 1, 0]]
-    np.testing.assert_allclose(class_accuracies(scores.argmax(1) == labels, labels, 4), [2 / 3, 1, np.nan, 0])
+    np.testing.assert_allclose(
+        class_accuracies(scores.argmax(1) == labels, labels, 4), [2 / 3, 1, np.nan, 0]
+    )
     ranks = label_ranks(scores, labels)
     assert mean_class_accuracy(ranks < 1, labels, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert mean_class_accuracy(ranks < 2, labels, 4) == pytest.approx((1 + 1 + 0) / 3)  # of equals, the lower class
+    assert mean_class_accuracy(ranks < 2, labels, 4) == pytest.approx(
+        (1 + 1 + 0) / 3
+    )  # of equals, the lower class
 
 
 def test_top_k():

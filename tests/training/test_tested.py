@@ -41,7 +41,9 @@ def action():
 def finish(job, folder):
     """Run a job; return its images.csv.gz and its metrics in percent."""
     run(job, {"recipe": RECIPE, "seed": 7}, {}, {}, folder, "cpu", None, keep_weights=False)
-    metrics = {entry["metric"]: entry["value"] for entry in read_json(folder / "metrics.json")["metrics"]}
+    metrics = {
+        entry["metric"]: entry["value"] for entry in read_json(folder / "metrics.json")["metrics"]
+    }
     return read_tested(folder / "images.csv.gz"), metrics
 
 
@@ -62,13 +64,19 @@ def test_average_precision_of_detection_follows_from_the_outcomes(tmp_path):
     assert set(tested["outcome"]) == {-1, 0, 1}
     assert metrics["mAP"] > 0
     for name in job.classes:
-        own, objects = (frame[frame["class"] == name] for frame in (job.detections(), job.test_objects))
+        own, objects = (
+            frame[frame["class"] == name] for frame in (job.detections(), job.test_objects)
+        )
         positives = int((objects["difficult"] == 0).sum())
-        direct = average_precision(own["score"], *match_detections(own, objects), positives, "11-point")
+        direct = average_precision(
+            own["score"], *match_detections(own, objects), positives, "11-point"
+        )
         outcome = tested["outcome"][tested["class"] == name].to_numpy()
         scores = tested["score"][tested["class"] == name]
         assert metrics[f"AP/{name}"] == 100 * direct
-        assert direct == average_precision(scores, outcome == 1, outcome == -1, positives, "11-point")
+        assert direct == average_precision(
+            scores, outcome == 1, outcome == -1, positives, "11-point"
+        )
 
 
 def test_a_part_of_the_test_images_is_judged_as_if_it_were_tested_by_itself(tmp_path):

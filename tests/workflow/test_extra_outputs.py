@@ -84,11 +84,15 @@ def test_mistakes_are_named(output, changes, complaint):
 def test_names_belong_to_their_builders():
     config = copy.deepcopy(CONFIG)
     config["outputs"]["correlation"] = CURVE
-    with pytest.raises(UserError, match="builder curve makes another figure; call it figure-anything"):
+    with pytest.raises(
+        UserError, match="builder curve makes another figure; call it figure-anything"
+    ):
         Study.of(config, SCHEMA)
     config["outputs"]["correlation"] = CONFIG["outputs"]["correlation"]
     config["outputs"]["figure-other"] = CONFIG["outputs"]["correlation"]  # a second one
     assert Study.of(config, SCHEMA).built_by("correlation") == ["correlation", "figure-other"]
     config["outputs"]["figure-other-points"] = CURVE
-    with pytest.raises(UserError, match=r"figure-other-points: the numbers of .* are written under this name"):
+    with pytest.raises(
+        UserError, match=r"figure-other-points: the numbers of .* are written under this name"
+    ):
         Study.of(config, SCHEMA)

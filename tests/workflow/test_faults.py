@@ -22,7 +22,14 @@ from imagenet_transfer.data.layouts.listing import make_listing
 from imagenet_transfer.data.store import Store, build_store
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.style import new_figure, save_figure
-from imagenet_transfer.files import atomic_write, exclusive, machine, sha256_of, write_json, write_text
+from imagenet_transfer.files import (
+    atomic_write,
+    exclusive,
+    machine,
+    sha256_of,
+    write_json,
+    write_text,
+)
 from imagenet_transfer.running.jobs import WORKFLOW, check_writable
 from imagenet_transfer.training.checkpoints import StateFile
 
@@ -93,8 +100,12 @@ WORKFLOW_OF = """
 """
 
 
-@pytest.mark.parametrize("shell", ["exec {}", "{}; true"])  # the shell is the job, or stands between
-@pytest.mark.parametrize("before", ["", "import os; del os.pidfd_open\n"])  # which not every system has
+@pytest.mark.parametrize(
+    "shell", ["exec {}", "{}; true"]
+)  # the shell is the job, or stands between
+@pytest.mark.parametrize(
+    "before", ["", "import os; del os.pidfd_open\n"]
+)  # which not every system has
 def test_a_job_ends_with_its_workflow(tmp_path, shell, before):
     script = before + textwrap.dedent(JOB)
     command = shell.format(shlex.join([sys.executable, "-c", script, str(tmp_path / "log")]))
@@ -110,7 +121,10 @@ def test_a_terminated_job_says_that_it_was_interrupted(tmp_path):
     os.kill(int(process), signal.SIGTERM)
     assert job.wait(10) == 1
     said = job.stderr.read()
-    assert said == "Error: Interrupted. Finished files are kept; run the same command again to continue.\n"
+    assert (
+        said
+        == "Error: Interrupted. Finished files are kept; run the same command again to continue.\n"
+    )
     assert (tmp_path / "log").read_text() == said
 
 
@@ -120,9 +134,7 @@ def test_inputs_of_the_future_get_the_present_time_and_others_keep_theirs(tmp_pa
     given.touch()
     before = time.time() + shift
     os.utime(given, (before, before))
-    script = (
-        "import sys; from imagenet_transfer.running.jobs import job_log\nwith job_log(sys.argv[1], sys.argv[2:]): pass"
-    )
+    script = "import sys; from imagenet_transfer.running.jobs import job_log\nwith job_log(sys.argv[1], sys.argv[2:]): pass"
     subprocess.run([sys.executable, "-c", script, tmp_path / "log", given], check=True)
     assert given.stat().st_mtime == pytest.approx(min(before, time.time()), abs=60)
 
@@ -164,8 +176,12 @@ def test_a_full_disk_leaves_no_half_file_and_is_named(tmp_path, save, name):
 def test_what_a_killed_process_left_of_a_file_is_deleted_and_a_living_ones_is_not(tmp_path):
     dead, _ = started("print(1)")
     dead.wait()
-    left, living = (tmp_path / f".state.pt.{machine()}.{process}.tmp" for process in (dead.pid, os.getppid()))
-    elsewhere = tmp_path / f".state.pt.another.{dead.pid}.tmp"  # of another machine, which alone knows who lives there
+    left, living = (
+        tmp_path / f".state.pt.{machine()}.{process}.tmp" for process in (dead.pid, os.getppid())
+    )
+    elsewhere = (
+        tmp_path / f".state.pt.another.{dead.pid}.tmp"
+    )  # of another machine, which alone knows who lives there
     for path in (left, living, elsewhere):
         path.write_text("half")
     write_text(tmp_path / "state.pt", "whole")
@@ -184,7 +200,10 @@ def test_a_full_disk_keeps_the_state_that_was_saved_before(tmp_path):
     "options, sentence",
     [
         ({"size": "64k"}, "The disk of .*small is full"),
-        ({"size": "4m", "read_only": True}, r"small cannot be written \(Read-only file system\).*--directory"),
+        (
+            {"size": "4m", "read_only": True},
+            r"small cannot be written \(Read-only file system\).*--directory",
+        ),
     ],
 )
 def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path, options, sentence):
@@ -197,7 +216,9 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path, options, sent
 def test_a_log_that_cannot_be_written_gets_a_sentence(tmp_path):
     with mounted(tmp_path / "small", size="1m", read_only=True) as folder:
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(JOB), folder / "log"], capture_output=True, text=True
+            [sys.executable, "-c", textwrap.dedent(JOB), folder / "log"],
+            capture_output=True,
+            text=True,
         )
     assert done.returncode == 1
     assert re.fullmatch(r"Error: .*/log may not be written .*\n", done.stderr)
@@ -215,7 +236,9 @@ def packed(tmp_path, monkeypatch):
     for number in range(20):
         pixels = np.random.default_rng(number).integers(0, 256, (20, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / f"p{number:02d}.png")
-    listing = make_listing([("train", f"p{number:02d}", "c", f"p{number:02d}.png") for number in range(20)], ["c"])
+    listing = make_listing(
+        [("train", f"p{number:02d}", "c", f"p{number:02d}.png") for number in range(20)], ["c"]
+    )
     build_store(listing, root, tmp_path / "store", SPEC, workers=1, progress=False)
     return root, listing, tmp_path / "store"
 
@@ -257,14 +280,18 @@ def test_damaged_records_are_found_and_mended_in_place(packed, damage, named):
     mend_store(folder, listing, root, SPEC, 2)
     assert damaged_images(folder, 2) == []
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    changed = {path.name for path in folder.iterdir() if path.stat().st_mtime_ns != times[path.name]}
+    changed = {
+        path.name for path in folder.iterdir() if path.stat().st_mtime_ns != times[path.name]
+    }
     assert changed == {"shard-00001.bin"}
 
 
 def test_reading_a_damaged_or_incomplete_store_names_the_target_that_repairs_it(packed):
     shard = packed[2] / "shard-00001.bin"
     flip_bit(shard, 100)
-    with pytest.raises(UserError, match=r"image p08 is damaged in .*shard-00001.bin: run the target `repair`"):
+    with pytest.raises(
+        UserError, match=r"image p08 is damaged in .*shard-00001.bin: run the target `repair`"
+    ):
         Store(packed[2]).batch([8])
     shard.unlink()
     with pytest.raises(UserError, match=r"shard-00001.bin is missing .*`repair`"):
@@ -335,7 +362,11 @@ def test_verify_names_damaged_images_and_the_command_that_mends_them(stored):
     assert "stores/places: 1 images are damaged" in said
     assert "stores/imagenet: not packed yet" in said
     assert "Traceback" not in said
-    error = re.search(r"^Error: 1 packed images are damaged \((\S+) in (\S+)\)\. .* again: snakemake (.*)$", said, re.M)
+    error = re.search(
+        r"^Error: 1 packed images are damaged \((\S+) in (\S+)\)\. .* again: snakemake (.*)$",
+        said,
+        re.M,
+    )
     assert error[2] == "stores/places/shard-00000.bin"
     assert stored.run_line(error[3]).count("stores/places: 1 images mended") == 1
     assert "stores/places: whole" in stored.run("verify")

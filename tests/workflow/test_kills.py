@@ -24,7 +24,10 @@ class Killer:
     def __init__(self, project, seed, seconds):
         self.project, self.seconds = project, seconds
         self.chance = random.Random(seed)
-        self.jobs, self.workflows = Counter(), Counter()  # rules whose job died alone, and with its workflow
+        self.jobs, self.workflows = (
+            Counter(),
+            Counter(),
+        )  # rules whose job died alone, and with its workflow
         self.kills = self.starts = 0
 
     def start(self):
@@ -32,7 +35,9 @@ class Killer:
         project = self.project
         with (project.folder.parent / "said.txt").open("ab") as said:
             options = {"stdout": said, "stderr": subprocess.STDOUT, "start_new_session": True}
-            return subprocess.Popen(project.command(), env=project.environment, cwd=project.folder, **options)
+            return subprocess.Popen(
+                project.command(), env=project.environment, cwd=project.folder, **options
+            )
 
     def disturb(self):
         """Start the workflow, kill some jobs and then all of it; return its exit code."""
@@ -116,7 +121,10 @@ def seconds_of_rules(project):
 
 @pytest.mark.parametrize("seed", [1])
 def test_random_kills_change_no_number(tmp_path, seed):
-    undisturbed, killed = Project(tmp_path / "undisturbed").create(), Project(tmp_path / "killed").create()
+    undisturbed, killed = (
+        Project(tmp_path / "undisturbed").create(),
+        Project(tmp_path / "killed").create(),
+    )
     undisturbed.run()
     save_states_at_every_step(killed)
     seconds = seconds_of_rules(undisturbed)

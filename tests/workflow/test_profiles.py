@@ -8,7 +8,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-RULES = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))])
+RULES = "\n".join(
+    path.read_text()
+    for path in [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +41,19 @@ def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
 
 
 def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):
-    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text} | {"finetune_detection", "finetune_action"}
+    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text} | {
+        "finetune_detection",
+        "finetune_action",
+    }
     assert {rule for rule, wanted in slurm["set-resources"].items() if wanted.get("gpu")} == asking
 
 
 def test_time_and_memory_grow_with_the_attempt(slurm):
     for wanted in slurm["set-resources"].values():
         for resource in ("runtime", "mem_mb"):
-            asked = [eval(wanted[resource], {"attempt": attempt, "min": min}) for attempt in range(1, 50)]
+            asked = [
+                eval(wanted[resource], {"attempt": attempt, "min": min}) for attempt in range(1, 50)
+            ]
             assert asked[0] < asked[1] and asked == sorted(asked)
             assert asked[-1] == asked[-2], f"{resource} grows beyond what any cluster has"
 
@@ -66,12 +74,24 @@ def test_both_profiles_rerun_for_the_same_reasons(slurm):
 @pytest.mark.parametrize("option", ["--workflow-profile", "--profile"])
 def test_snakemake_takes_it(tmp_path, option):
     target = "results/pretrain/alexnet/imagenet/rep1/metrics.json"
-    words = [target, "-n", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, "--slurm-no-account"]
+    words = [
+        target,
+        "-n",
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        tmp_path,
+        "--slurm-no-account",
+    ]
     words += ["--configfile", ROOT / "configs/paper.yaml", option, ROOT / "profiles/slurm"]
-    done = subprocess.run([sys.executable, "-m", "snakemake", *map(str, words)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, words)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     said = done.stdout + done.stderr
     job = said[said.index("\nrule pretrain:") :].split("\n\n")[0]
-    assert {"mem_mb=16000", "runtime=720", "gpu=1", "login=0"} <= set(re.findall(r"\w+=\w+", job)), job
+    assert {"mem_mb=16000", "runtime=720", "gpu=1", "login=0"} <= set(
+        re.findall(r"\w+=\w+", job)
+    ), job
     if option == "--workflow-profile":
         assert "threads: 8" in job  # `cores` of profiles/default would cap it at the login node's

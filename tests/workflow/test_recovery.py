@@ -50,7 +50,9 @@ class Started:
         options["preexec_fn"] = heed_ctrl_c
         with self.said.open("w") as file:
             command = project.command(*words)
-            self.process = subprocess.Popen(command, stdout=file, env=project.environment, **options)
+            self.process = subprocess.Popen(
+                command, stdout=file, env=project.environment, **options
+            )
 
     def wait_for_job(self, *rules):
         limit = time.monotonic() + 120
@@ -86,7 +88,13 @@ def sentences(said):
             100,
             "cannot be written (the disk is full)",
         ),
-        ("stores/imagenet", "stores/imagenet/meta.json", "pack_store", 100, "stores/imagenet needs 1 MB more"),
+        (
+            "stores/imagenet",
+            "stores/imagenet/meta.json",
+            "pack_store",
+            100,
+            "stores/imagenet needs 1 MB more",
+        ),
         (
             "stores/voc2012-action",
             "stores/voc2012-action/meta.json",
@@ -94,10 +102,34 @@ def sentences(said):
             40,
             "stores/voc2012-action cannot grow",
         ),
-        ("results/pretrain/alexnet/imagenet/rep1", WEIGHTS, "pretrain", 200, f"The disk is full writing {WEIGHTS}"),
-        ("results/transfer/pascal-act", TUNED, "finetune_action", 4, "The disk is full writing results/transfer/"),
-        ("results/table1.csv", "results/table1.csv", "make_table", 0, "The disk is full writing results/table1."),
-        ("results/figure4.*", "results/figure4.png", "draw_induction", 16, "The disk is full writing results/figure4."),
+        (
+            "results/pretrain/alexnet/imagenet/rep1",
+            WEIGHTS,
+            "pretrain",
+            200,
+            f"The disk is full writing {WEIGHTS}",
+        ),
+        (
+            "results/transfer/pascal-act",
+            TUNED,
+            "finetune_action",
+            4,
+            "The disk is full writing results/transfer/",
+        ),
+        (
+            "results/table1.csv",
+            "results/table1.csv",
+            "make_table",
+            0,
+            "The disk is full writing results/table1.",
+        ),
+        (
+            "results/figure4.*",
+            "results/figure4.png",
+            "draw_induction",
+            16,
+            "The disk is full writing results/figure4.",
+        ),
     ],
 )
 def test_a_disk_that_fills_is_named_and_the_same_command_completes(
@@ -166,14 +198,18 @@ def test_a_lost_file_is_made_again_when_it_is_needed(finished, project, lost):
     ):
         remove(project, name)
     project.run(*TARGETS)
-    changed = [name for name in differences(finished, project) if not name.startswith("data/miniature/")]
+    changed = [
+        name for name in differences(finished, project) if not name.startswith("data/miniature/")
+    ]
     assert changed == []  # but for markers of rendered images, which nobody needs
 
 
 @pytest.mark.parametrize(
     "folder, target", [("stores/imagenet", "meta.json"), ("proposals/voc2012-action", "boxes.json")]
 )
-def test_what_was_lost_and_is_made_by_itself_leaves_results_up_to_date(finished, project, folder, target):
+def test_what_was_lost_and_is_made_by_itself_leaves_results_up_to_date(
+    finished, project, folder, target
+):
     remove(project, folder)
     project.run(f"{folder}/{target}")
     assert "Nothing to be done" in project.run(*TARGETS)
@@ -231,7 +267,9 @@ def test_a_job_that_another_process_runs_is_refused(project):
     remove(project, TUNED)
     with exclusive((project.folder / TUNED).parent, "trains in"):
         said = sentences(project.run(TUNED, "--nolock", expect=1))
-    assert re.search("Another process trains in results/transfer/.* at this moment: wait for it", said)
+    assert re.search(
+        "Another process trains in results/transfer/.* at this moment: wait for it", said
+    )
     project.run(TUNED)
 
 
@@ -254,7 +292,9 @@ def test_a_stopped_workflow_leaves_no_job_and_continues(finished, project, signa
     if interrupted is not None:  # a second Ctrl-C may stop Snakemake in the middle of a sentence
         assert "Traceback" not in said
         assert ("Error: Interrupted." in said) == interrupted
-    if (project.folder / ".snakemake/locks").is_dir() and any((project.folder / ".snakemake/locks").iterdir()):
+    if (project.folder / ".snakemake/locks").is_dir() and any(
+        (project.folder / ".snakemake/locks").iterdir()
+    ):
         project.run("--unlock")
     project.run(*TARGETS)
     assert differences(finished, project) == []
@@ -267,7 +307,8 @@ def shift(project, pattern, seconds):
 
 
 @pytest.mark.parametrize(
-    "pattern, seconds", [("stores/**/*", DAY), ("results/**/*", -DAY), (WEIGHTS, DAY), (TUNED, -DAY)]
+    "pattern, seconds",
+    [("stores/**/*", DAY), ("results/**/*", -DAY), (WEIGHTS, DAY), (TUNED, -DAY)],
 )
 def test_a_clock_that_jumped_ends_in_the_same_results(finished, project, pattern, seconds):
     shift(project, pattern, seconds)

@@ -19,13 +19,20 @@ pytestmark = pytest.mark.slurm
 
 TARGET = "results/table2.csv"
 WORKFLOWS = []  # every process that submitted
-RESULTS = (TARGET, "results/pretrain/*/*/*/weights.pt", "results/**/history.csv", "results/manifests/**/*.*")
+RESULTS = (
+    TARGET,
+    "results/pretrain/*/*/*/weights.pt",
+    "results/**/history.csv",
+    "results/manifests/**/*.*",
+)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     if missing_programs():
-        pytest.fail(f"{', '.join(missing_programs())} not found: install munge slurmctld slurmd slurm-client (Debian).")
+        pytest.fail(
+            f"{', '.join(missing_programs())} not found: install munge slurmctld slurmd slurm-client (Debian)."
+        )
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))
     try:
         yield cluster.start()
@@ -57,7 +64,14 @@ class Submission:
     def __init__(self, project, cluster, profile):
         self.project, self.cluster, self.log = project, cluster, project.folder / "submission.log"
         options = ["--directory", project.folder, "--configfile", project.folder / "study.yaml"]
-        words = [TARGET, "--snakefile", project.code / "Snakefile", "--workflow-profile", profile, *options]
+        words = [
+            TARGET,
+            "--snakefile",
+            project.code / "Snakefile",
+            "--workflow-profile",
+            profile,
+            *options,
+        ]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", *map(str, words)],
@@ -76,12 +90,16 @@ class Submission:
     def job_of(self, target, state="R", seconds=300):
         """Wait until the job of a target (rule_RULE_wildcards_VALUE_...) is in a state, and return its id."""
         return self.wait_for(
-            lambda: next(iter(self.cluster.jobs_called(target, state)), None), f"no job of {target}", seconds
+            lambda: next(iter(self.cluster.jobs_called(target, state)), None),
+            f"no job of {target}",
+            seconds,
         )
 
     def script_of(self, job, seconds=60):
         """Wait until the script of a job's rule runs, and return its process."""
-        return self.wait_for(lambda: next(filter(is_script, processes_of_job(job)), None), "no script", seconds)
+        return self.wait_for(
+            lambda: next(filter(is_script, processes_of_job(job)), None), "no script", seconds
+        )
 
     def wait_for(self, condition, message, seconds):
         end = time.monotonic() + seconds
@@ -112,16 +130,22 @@ def is_script(process):
 def results(project):
     """Return what a study computed, without what differs between any two runs (times, devices, versions)."""
     found = {
-        path.relative_to(project.folder): path.read_bytes() for name in RESULTS for path in project.folder.glob(name)
+        path.relative_to(project.folder): path.read_bytes()
+        for name in RESULTS
+        for path in project.folder.glob(name)
     }
     for path in project.folder.glob("results/**/metrics.json"):
         found[path.relative_to(project.folder)] = read_json(path)["metrics"]
     return found
 
 
-def test_cancelled_killed_and_overloaded_jobs_are_retried_to_the_same_table(local, cluster, tmp_path):
+def test_cancelled_killed_and_overloaded_jobs_are_retried_to_the_same_table(
+    local, cluster, tmp_path
+):
     project = create(tmp_path)
-    profile = site_profile(tmp_path / "profile", memory={"finetune_classification": "400 * attempt ** 2"})
+    profile = site_profile(
+        tmp_path / "profile", memory={"finetune_classification": "400 * attempt ** 2"}
+    )
     run = Submission(project, cluster, profile)
     cancelled = run.job_of("rule_pretrain_wildcards_alexnet_imagenet_1")
     run.script_of(cancelled)
@@ -137,11 +161,18 @@ def test_cancelled_killed_and_overloaded_jobs_are_retried_to_the_same_table(loca
     ends = cluster.ends_of_jobs()
     assert ends[cancelled] == "CANCELLED"
     assert len(cluster.jobs_called("rule_pretrain_wildcards_alexnet_imagenet_1")) == 2
-    overloaded = cluster.jobs_called("rule_finetune_classification_wildcards_sun-cls_alexnet_scratch_1")
-    assert [ends[job] for job in overloaded] in (["FAILED", "COMPLETED"], ["OUT_OF_MEMORY", "COMPLETED"])
+    overloaded = cluster.jobs_called(
+        "rule_finetune_classification_wildcards_sun-cls_alexnet_scratch_1"
+    )
+    assert [ends[job] for job in overloaded] in (
+        ["FAILED", "COMPLETED"],
+        ["OUT_OF_MEMORY", "COMPLETED"],
+    )
 
 
-def test_a_training_longer_than_its_time_limit_hands_over_and_ends_in_the_same_bits(local, cluster, tmp_path):
+def test_a_training_longer_than_its_time_limit_hands_over_and_ends_in_the_same_bits(
+    local, cluster, tmp_path
+):
     project = create(tmp_path)
     target = "rule_pretrain_wildcards_alexnet_imagenet_1"
     run = Submission(project, cluster, site_profile(tmp_path / "profile", minutes=1))
@@ -152,10 +183,14 @@ def test_a_training_longer_than_its_time_limit_hands_over_and_ends_in_the_same_b
     os.kill(script, signal.SIGSTOP)  # as slow as need be, on any machine
     run.wait_for(lambda: cluster.seconds_left(first) < 15, "no end", 60)
     os.kill(script, signal.SIGCONT)
-    run.wait_for(lambda: "stopped and saved at step" in run.log.read_text(), "did not hand over", 60)
+    run.wait_for(
+        lambda: "stopped and saved at step" in run.log.read_text(), "did not hand over", 60
+    )
     run.wait_for(lambda: "Continues from step" in text_of(log), "did not continue", 120)
     run.finish()
-    assert cluster.ends_of_jobs()[first] == "FAILED"  # a job that hands over counts as failed, not as TIMEOUT
+    assert (
+        cluster.ends_of_jobs()[first] == "FAILED"
+    )  # a job that hands over counts as failed, not as TIMEOUT
     assert results(project) == results(local)
 
 
@@ -172,4 +207,6 @@ def test_ctrl_c_leaves_no_job_behind_and_grouped_jobs_continue(local, cluster, t
     before = len(cluster.ends_of_jobs())
     Submission(project, cluster, site_profile(tmp_path / "grouped", grouped=4)).finish()
     assert results(project) == results(local)
-    assert len(cluster.ends_of_jobs()) - before <= 9  # two stores, four networks, nine short runs as three jobs
+    assert (
+        len(cluster.ends_of_jobs()) - before <= 9
+    )  # two stores, four networks, nine short runs as three jobs

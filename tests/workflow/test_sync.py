@@ -62,10 +62,15 @@ def sync(source, target, *folders):
     """Copy folders as README says: without the shards of stores, and with times of modification."""
     if shutil.which("rsync"):
         sources = [f"{source.folder}/./{folder}" for folder in folders]
-        subprocess.run(["rsync", "-aR", "--exclude=shard-*", *sources, f"{target.folder}/"], check=True)
+        subprocess.run(
+            ["rsync", "-aR", "--exclude=shard-*", *sources, f"{target.folder}/"], check=True
+        )
         return
     for folder in folders:
-        ignored, places = shutil.ignore_patterns("shard-*"), (source.folder / folder, target.folder / folder)
+        ignored, places = (
+            shutil.ignore_patterns("shard-*"),
+            (source.folder / folder, target.folder / folder),
+        )
         shutil.copytree(*places, ignore=ignored, dirs_exist_ok=True)
 
 
@@ -89,7 +94,9 @@ def test_stores_that_are_packed_anew_repeat_nothing(cluster, laptop):
     said = laptop.run(TABLE, "--dry-run")
     assert "Nothing to be done" in said
     assert "make it first: snakemake stores/imagenet/meta.json stores/sun397/meta.json" in said
-    shutil.copytree(cluster.folder / "stores", laptop.folder / "stores", copy_function=shutil.copy)  # as new as packed
+    shutil.copytree(
+        cluster.folder / "stores", laptop.folder / "stores", copy_function=shutil.copy
+    )  # as new as packed
     laptop.edit(change_fine_tuning)
     said = laptop.run(TABLE, "--dry-run")
     assert "make it first" not in said
@@ -130,8 +137,13 @@ def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypat
     shutil.copytree(cluster.folder / "stores", laptop.folder / "stores")
     sync(cluster, laptop, "results/manifests", "results/label_sets", ".snakemake/metadata")
     laptop.run(f"{NETWORK}/weights.pt")
-    assert "Continues from step 1" in (laptop.folder / "logs/pretrain/alexnet/imagenet/rep1.log").read_text()
-    assert (folder / "weights.pt").read_bytes() == (cluster.folder / NETWORK / "weights.pt").read_bytes()
+    assert (
+        "Continues from step 1"
+        in (laptop.folder / "logs/pretrain/alexnet/imagenet/rep1.log").read_text()
+    )
+    assert (folder / "weights.pt").read_bytes() == (
+        cluster.folder / NETWORK / "weights.pt"
+    ).read_bytes()
 
 
 def test_a_network_that_is_given_is_not_trained(cluster, laptop):
@@ -149,13 +161,22 @@ def test_a_network_that_is_given_is_not_trained(cluster, laptop):
     records = [read_json(project.folder / RUN) for project in (laptop, cluster)]
     assert records[0]["inputs"] == records[1]["inputs"]
     assert records[0]["metrics"] == records[1]["metrics"]
-    assert "Networks given as a file, not trained by this study: imagenet (SHA-256" in laptop.read("table1.md").decode()
+    assert (
+        "Networks given as a file, not trained by this study: imagenet (SHA-256"
+        in laptop.read("table1.md").decode()
+    )
 
     shutil.move(laptop.folder / "given", laptop.folder / "elsewhere")
     assert laptop.plan(TABLE) == {}
     (laptop.folder / "elsewhere/alexnet/metrics.json").unlink()
-    laptop.edit(lambda config: config["subsets"]["imagenet"].update(weights="elsewhere/alexnet/weights.pt"))
-    assert laptop.plan(TABLE) == {"import_network": 1, "finetune_classification": 1, "make_table": 1}
+    laptop.edit(
+        lambda config: config["subsets"]["imagenet"].update(weights="elsewhere/alexnet/weights.pt")
+    )
+    assert laptop.plan(TABLE) == {
+        "import_network": 1,
+        "finetune_classification": 1,
+        "make_table": 1,
+    }
 
 
 def test_weights_below_results_are_refused_before_they_are_deleted(laptop):
@@ -174,4 +195,6 @@ def test_cores_are_divided_among_the_cards(laptop):
     said = laptop.run(f"{NETWORK}/weights.pt", "--dry-run", "--resources", "gpu=2")
     section = said[said.index("rule pretrain:") :]
     assert "gpu=1" in section
-    assert "threads: " not in section  # one of the two cores for each card, not 8 scaled down to both
+    assert (
+        "threads: " not in section
+    )  # one of the two cores for each card, not 8 scaled down to both

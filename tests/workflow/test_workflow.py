@@ -36,7 +36,17 @@ def project(finished, tmp_path):
 
 def test_the_table_holds_every_cell_with_its_replicates(finished):
     table = pd.read_csv(finished.folder / "results/table2.csv")
-    assert list(table) == ["subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper"]
+    assert list(table) == [
+        "subset",
+        "n_classes",
+        "n_images",
+        "task",
+        "metric",
+        "mean",
+        "std",
+        "n",
+        "paper",
+    ]
     cells = {(row.subset, row.task): row.n for row in table.itertuples()}
     subsets, tasks = ("images-4", "imagenet", "scratch"), {"pascal-det": 2, "sun-cls": 1}
     assert cells == {(subset, task): n for subset in subsets for task, n in tasks.items()}
@@ -51,12 +61,14 @@ def test_every_number_can_be_traced(finished):
     names = "stage arch subset task rep seed metric value unit fingerprint commit wall_s"
     assert list(runs) == names.split()
     assert runs[["seed", "fingerprint", "commit", "value"]].notna().all(axis=None)
-    record = read_json(finished.folder / "results/transfer/pascal-det/alexnet/imagenet/rep2/metrics.json")
+    record = read_json(
+        finished.folder / "results/transfer/pascal-det/alexnet/imagenet/rep2/metrics.json"
+    )
     assert {"python", "torch", "numpy"} <= set(record["provenance"]["versions"])
     assert record["provenance"]["device"]
-    mean = runs[(runs["task"] == "pascal-det") & (runs["subset"] == "imagenet") & (runs["metric"] == "mAP")][
-        "value"
-    ].mean()
+    mean = runs[
+        (runs["task"] == "pascal-det") & (runs["subset"] == "imagenet") & (runs["metric"] == "mAP")
+    ]["value"].mean()
     table = pd.read_csv(finished.folder / "results/table2.csv").set_index(["subset", "task"])
     assert table.loc[("imagenet", "pascal-det"), "mean"] == pytest.approx(mean)
 
@@ -70,14 +82,29 @@ def test_a_second_run_has_nothing_to_do(project):
 
 
 REPORTING = {"collect_runs", "compare_with_paper", "judge_findings", "write_report", "all"}
-NETWORKS = {"coarse": 2, "imagenet": 2, "images-4": 2, "minimal-a": 2, "minimal-b": 2, "places": 1}  # as outputs need
+NETWORKS = {
+    "coarse": 2,
+    "imagenet": 2,
+    "images-4": 2,
+    "minimal-a": 2,
+    "minimal-b": 2,
+    "places": 1,
+}  # as outputs need
 ANALYSES = {"embed": 4, "predict": 2, "induce": 2}
-DOWNSTREAM = {"finetune_classification": 15, "finetune_detection": 4, "finetune_action": 2} | ANALYSES
+DOWNSTREAM = {
+    "finetune_classification": 15,
+    "finetune_detection": 4,
+    "finetune_action": 2,
+} | ANALYSES
 
 
 def test_every_output_is_there(finished):
     names = {path.name for path in (finished.folder / "results").iterdir() if path.is_file()}
-    own = {f"{name}.{suffix}" for name in ("correlation", "coarse-limit") for suffix in ("png", "svg", "csv")}
+    own = {
+        f"{name}.{suffix}"
+        for name in ("correlation", "coarse-limit")
+        for suffix in ("png", "svg", "csv")
+    }
     own |= {"correlation-points.csv"}
     assert own <= names
     names -= own
@@ -85,16 +112,31 @@ def test_every_output_is_there(finished):
     figures |= {f"figure{n}.csv" for n in (1, 2, 4, 5, 6, 9)}
     figures |= {f"figure-all-layers.{suffix}" for suffix in ("png", "svg", "csv")}
     tables = {
-        f"{name}.{suffix}" for name in ("table1", "table2", "table3", "table-context") for suffix in ("csv", "md")
+        f"{name}.{suffix}"
+        for name in ("table1", "table2", "table3", "table-context")
+        for suffix in ("csv", "md")
     }
-    others = {"runs.csv", "comparison.csv", "findings.csv", "power.csv", "report.html", "miniature.png", "config.yaml"}
+    others = {
+        "runs.csv",
+        "comparison.csv",
+        "findings.csv",
+        "power.csv",
+        "report.html",
+        "miniature.png",
+        "config.yaml",
+    }
     assert names == figures | tables | others
 
 
 def test_networks_that_outputs_share_are_trained_once(finished):
-    trained = Counter(path.parts[-3] for path in finished.folder.glob("results/pretrain/alexnet/*/rep*/weights.pt"))
+    trained = Counter(
+        path.parts[-3]
+        for path in finished.folder.glob("results/pretrain/alexnet/*/rep*/weights.pt")
+    )
     assert trained == NETWORKS
-    runs = pd.read_csv(finished.folder / "results/runs.csv").drop_duplicates(["subset", "task", "rep", "stage"])
+    runs = pd.read_csv(finished.folder / "results/runs.csv").drop_duplicates(
+        ["subset", "task", "rep", "stage"]
+    )
     assert runs["stage"].value_counts().to_dict() == {"transfer": 25, "pretrain": 11}
 
 
@@ -138,12 +180,20 @@ def test_an_added_replicate_of_a_task_adds_its_runs(project):
 
 def test_an_added_replicate_of_the_study_adds_its_networks_and_draws(project):
     project.edit(lambda config: config.update(replicates=3))
-    assert project.stages() == {"draw_manifest": 1, "pretrain": 5, "embed": 2, "predict": 1, "induce": 1}
+    assert project.stages() == {
+        "draw_manifest": 1,
+        "pretrain": 5,
+        "embed": 2,
+        "predict": 1,
+        "induce": 1,
+    }
 
 
 def test_with_fewer_networks_fine_tuning_starts_from_those_that_are_left(project):
     project.edit(lambda config: config.update(replicates=1))
-    assert project.stages() == {"finetune_detection": 2}  # replicate 2 of both subsets, from network 1
+    assert project.stages() == {
+        "finetune_detection": 2
+    }  # replicate 2 of both subsets, from network 1
 
 
 def test_one_network_can_be_trained_again_with_what_depends_on_it(project):
@@ -160,10 +210,17 @@ def record(project, folder):
 def test_fine_tuning_started_from_the_network_of_its_replicate(finished):
     for subset in ("imagenet", "images-4"):
         networks = [record(finished, f"pretrain/alexnet/{subset}/rep{rep}") for rep in (1, 2)]
-        runs = [record(finished, f"transfer/pascal-det/alexnet/{subset}/rep{rep}") for rep in (1, 2)]
-        assert [run["inputs"]["weights"] for run in runs] == [network["weights"] for network in networks]
+        runs = [
+            record(finished, f"transfer/pascal-det/alexnet/{subset}/rep{rep}") for rep in (1, 2)
+        ]
+        assert [run["inputs"]["weights"] for run in runs] == [
+            network["weights"] for network in networks
+        ]
         assert [run["network"] for run in runs] == [1, 2]
-        files = [finished.folder / f"results/pretrain/alexnet/{subset}/rep{rep}/weights.pt" for rep in (1, 2)]
+        files = [
+            finished.folder / f"results/pretrain/alexnet/{subset}/rep{rep}/weights.pt"
+            for rep in (1, 2)
+        ]
         assert [sha256_of(path) for path in files] == [network["weights"] for network in networks]
         assert networks[0]["weights"] != networks[1]["weights"]
     scratch = record(finished, "transfer/pascal-det/alexnet/scratch/rep2")
@@ -172,8 +229,14 @@ def test_fine_tuning_started_from_the_network_of_its_replicate(finished):
 
 def test_replicates_learn_draws_of_their_own_where_something_is_drawn(finished):
     manifests = finished.folder / "results/manifests"
-    assert sorted(path.name for path in (manifests / "rep2").iterdir()) == ["images-4.csv.gz", "images-4.json"]
-    draws = [set(read_manifest(manifests / part / "images-4.csv.gz").rows["image"]) for part in ("", "rep2")]
+    assert sorted(path.name for path in (manifests / "rep2").iterdir()) == [
+        "images-4.csv.gz",
+        "images-4.json",
+    ]
+    draws = [
+        set(read_manifest(manifests / part / "images-4.csv.gz").rows["image"])
+        for part in ("", "rep2")
+    ]
     assert len(draws[0]) == len(draws[1]) == 24
     assert draws[0] != draws[1]
     networks = [record(finished, f"pretrain/alexnet/images-4/rep{rep}") for rep in (1, 2)]
@@ -182,15 +245,23 @@ def test_replicates_learn_draws_of_their_own_where_something_is_drawn(finished):
     whole = [record(finished, f"pretrain/alexnet/imagenet/rep{rep}") for rep in (1, 2)]
     assert whole[0]["inputs"] == whole[1]["inputs"]
     assert whole[0]["seed"] != whole[1]["seed"]
-    assert [network["seed"] for network in whole] == [network["seed"] for network in networks]  # in pairs
+    assert [network["seed"] for network in whole] == [
+        network["seed"] for network in networks
+    ]  # in pairs
 
 
 def test_figures_have_a_row_for_each_replicate(finished):
     frames = {n: pd.read_csv(finished.folder / f"results/figure{n}.csv") for n in (4, 6)}
     assert all(sorted(set(frame["rep"])) == [1, 2] for frame in frames.values())
-    assert (frames[6].groupby("class_wnid")["similarity"].nunique() <= 1).all()  # by pixels: the same in all replicates
+    assert (
+        frames[6].groupby("class_wnid")["similarity"].nunique() <= 1
+    ).all()  # by pixels: the same in all replicates
     bars = pd.read_csv(finished.folder / "results/figure9.csv")
-    assert bars.groupby("network")["n"].unique().map(list).to_dict() == {"everything": [1], "half": [1], "own": [2]}
+    assert bars.groupby("network")["n"].unique().map(list).to_dict() == {
+        "everything": [1],
+        "half": [1],
+        "own": [2],
+    }
 
 
 def forget(project):
@@ -203,7 +274,9 @@ def test_runs_of_other_settings_are_refused_where_snakemake_does_not_know(projec
     forget(project)
     project.edit(lambda config: config["recipes"]["sun"].update(lr=0.002))
     said = project.run("results/table2.csv", expect=1)
-    assert re.search(r"transfer/sun-cls/alexnet/\S+/rep1/metrics.json was computed with another recipe", said)
+    assert re.search(
+        r"transfer/sun-cls/alexnet/\S+/rep1/metrics.json was computed with another recipe", said
+    )
     assert not (project.folder / "results/table2.csv").exists()
 
 
@@ -228,7 +301,9 @@ def test_runs_of_other_settings_are_refused_where_snakemake_does_not_know(projec
         ),
     ],
 )
-def test_what_runs_rest_on_is_checked_where_snakemake_does_not_know(project, target, change, sentence):
+def test_what_runs_rest_on_is_checked_where_snakemake_does_not_know(
+    project, target, change, sentence
+):
     forget(project)
     (project.folder / f"results/{target}.csv").unlink(missing_ok=True)
     project.edit(change)
@@ -242,7 +317,9 @@ def test_a_draw_that_was_refused_is_made_again_with_what_depends_on_it(project):
     said = project.run("results/table2.csv", expect=1)
     for draw in ("", "rep2/"):
         project.run("--force", f"results/manifests/{draw}images-4.json")
-    assert "snakemake --force results/manifests/images-4.json, and then call the same command" in said
+    assert (
+        "snakemake --force results/manifests/images-4.json, and then call the same command" in said
+    )
     project.run("results/table2.csv")
     table = pd.read_csv(project.folder / "results/table2.csv").set_index("subset")
     assert table.loc["images-4", "n_images"].tolist() == [18, 18]
@@ -256,7 +333,10 @@ def test_induction_of_other_weights_is_refused_where_snakemake_does_not_know(pro
     network.write_text(json.dumps(changed | {"weights": "0" * 64}))
     os.utime(network, (before.st_atime, before.st_mtime))
     said = project.run("results/figure4.csv", expect=1)
-    assert "induction/alexnet/coarse/rep2/imagenet-fc7.csv was computed from other weights than those of" in said
+    assert (
+        "induction/alexnet/coarse/rep2/imagenet-fc7.csv was computed from other weights than those of"
+        in said
+    )
 
 
 def test_induction_of_unknown_weights_is_measured_again(project):
@@ -279,10 +359,14 @@ def test_runs_from_other_weights_are_refused_where_snakemake_does_not_know(proje
     forget(project)
     network = project.folder / "results/pretrain/alexnet/images-4/rep2/metrics.json"
     changed, before = json.loads(network.read_text()), network.stat()
-    network.write_text(json.dumps(changed | {"weights": "0" * 64}))  # it was trained again elsewhere
+    network.write_text(
+        json.dumps(changed | {"weights": "0" * 64})
+    )  # it was trained again elsewhere
     os.utime(network, (before.st_atime, before.st_mtime))
     said = project.run("results/table2.csv", expect=1)
-    assert "transfer/pascal-det/alexnet/images-4/rep2/metrics.json started from other weights" in said
+    assert (
+        "transfer/pascal-det/alexnet/images-4/rep2/metrics.json started from other weights" in said
+    )
 
 
 @pytest.mark.parametrize("target, part", [("figure6", "predictions"), ("figure4", "embeddings")])
@@ -304,7 +388,9 @@ def test_one_replicate_can_be_rerun_and_changes_what_depends_on_it(project):
     before = (project.folder / target).read_bytes()
     assert project.plan("--force", target) == {"finetune_detection": 1}
     project.run("--force", target)
-    values = [json.loads(data)["metrics"] for data in (before, (project.folder / target).read_bytes())]
+    values = [
+        json.loads(data)["metrics"] for data in (before, (project.folder / target).read_bytes())
+    ]
     assert values[0] == values[1]
     assert project.plan() == {rule: 1 for rule in [*REPORTING, "make_table", "draw_curve"]}
 
@@ -321,7 +407,10 @@ def test_touched_and_edited_code_reruns_nothing(project):
 
 def test_reordered_keys_and_moved_data_rerun_nothing(project):
     def shuffle(config):
-        config["recipes"] = {name: dict(reversed(entry.items())) for name, entry in reversed(config["recipes"].items())}
+        config["recipes"] = {
+            name: dict(reversed(entry.items()))
+            for name, entry in reversed(config["recipes"].items())
+        }
         config["datasets"]["sun397"]["root"] = "data/../data/miniature/SUN397"
 
     project.edit(shuffle)
@@ -366,7 +455,10 @@ def test_a_killed_workflow_continues_to_the_same_table(project):
     project.run("--unlock")
     project.run("results/table2.csv", "results/runs.csv")
     assert project.read("table2.csv") == table
-    values = [pd.read_csv(project.folder / "results/runs.csv"), pd.read_csv(pd.io.common.BytesIO(runs))]
+    values = [
+        pd.read_csv(project.folder / "results/runs.csv"),
+        pd.read_csv(pd.io.common.BytesIO(runs)),
+    ]
     assert values[0].drop(columns="wall_s").equals(values[1].drop(columns="wall_s"))
 
 
@@ -374,8 +466,14 @@ def test_a_killed_workflow_continues_to_the_same_table(project):
     "change, sentence",
     [
         (lambda c: c.update(recipies={}), "unknown key 'recipies'. Did you mean 'recipes'?"),
-        (lambda c: c["outputs"]["table2"]["references"].append("imagnet"), "names 'imagnet', which is not in subsets"),
-        (lambda c: c.update(study="other"), "holds the results of the study 'small', not of 'other'"),
+        (
+            lambda c: c["outputs"]["table2"]["references"].append("imagnet"),
+            "names 'imagnet', which is not in subsets",
+        ),
+        (
+            lambda c: c.update(study="other"),
+            "holds the results of the study 'small', not of 'other'",
+        ),
     ],
 )
 def test_mistakes_in_the_config_are_said_before_anything_runs(project, change, sentence):
@@ -416,7 +514,9 @@ def test_the_papers_dry_run_needs_no_data(tmp_path):
         "--directory",
         tmp_path,
     ]
-    done = subprocess.run([*command, "--configfile", ROOT / "configs/paper.yaml"], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--configfile", ROOT / "configs/paper.yaml"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     tuned = {"finetune_classification": 37, "finetune_detection": 51, "finetune_action": 36}
     for rule, count in {"pretrain": 20, "embed": 7, **tuned}.items():
@@ -424,7 +524,15 @@ def test_the_papers_dry_run_needs_no_data(tmp_path):
 
 
 def test_the_papers_label_sets_need_no_data(tmp_path):
-    command = [sys.executable, "-m", "snakemake", "label_sets", "--dry-run", "--snakefile", ROOT / "Snakefile"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "label_sets",
+        "--dry-run",
+        "--snakefile",
+        ROOT / "Snakefile",
+    ]
     options = ["--directory", tmp_path, "--configfile", ROOT / "configs/paper.yaml"]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -433,10 +541,21 @@ def test_the_papers_label_sets_need_no_data(tmp_path):
 
 
 def test_the_plan_is_printed_without_data(tmp_path):
-    command = [sys.executable, "-m", "snakemake", "plan", "--cores", "1", "--snakefile", ROOT / "Snakefile"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "plan",
+        "--cores",
+        "1",
+        "--snakefile",
+        ROOT / "Snakefile",
+    ]
     options = ["--directory", tmp_path, "--configfile", ROOT / "configs/paper.yaml"]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    total = next(line.split() for line in done.stdout.splitlines() if line.startswith("all outputs"))
+    total = next(
+        line.split() for line in done.stdout.splitlines() if line.startswith("all outputs")
+    )
     assert total[2:5] == ["20", "124", "7"]
     assert not (tmp_path / "results/plan.csv").exists()

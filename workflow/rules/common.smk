@@ -38,7 +38,13 @@ def check_given_files(given):
                 )
 
 
-WRITTEN = (".", ".snakemake", "results", "logs", "benchmarks")  # by every run, also by Snakemake itself
+WRITTEN = (
+    ".",
+    ".snakemake",
+    "results",
+    "logs",
+    "benchmarks",
+)  # by every run, also by Snakemake itself
 
 
 def checked_study():
@@ -75,7 +81,10 @@ def lift_rate_limit():
 onstart:
     lift_rate_limit()
     mark_waiting_results()  # defined in recovery.smk
-    write_text("results/config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
+    write_text(
+        "results/config.yaml",
+        yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True),
+    )
 
 
 onerror:
@@ -177,9 +186,16 @@ def expected_of(*runs):
 def expected_run(run):
     """Return what a run's record should say."""
     if learnt := learnt_by(run):
-        inputs = {"store": store_file(study.subsets[learnt[0]]["dataset"]), "manifest": manifest_file(*learnt, "json")}
+        inputs = {
+            "store": store_file(study.subsets[learnt[0]]["dataset"]),
+            "manifest": manifest_file(*learnt, "json"),
+        }
     else:
-        inputs = {"store": store_file(study.dataset_of(run.task))} if isinstance(run, TransferRun) else {}
+        inputs = (
+            {"store": store_file(study.dataset_of(run.task))}
+            if isinstance(run, TransferRun)
+            else {}
+        )
     given = isinstance(run, PretrainRun) and study.is_given(run.subset)
     origin = study.origin(run) if isinstance(run, TransferRun) else None
     return {
@@ -231,13 +247,19 @@ def manifest_file(subset, replicate=1, suffix="csv.gz"):
 def label_set_files():
     """Return the label sets that need no data set, random ones as each replicate draws them."""
     names, replicates = study.label_sets_of_wordnet(), range(1, study.replicates + 1)
-    return list(dict.fromkeys(label_set_file(name, replicate) for name in names for replicate in replicates))
+    return list(
+        dict.fromkeys(label_set_file(name, replicate) for name in names for replicate in replicates)
+    )
 
 
 def manifest_files():
     """Return the manifests of all subsets and replicates."""
     replicates = range(1, study.replicates + 1)
-    return list(dict.fromkeys(manifest_file(name, replicate) for name in study.subsets for replicate in replicates))
+    return list(
+        dict.fromkeys(
+            manifest_file(name, replicate) for name in study.subsets for replicate in replicates
+        )
+    )
 
 
 def drawn(replicate, anew):
@@ -273,7 +295,9 @@ def say_what_to_pack_first():
     """
     runs = sorted(set(stores_of_runs()))
     missing = [store for store in dict(runs) if not Path(store).exists()]
-    first = [store for store in missing if any(of == store and Path(run).exists() for of, run in runs)]
+    first = [
+        store for store in missing if any(of == store and Path(run).exists() for of, run in runs)
+    ]
     if first:
         logger.warning(
             f"Warning: {', '.join(first)} is missing, though finished runs were made from it. If a job needs it, all of "
@@ -287,17 +311,34 @@ if workflow.is_main_process:
 
 def table_files():
     """Return the tables that the study declares, as CSV and as Markdown."""
-    return [f"results/{name}.{suffix}" for name in study.built_by("transfer", "budgets") for suffix in ("csv", "md")]
+    return [
+        f"results/{name}.{suffix}"
+        for name in study.built_by("transfer", "budgets")
+        for suffix in ("csv", "md")
+    ]
 
 
 def figure_files():
     """Return the figures that the study declares."""
     tables = study.built_by("transfer", "budgets")
-    return [f"results/{name}.{suffix}" for name in study.outputs if name not in tables for suffix in ("png", "svg")]
+    return [
+        f"results/{name}.{suffix}"
+        for name in study.outputs
+        if name not in tables
+        for suffix in ("png", "svg")
+    ]
 
 
 PLOTTED = (  # figures that plot numbers
-    *("curve", "induction", "neighbours", "coarse-gain", "split-accuracy", "correlation", "coarse-limit"),
+    *(
+        "curve",
+        "induction",
+        "neighbours",
+        "coarse-gain",
+        "split-accuracy",
+        "correlation",
+        "coarse-limit",
+    ),
 )
 
 
@@ -311,7 +352,10 @@ def point_files():
     return [f"results/{name}-points.csv" for name in study.built_by("correlation")]
 
 
-SUMMARIES = [f"results/{name}" for name in ("runs.csv", "comparison.csv", "findings.csv", "power.csv", "report.html")]
+SUMMARIES = [
+    f"results/{name}"
+    for name in ("runs.csv", "comparison.csv", "findings.csv", "power.csv", "report.html")
+]
 
 
 def all_outputs():
@@ -387,7 +431,9 @@ def pretrain_params(wildcards):
     return study.pretrain_slice(wildcards.arch, wildcards.subset, int(wildcards.rep))
 
 
-GIVEN = [subset for subset in study.subsets if study.is_given(subset)]  # networks that are imported, not trained
+GIVEN = [
+    subset for subset in study.subsets if study.is_given(subset)
+]  # networks that are imported, not trained
 
 
 def given_files(wildcards):
@@ -413,7 +459,11 @@ def proposals_of_task(wildcards):
 def manifest_of_task(wildcards):
     """Return the manifest of the subset that a task learns, if it learns one."""
     subset = study.tasks[wildcards.task].get("subset")
-    return manifest_file(subset, study.draw_of_task(wildcards.task, int(wildcards.rep))) if subset else []
+    return (
+        manifest_file(subset, study.draw_of_task(wildcards.task, int(wildcards.rep)))
+        if subset
+        else []
+    )
 
 
 def label_set_of_task(wildcards):
@@ -421,12 +471,16 @@ def label_set_of_task(wildcards):
     subset = study.tasks[wildcards.task].get("subset")
     if not subset:
         return []
-    return label_set_file(study.subsets[subset]["label_set"], study.draw_of_task(wildcards.task, int(wildcards.rep)))
+    return label_set_file(
+        study.subsets[subset]["label_set"], study.draw_of_task(wildcards.task, int(wildcards.rep))
+    )
 
 
 def origin_of(wildcards):
     """Return the pre-training run that fine-tuning starts from, None for a random start."""
-    return study.origin(TransferRun(wildcards.task, wildcards.arch, wildcards.subset, int(wildcards.rep)))
+    return study.origin(
+        TransferRun(wildcards.task, wildcards.arch, wildcards.subset, int(wildcards.rep))
+    )
 
 
 def first_weights(wildcards):
@@ -493,7 +547,9 @@ def sizes_of_subsets(wildcards):
 
     For a given network it is its own metrics.json: images that it was trained on need not be here.
     """
-    given = {run_metrics(run) for run in study.pretrain_runs(output_of(wildcards)) if run.subset in GIVEN}
+    given = {
+        run_metrics(run) for run in study.pretrain_runs(output_of(wildcards)) if run.subset in GIVEN
+    }
     known = sorted(trained_subsets(wildcards).difference(GIVEN))
     return [manifest_file(subset, suffix="json") for subset in known] + sorted(given)
 
@@ -503,7 +559,9 @@ def label_sets_of_output(wildcards):
     entry = study.outputs[output_of(wildcards)]
     named = [*entry.get("label_sets", []), *([entry["label_set"]] if "label_set" in entry else [])]
     named += [half for halves in entry.get("splits", {}).values() for half in halves]
-    named = named or [study.subsets[subset]["label_set"] for subset in study.subsets_of(output_of(wildcards))]
+    named = named or [
+        study.subsets[subset]["label_set"] for subset in study.subsets_of(output_of(wildcards))
+    ]
     return [label_set_file(name) for name in named]
 
 
@@ -511,8 +569,13 @@ def stores_of_output(wildcards):
     """Return the stores that an output's images come from."""
     output = output_of(wildcards)
     entry = study.outputs[output]
-    subsets = [study.subsets[subset]["dataset"] for subset in study.subsets_of(output) if subset != SCRATCH]
-    return [f"stores/{name}/meta.json" for name in sorted({entry["dataset"]} if "dataset" in entry else set(subsets))]
+    subsets = [
+        study.subsets[subset]["dataset"] for subset in study.subsets_of(output) if subset != SCRATCH
+    ]
+    return [
+        f"stores/{name}/meta.json"
+        for name in sorted({entry["dataset"]} if "dataset" in entry else set(subsets))
+    ]
 
 
 def store_of_output(wildcards):
@@ -523,7 +586,10 @@ def store_of_output(wildcards):
 def features_of_output(wildcards):
     """Return the features that an output compares."""
     features = study.embeddings(output_of(wildcards))
-    return [f"embeddings/{one.architecture}/{one.subset}/rep{one.replicate}/{one.layer}.npy" for one in features]
+    return [
+        f"embeddings/{one.architecture}/{one.subset}/rep{one.replicate}/{one.layer}.npy"
+        for one in features
+    ]
 
 
 def induction_of_output(wildcards):
@@ -531,7 +597,8 @@ def induction_of_output(wildcards):
     entry = study.outputs[wildcards.figure]
     name = f"{entry['baseline']}-{entry['layer']}.csv"
     return [
-        f"results/induction/{run.architecture}/{run.subset}/rep{run.replicate}/{name}" for run in induced_runs(entry)
+        f"results/induction/{run.architecture}/{run.subset}/rep{run.replicate}/{name}"
+        for run in induced_runs(entry)
     ]
 
 
@@ -542,7 +609,9 @@ def induction_weights(wildcards):
 
 def induced_runs(entry):
     """Return the networks that an induction figure compares with its baseline."""
-    return [run for subset in entry["subsets"] for run in study.networks(entry["architecture"], subset)]
+    return [
+        run for subset in entry["subsets"] for run in study.networks(entry["architecture"], subset)
+    ]
 
 
 def induced_networks(wildcards):
@@ -558,12 +627,16 @@ def induced_baselines(wildcards):
 
 def baseline_of(run, baseline):
     """Return the pre-training run of the baseline that a replicate of a subset is compared with."""
-    return PretrainRun(run.architecture, baseline, (run.replicate - 1) % study.replicates_of(baseline) + 1)
+    return PretrainRun(
+        run.architecture, baseline, (run.replicate - 1) % study.replicates_of(baseline) + 1
+    )
 
 
 def baseline_of_wildcards(wildcards):
     """Return the pre-training run of the baseline that a table of induction is about."""
-    return baseline_of(PretrainRun(wildcards.arch, wildcards.subset, int(wildcards.rep)), wildcards.baseline)
+    return baseline_of(
+        PretrainRun(wildcards.arch, wildcards.subset, int(wildcards.rep)), wildcards.baseline
+    )
 
 
 def baseline_features(wildcards):
@@ -580,7 +653,10 @@ def baseline_metrics(wildcards):
 def predictions_of_output(wildcards):
     """Return the predictions that an output counts."""
     runs = study.predictions(wildcards.figure)
-    return [f"results/predictions/{run.architecture}/{run.subset}/rep{run.replicate}.csv.gz" for run in runs]
+    return [
+        f"results/predictions/{run.architecture}/{run.subset}/rep{run.replicate}.csv.gz"
+        for run in runs
+    ]
 
 
 def stores_of_tasks():
@@ -602,18 +678,25 @@ def records_of_single_runs():
 def single_runs():
     """Return the runs of classification tasks that have one run per subset."""
     single = [
-        name for name, task in study.tasks.items() if task["kind"] == "classification" and task["replicates"] == 1
+        name
+        for name, task in study.tasks.items()
+        if task["kind"] == "classification" and task["replicates"] == 1
     ]
     return [run for run in all_runs() if isinstance(run, TransferRun) and run.task in single]
 
 
 def hours_of_runs(wildcards):
     """Return what one run of each task costs on the devices whose rates are known."""
-    from imagenet_transfer.study.plan import read_rates, run_hours  # loads pandas, which a dry run can do without
+    from imagenet_transfer.study.plan import (
+        read_rates,
+        run_hours,
+    )  # loads pandas, which a dry run can do without
 
     return run_hours(study, read_rates("rates.csv"))
 
 
 def repair_command():
     """Return the user's command with the target `repair` in place of `verify`."""
-    return shlex.join(["snakemake", *("repair" if word == "verify" else word for word in sys.argv[1:])])
+    return shlex.join(
+        ["snakemake", *("repair" if word == "verify" else word for word in sys.argv[1:])]
+    )

@@ -15,7 +15,9 @@ def waiting_results():
     """Yield the planned jobs with outputs from an earlier run that wait for another planned job."""
     planned = set(workflow.dag.needrun_jobs())
     for job in planned:
-        if not planned.isdisjoint(workflow.dag.dependencies[job]) and not OUTPUTS_AT_START.isdisjoint(job.output):
+        if not planned.isdisjoint(
+            workflow.dag.dependencies[job]
+        ) and not OUTPUTS_AT_START.isdisjoint(job.output):
             yield job
 
 

@@ -17,8 +17,15 @@ with job_log(snakemake.log[0], snakemake.input):
     taxonomy, layout = taxonomy_for(read_classes(snakemake.params.classes)), snakemake.params.layout
     label_sets = {Path(path).stem: read_label_set(path) for path in snakemake.input.label_sets}
     store = Store(Path(snakemake.input.store).parent)
-    firsts = store.images[store.images["split"] == "train"].drop_duplicates("class").reset_index().set_index("class")
-    leaves = choose_leaves(classes_under(firsts.index, taxonomy, layout["under"]), taxonomy, layout["leaves"])
+    firsts = (
+        store.images[store.images["split"] == "train"]
+        .drop_duplicates("class")
+        .reset_index()
+        .set_index("class")
+    )
+    leaves = choose_leaves(
+        classes_under(firsts.index, taxonomy, layout["under"]), taxonomy, layout["leaves"]
+    )
     examples = {wnid: store.image(row) for wnid, row in firsts["index"].loc[list(leaves)].items()}
     figure = draw_clustering(taxonomy, label_sets, layout, examples)
     save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.svg))

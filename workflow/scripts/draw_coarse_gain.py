@@ -27,6 +27,8 @@ with job_log(snakemake.log[0], snakemake.input):
     likeness = class_descriptors(store, sorted(label_set["wnid"]), "train", snakemake.params.seed)
     predictions = [read_table(path, ("wnid", "predicted")) for path in files.predictions]
     parts = [coarse_gain(table, label_set, layout["least"], likeness) for table in predictions]
-    frame = pd.concat([part.assign(rep=rep) for rep, part in enumerate(parts, start=1)], ignore_index=True)
+    frame = pd.concat(
+        [part.assign(rep=rep) for rep, part in enumerate(parts, start=1)], ignore_index=True
+    )
     write_csv(output.csv, frame)
     save_figure(draw_coarse_gain(frame, layout), Path(output.png), Path(output.svg))

@@ -17,6 +17,8 @@ with job_log(snakemake.log[0], snakemake.input):
     store = Store(Path(snakemake.input.store).parent)
     images = store.images[store.images["split"] == "train"]
     label_set = read_label_set(snakemake.input.label_set)
-    manifest = draw_manifest(images, label_set, settings["sampling"], settings["seed"], snakemake.wildcards.subset)
+    manifest = draw_manifest(
+        images, label_set, settings["sampling"], settings["seed"], snakemake.wildcards.subset
+    )
     drawn = {**settings, "label_set": sha256_of(snakemake.input.label_set)}
     write_manifest(manifest, snakemake.output.csv, snakemake.output.summary, drawn)

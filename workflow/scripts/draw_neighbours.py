@@ -30,7 +30,13 @@ with job_log(snakemake.log[0], snakemake.input):
     asked = (layout["queries"], layout["neighbours"], snakemake.params.seed, device)
     networks = zip(layout["subsets"], files.features, files.label_sets, strict=True)
     parts = [
-        neighbours_of(subset, read_embeddings(features, store), store.images, read_label_set(label_set), *asked)
+        neighbours_of(
+            subset,
+            read_embeddings(features, store),
+            store.images,
+            read_label_set(label_set),
+            *asked,
+        )
         for subset, features, label_set in networks
     ]
     frame = pd.concat(parts, ignore_index=True)

@@ -15,4 +15,11 @@ with job_log(snakemake.log[0], snakemake.input):
     device = prepare(snakemake.threads)
     store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)
     architecture, layer = snakemake.params.settings["architecture"], snakemake.wildcards.layer
-    embed(store, Path(snakemake.input.weights), architecture, layer, Path(snakemake.output.features), device)
+    embed(
+        store,
+        Path(snakemake.input.weights),
+        architecture,
+        layer,
+        Path(snakemake.output.features),
+        device,
+    )

@@ -11,7 +11,11 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.training.imported import import_network
 
     arch, subset, replicate = (snakemake.wildcards[key] for key in ("arch", "subset", "rep"))
-    path = snakemake.config["subsets"][subset]["weights"].replace("{arch}", arch).replace("{rep}", replicate)
+    path = (
+        snakemake.config["subsets"][subset]["weights"]
+        .replace("{arch}", arch)
+        .replace("{rep}", replicate)
+    )
     import_network(
         weights=Path(path),
         settings=snakemake.params.settings,

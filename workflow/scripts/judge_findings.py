@@ -15,7 +15,9 @@ with job_log(snakemake.log[0], snakemake.input):
     files, settings = snakemake.input, snakemake.params.settings
     for path, record in zip(files.answers, files.records, strict=True):
         check_tested(path, record)
-    classes = {Path(path).parent.name: len(read_facts(path, "classes")["classes"]) for path in files.stores}
+    classes = {
+        Path(path).parent.name: len(read_facts(path, "classes")["classes"]) for path in files.stores
+    }
     tables = {Path(path).stem: read_table(path) for path in files.tables}
     judged = judge_architectures(
         read_table(files.runs), tables, settings, classes, [Path(path) for path in files.answers]

@@ -19,4 +19,6 @@ with job_log(snakemake.log[0], snakemake.input):
     classes = read_facts(snakemake.input.summary, "classes")["classes"]
     weights = Path(snakemake.input.weights)
     write_csv(snakemake.output.csv, classify(store, weights, architecture, classes, device))
-    write_json(snakemake.output.meta, {"store": store.meta["digest"], "weights": sha256_of(weights)})
+    write_json(
+        snakemake.output.meta, {"store": store.meta["digest"], "weights": sha256_of(weights)}
+    )

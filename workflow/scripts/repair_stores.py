@@ -21,5 +21,7 @@ with job_log(snakemake.log[0], snakemake.input):
                 classes = settings["classes"]
                 with reading_data(marker):
                     listing = list_dataset(entry, read_classes(classes) if classes else ())
-                    mend_store(folder, listing, Path(entry["root"]), entry["store"], snakemake.threads)
+                    mend_store(
+                        folder, listing, Path(entry["root"]), entry["store"], snakemake.threads
+                    )
         print(f"{folder}: {f'{number:,} images mended' if number else 'whole'}", flush=True)

@@ -28,7 +28,9 @@ def check_stores(datasets, threads):
 def check_files(threads):
     """Return the damaged files of features and proposals."""
     patterns = {"embeddings": "*/*/*.npy", "proposals": "*/boxes.npz"}
-    paths = [path for folder, pattern in patterns.items() for path in sorted(Path(folder).glob(pattern))]
+    paths = [
+        path for folder, pattern in patterns.items() for path in sorted(Path(folder).glob(pattern))
+    ]
     paths = [path for path in paths if path.with_suffix(".json").is_file()]
     with ThreadPoolExecutor(threads) as pool:
         whole = list(pool.map(sound, paths))

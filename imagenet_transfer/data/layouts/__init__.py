@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.data.layouts.listing import LayoutError, Listing, NamesError, check_folder, shown
+from imagenet_transfer.data.layouts.listing import (
+    LayoutError,
+    Listing,
+    NamesError,
+    check_folder,
+    shown,
+)
 from imagenet_transfer.errors import UserError
 
 __all__ = ["LAYOUTS", "Listing", "list_dataset"]
@@ -74,16 +80,22 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
     """
     root, layout = Path(entry["root"]), entry["layout"]
     if "classes" in entry and layout != "voc":
-        raise UserError(f"The layout {layout} has no use for the key `classes`: declare `num_classes` instead.")
+        raise UserError(
+            f"The layout {layout} has no use for the key `classes`: declare `num_classes` instead."
+        )
     try:
         listing = LAYOUTS[layout](check_folder(root), entry, wnids)
     except LayoutError as error:
-        raise LayoutError(f'{error} README.md, "Data", row `{layout}`, shows what belongs where.') from error
+        raise LayoutError(
+            f'{error} README.md, "Data", row `{layout}`, shows what belongs where.'
+        ) from error
     except NamesError as error:
         raise UserError(f"{root}: {error}") from error
     except OSError as error:
         where = shown(str(error.filename or root), 300)
-        raise UserError(f"{where} cannot be read ({error.strerror}): check the disk and the rights.") from error
+        raise UserError(
+            f"{where} cannot be read ({error.strerror}): check the disk and the rights."
+        ) from error
     _check_numbers(listing, entry, root)
     return listing
 
@@ -104,7 +116,11 @@ def _check_numbers(listing: Listing, entry: Mapping[str, Any], root: Path) -> No
                 f"has {' and '.join(found.index)}: correct `images`."
             )
         if found[split] != expected:
-            reason = "an archive is probably half unpacked" if found[split] < expected else "files were probably added"
+            reason = (
+                "an archive is probably half unpacked"
+                if found[split] < expected
+                else "files were probably added"
+            )
             raise UserError(
                 f"{root} holds {found[split]:,} {split} images where the config's `images: {split}` says {expected:,}: "
                 f"{reason}; unpack it again, or correct `root` or `images` in the config."

@@ -25,7 +25,15 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.resources import RESOURCES
 
 DATA_FOLDERS = (".", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")
-LABEL_FOLDERS = (".", "val", "ILSVRC2012_devkit_t12/data", "devkit/data", "data", "caffe_ilsvrc12", "data/ilsvrc12")
+LABEL_FOLDERS = (
+    ".",
+    "val",
+    "ILSVRC2012_devkit_t12/data",
+    "devkit/data",
+    "data",
+    "caffe_ilsvrc12",
+    "data/ilsvrc12",
+)
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 NUM_CLASSES = 1000  # meta.mat has 1860 synsets: those above 1000 are inner nodes, which no image is labelled with
 BOXES = r"(?:\s+-?[0-9]+){4}"
@@ -34,11 +42,15 @@ ALL_WNIDS = RESOURCES / "classes" / "ilsvrc2012.txt"
 
 def read_ilsvrc(root: Path, wnids: Sequence[str]) -> Listing:
     """Return splits train and val of the given classes (all class folders of `train` if none are given)."""
-    data = next((root / folder for folder in DATA_FOLDERS if (root / folder / "train").is_dir()), root)
+    data = next(
+        (root / folder for folder in DATA_FOLDERS if (root / folder / "train").is_dir()), root
+    )
     train = check_folder(data / "train")
     wnids = sorted(wnids) or class_folders(train)
     if not wnids:
-        raise LayoutError(f"{train} has no class folders like n01440764/{found_in(train)}: unpack the class archives.")
+        raise LayoutError(
+            f"{train} has no class folders like n01440764/{found_in(train)}: unpack the class archives."
+        )
     rows = class_folder_rows(root, train, wnids, "train") + _validation_rows(root, data, wnids)
     return make_listing(rows, wnids)
 
@@ -59,7 +71,9 @@ def _validation_rows(root: Path, data: Path, wnids: Sequence[str]) -> list[tuple
     if sorted_in:
         return class_folder_rows(root, val, wnids, "val")
     if not loose:
-        raise LayoutError(f"{val} holds no images{found_in(val)}: unpack the validation images there.")
+        raise LayoutError(
+            f"{val} holds no images{found_in(val)}: unpack the validation images there."
+        )
     known = {*read_lines(ALL_WNIDS), *class_folders(data / "train")}
     return labelled_rows(root, val, _flat_labels(root, data, wnids), wnids, known, "val")
 
@@ -71,14 +85,22 @@ def _flat_labels(root: Path, data: Path, wnids: Sequence[str]) -> dict[str, str]
         places = (base / folder / name for base in (data, root, *more) for folder in LABEL_FOLDERS)
         return next((path for path in places if path.is_file()), None)
 
-    if solution := find("LOC_val_solution.csv", root.parent):  # Kaggle's archive has it beside ILSVRC/
+    if solution := find(
+        "LOC_val_solution.csv", root.parent
+    ):  # Kaggle's archive has it beside ILSVRC/
         return _kaggle_labels(solution)
     truth, meta = find(GROUND_TRUTH), find("meta.mat")
     if truth and meta:
         return _devkit_labels(truth, meta)
     if caffe := find("val.txt"):
-        return _caffe_labels(caffe, [sorted(wnids), class_folders(data / "train"), read_lines(ALL_WNIDS)])
-    lack = f"{truth} needs the devkit's meta.mat beside it" if truth else f"{data / 'val'} is flat and has no labels"
+        return _caffe_labels(
+            caffe, [sorted(wnids), class_folders(data / "train"), read_lines(ALL_WNIDS)]
+        )
+    lack = (
+        f"{truth} needs the devkit's meta.mat beside it"
+        if truth
+        else f"{data / 'val'} is flat and has no labels"
+    )
     raise LayoutError(
         f"{lack}{found_in(root)}: sort the images into val/<wnid>/, or put one of these into {root}: Caffe's val.txt, "
         f"ILSVRC2012_devkit_t12/data/ (with {GROUND_TRUTH} and meta.mat), Kaggle's LOC_val_solution.csv."
@@ -88,20 +110,27 @@ def _flat_labels(root: Path, data: Path, wnids: Sequence[str]) -> dict[str, str]
 def _kaggle_labels(path: Path) -> dict[str, str]:
     """Return the labels of `ImageId,PredictionString` lines: the class is the prediction's first word."""
     line = rf"([^,\s]+),\s*({WNID.pattern}){BOXES}(?:\s+{WNID.pattern}{BOXES})*"
-    pairs = read_columns(path, rf"(?i:ImageId,PredictionString)|{line}", "ImageId,wnid xmin ymin xmax ymax ...")
+    pairs = read_columns(
+        path, rf"(?i:ImageId,PredictionString)|{line}", "ImageId,wnid xmin ymin xmax ymax ..."
+    )
     return _unique(((image, wnid) for image, wnid in pairs if image), path)
 
 
 def _devkit_labels(truth: Path, meta: Path) -> dict[str, str]:
     """Return the devkit's labels: line i is the ILSVRC2012_ID of image i, and meta.mat knows the wnid of an id."""
     names = _devkit_wnids(meta)
-    ids = [int(number) for (number,) in read_columns(truth, f"({NUMBER})", f"an id from 1 to {NUM_CLASSES}")]
+    ids = [
+        int(number)
+        for (number,) in read_columns(truth, f"({NUMBER})", f"an id from 1 to {NUM_CLASSES}")
+    ]
     unknown = [str(number) for number in ids if number not in names]
     if unknown:
         raise UserError(
             f"{truth} holds ids that are no class of {meta} ({first_names(unknown)}): unpack the devkit again."
         )
-    return {f"ILSVRC2012_val_{number:08d}": names[label] for number, label in enumerate(ids, start=1)}
+    return {
+        f"ILSVRC2012_val_{number:08d}": names[label] for number, label in enumerate(ids, start=1)
+    }
 
 
 def _devkit_wnids(meta: Path) -> dict[int, str]:
@@ -112,12 +141,18 @@ def _devkit_wnids(meta: Path) -> dict[int, str]:
     try:
         synsets = np.atleast_1d(loadmat(meta, squeeze_me=True)["synsets"])
         pairs = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
-        names = {int(number): str(wnid) for number, wnid in pairs if 1 <= int(number) <= NUM_CLASSES}
+        names = {
+            int(number): str(wnid) for number, wnid in pairs if 1 <= int(number) <= NUM_CLASSES
+        }
     except Exception as error:  # SciPy raises whatever the broken bytes lead to
-        raise UserError(f"{meta} is not the devkit's meta.mat ({error}): unpack the devkit again.") from error
+        raise UserError(
+            f"{meta} is not the devkit's meta.mat ({error}): unpack the devkit again."
+        ) from error
     wrong = [wnid for wnid in names.values() if not WNID.fullmatch(wnid)]
     if wrong:
-        raise UserError(f"{meta} has classes that are no wnids ({first_names(wrong)}): unpack the devkit again.")
+        raise UserError(
+            f"{meta} has classes that are no wnids ({first_names(wrong)}): unpack the devkit again."
+        )
     return names
 
 
@@ -145,7 +180,9 @@ def _caffe_classes(path: Path, number: int) -> list[str]:
     names = [wnid for (wnid,) in read_columns(path, f"({WNID.pattern})", "wnid")]
     check_unique(names, path, "wnids")
     if len(names) < number:
-        raise UserError(f"{path} lists {len(names)} wnids for the labels 0 to {number - 1}: fetch both files again.")
+        raise UserError(
+            f"{path} lists {len(names)} wnids for the labels 0 to {number - 1}: fetch both files again."
+        )
     return names
 
 

@@ -77,9 +77,15 @@ def make_listing(
 
 def _check_encoding(paths: Iterable[str]) -> None:
     """Raise NamesError for names that are no UTF-8 on disk, which no table can hold."""
-    wrong = [path for path in paths if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path)]
+    wrong = [
+        path
+        for path in paths
+        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path)
+    ]
     if wrong:
-        raise NamesError(f"{len(wrong):,} file names are not UTF-8 (first: {first_names(wrong)}): rename the files.")
+        raise NamesError(
+            f"{len(wrong):,} file names are not UTF-8 (first: {first_names(wrong)}): rename the files."
+        )
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------
@@ -93,7 +99,11 @@ def image_files(folder: Path) -> list[tuple[str, str]]:
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
     parts = ((name.rpartition("."), name) for name in names if not name.startswith("."))
-    return [(stem, name) for (stem, _, suffix), name in parts if stem and suffix.lower() in IMAGE_SUFFIXES]
+    return [
+        (stem, name)
+        for (stem, _, suffix), name in parts
+        if stem and suffix.lower() in IMAGE_SUFFIXES
+    ]
 
 
 def files_by_stem(folder: Path) -> dict[str, str]:
@@ -106,7 +116,9 @@ def files_by_stem(folder: Path) -> dict[str, str]:
 def subfolders(folder: Path) -> list[str]:
     """Return the names of the folders (or links to folders) directly in `folder`, ascending."""
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        return sorted(
+            entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()
+        )
 
 
 def check_folder(folder: Path) -> Path:
@@ -114,7 +126,9 @@ def check_folder(folder: Path) -> Path:
     if folder.is_dir():
         return folder
     if folder.is_file():
-        raise LayoutError(f"{folder} is a file where a folder is expected: unpack it, or correct `root` in the config.")
+        raise LayoutError(
+            f"{folder} is a file where a folder is expected: unpack it, or correct `root` in the config."
+        )
     raise LayoutError(
         f"{folder} is missing{found_in(folder.parent)}: unpack the data set there or correct its `root` in the config."
     )
@@ -133,11 +147,17 @@ def found_in(folder: Path) -> str:
     """Return a half-sentence that says what lies in `folder`, or in the nearest folder above: archives first."""
     folder = next(path for path in (folder, *folder.parents) if path.is_dir())
     with os.scandir(folder) as entries:
-        names = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries if entry.name[0] != "."]
+        names = [
+            f"{entry.name}/" if entry.is_dir() else entry.name
+            for entry in entries
+            if entry.name[0] != "."
+        ]
     packed = sorted(name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES))
     others = sorted(set(names).difference(packed))
     place = folder.absolute() if folder == Path() else folder
-    listed = [f"{shown(name)}, still packed" for name in packed[:3]] + [shown(name) for name in others[:4]]
+    listed = [f"{shown(name)}, still packed" for name in packed[:3]] + [
+        shown(name) for name in others[:4]
+    ]
     more = ", ..." if len(listed) < len(names) else ""
     return f" ({place} holds {', '.join(listed)}{more})" if listed else f" ({place} is empty)"
 
@@ -159,7 +179,9 @@ def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]
     for number, line in _numbered_lines(path):
         match = matcher.fullmatch(line)
         if match is None:
-            raise UserError(f"{path}, line {number}: '{shown(line)}' is not `{wanted}`: unpack or fetch it again.")
+            raise UserError(
+                f"{path}, line {number}: '{shown(line)}' is not `{wanted}`: unpack or fetch it again."
+            )
         rows.append(match.groups())
     return rows
 
@@ -176,7 +198,11 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
         text = "\0"
     if "\0" in text:
         raise UserError(f"{path} is not a text file in UTF-8: unpack or fetch it again.")
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    lines = [
+        (number, line.strip())
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.strip()
+    ]
     if not lines:
         raise UserError(f"{path} is empty: unpack or fetch it again.")
     return lines
@@ -185,9 +211,15 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
 def read_class_names(path: Path, names: Sequence[str]) -> list[str]:
     """Return class names as `path` gives them, without a leading slash; UserError for paths that leave the data set."""
     names = [name.strip("/") for name in names]
-    wrong = [name for name in names if not set(name.split("/")).isdisjoint({"", ".", ".."}) or "\\" in name]
+    wrong = [
+        name
+        for name in names
+        if not set(name.split("/")).isdisjoint({"", ".", ".."}) or "\\" in name
+    ]
     if wrong:
-        raise UserError(f"{path} has class names that are no folders ({first_names(wrong)}): unpack or fetch it again.")
+        raise UserError(
+            f"{path} has class names that are no folders ({first_names(wrong)}): unpack or fetch it again."
+        )
     check_unique(names, path, "classes")
     return names
 
@@ -217,13 +249,17 @@ def shown(name: str, most: int = 80) -> str:
 # --- images with their classes ----------------------------------------------------------------------------------------
 
 
-def class_folder_rows(root: Path, folder: Path, wnids: Sequence[str], split: str, inner: str = "") -> list[tuple]:
+def class_folder_rows(
+    root: Path, folder: Path, wnids: Sequence[str], split: str, inner: str = ""
+) -> list[tuple]:
     """Return the (split, image, class, path) rows of `folder/<wnid>/[inner/]*`; other folders are not looked at.
 
     Raises LayoutError if a class has no folder or no image.
     """
     present = set(subfolders(check_folder(folder)))
-    check_present([wnid for wnid in wnids if wnid not in present], len(wnids), folder, "class folders")
+    check_present(
+        [wnid for wnid in wnids if wnid not in present], len(wnids), folder, "class folders"
+    )
     prefix = folder.relative_to(root).as_posix()
     rows, empty = [], []
     for wnid in wnids:
@@ -240,7 +276,12 @@ def class_folder_rows(root: Path, folder: Path, wnids: Sequence[str], split: str
 
 
 def labelled_rows(
-    root: Path, folder: Path, labels: dict[str, str], wnids: Sequence[str], known: Iterable[str], split: str
+    root: Path,
+    folder: Path,
+    labels: dict[str, str],
+    wnids: Sequence[str],
+    known: Iterable[str],
+    split: str,
 ) -> list[tuple]:
     """Return the rows of a flat folder whose classes come from `labels` (stem -> wnid), for `wnids` alone.
 
@@ -261,7 +302,9 @@ def labelled_rows(
             "remove them or give the label file that belongs to this folder."
         )
     chosen = {stem: wnid for stem, wnid in labels.items() if wnid in wanted}
-    check_present([stem for stem in chosen if stem not in files], len(chosen), folder, "labelled images")
+    check_present(
+        [stem for stem in chosen if stem not in files], len(chosen), folder, "labelled images"
+    )
     check_present(sorted(wanted.difference(chosen.values())), len(wanted), folder, "classes")
     prefix = folder.relative_to(root).as_posix()
     return [(split, stem, wnid, f"{prefix}/{files[stem]}") for stem, wnid in chosen.items()]

@@ -35,7 +35,14 @@ def read_places365(root: Path) -> Listing:
     """
     classes = _read_classes(root / "categories_places365.txt")
     images = _image_folder(root, PLACES365_IMAGES)
-    train = _rows("train", root / "places365_train_standard.txt", classes, _class_files(images, classes), images, root)
+    train = _rows(
+        "train",
+        root / "places365_train_standard.txt",
+        classes,
+        _class_files(images, classes),
+        images,
+        root,
+    )
     images = check_folder(root / "val_256")
     val = _rows("val", root / "places365_val.txt", classes, files_by_stem(images), images, root)
     return make_listing(train + val, classes)
@@ -48,7 +55,9 @@ def read_places205(root: Path) -> Listing:
     nowhere, as the training list gives each label with its folder. Raises UserError as `read_places365` does.
     """
     lists = check_folder(root / PLACES205_LISTS)
-    categories = next((path for path in (lists, root) if (path / PLACES205_CATEGORIES).is_file()), None)
+    categories = next(
+        (path for path in (lists, root) if (path / PLACES205_CATEGORIES).is_file()), None
+    )
     if categories:
         classes = _read_classes(categories / PLACES205_CATEGORIES)
     else:
@@ -72,13 +81,17 @@ def _read_classes(path: Path) -> list[str]:
 
 def _classes_of(path: Path) -> list[str]:
     """Return the folders of a list of images by their label."""
-    return _numbered(sorted({(name.rpartition("/")[0], label) for name, label in _read_entries(path)}), path)
+    return _numbered(
+        sorted({(name.rpartition("/")[0], label) for name, label in _read_entries(path)}), path
+    )
 
 
 def _numbered(entries: Entries, path: Path) -> list[str]:
     entries = sorted(entries, key=lambda entry: entry[1])
     if [label for _, label in entries] != list(range(len(entries))):
-        raise UserError(f"{path} should number its {len(entries)} classes from 0 without gaps: unpack it again.")
+        raise UserError(
+            f"{path} should number its {len(entries)} classes from 0 without gaps: unpack it again."
+        )
     return read_class_names(path, [name for name, _ in entries])
 
 
@@ -97,17 +110,26 @@ def _class_files(folder: Path, classes: Sequence[str]) -> dict[str, str]:
     missing = [name for name in classes if not (folder / name).is_dir()]
     check_present(missing, len(classes), folder, "class folders")
     files = {name: files_by_stem(folder / name) for name in classes}
-    return {f"{name}/{stem}": f"{name}/{file}" for name in classes for stem, file in files[name].items()}
+    return {
+        f"{name}/{stem}": f"{name}/{file}" for name in classes for stem, file in files[name].items()
+    }
 
 
 def _rows(
-    split: str, path: Path, classes: Sequence[str], files: Mapping[str, str], images: Path, root: Path
+    split: str,
+    path: Path,
+    classes: Sequence[str],
+    files: Mapping[str, str],
+    images: Path,
+    root: Path,
 ) -> list[tuple[str, str, str, str]]:
     """Return the rows of the images that a list names; their suffixes on disk may differ from the list's."""
     entries = [(name.rpartition(".")[0], label) for name, label in _read_entries(path)]
     _check_labels(path, entries, classes)
     check_unique([name for name, _ in entries], path, "images")
-    check_present([name for name, _ in entries if name not in files], len(entries), images, f"{split} images")
+    check_present(
+        [name for name, _ in entries if name not in files], len(entries), images, f"{split} images"
+    )
     prefix = images.relative_to(root).as_posix()
     return [(split, name, classes[label], f"{prefix}/{files[name]}") for name, label in entries]
 
@@ -120,7 +142,9 @@ def _check_labels(path: Path, entries: Entries, classes: Sequence[str]) -> None:
             f"{path} has labels beyond the {len(classes)} categories (first: {first_names(beyond)}): "
             "unpack it and the categories again."
         )
-    wrong = [name for name, label in entries if "/" in name and name.rpartition("/")[0] != classes[label]]
+    wrong = [
+        name for name, label in entries if "/" in name and name.rpartition("/")[0] != classes[label]
+    ]
     if wrong:
         raise UserError(
             f"{path} gives {len(wrong):,} images a label that is not their folder's (first: {first_names(wrong)}): "

@@ -28,7 +28,12 @@ def read_sun(root: Path, partition: int) -> Listing:
     lists = _partitions(root)
     names = lists / "ClassName.txt"
     classes = read_class_names(names, read_lines(names))
-    check_present([name for name in classes if not (root / name).is_dir()], len(classes), root, "class folders")
+    check_present(
+        [name for name in classes if not (root / name).is_dir()],
+        len(classes),
+        root,
+        "class folders",
+    )
     files = {name: _by_name(image_files(root / name)) for name in classes}
     rows = []
     for split, title in LISTS.items():
@@ -39,7 +44,10 @@ def read_sun(root: Path, partition: int) -> Listing:
 def _partitions(root: Path) -> Path:
     """Return the folder of the lists: `Partitions` in the root or beside it, or either, as the zip has no folder."""
     places = (root / "Partitions", root.parent / "Partitions", root, root.parent)
-    lists = next((path for path in places if path.is_dir() and any(path.glob("Training_[0-9][0-9].txt"))), None)
+    lists = next(
+        (path for path in places if path.is_dir() and any(path.glob("Training_[0-9][0-9].txt"))),
+        None,
+    )
     if lists is None:
         raise LayoutError(
             f"{places[0]} is missing, or has no Training_01.txt{found_in(places[0])}{found_in(root.parent)}: "
@@ -53,7 +61,9 @@ def _by_name(files: Sequence[tuple[str, str]]) -> dict[str, str]:
     return {file.lower(): file for _, file in files} | {file: file for _, file in files}
 
 
-def _split_rows(root: Path, path: Path, split: str, files: Mapping[str, Mapping[str, str]]) -> list[tuple]:
+def _split_rows(
+    root: Path, path: Path, split: str, files: Mapping[str, Mapping[str, str]]
+) -> list[tuple]:
     """Return the rows of one list of `/a/abbey/sun_x.jpg` lines."""
     lines = [line.strip("/") for line in read_lines(path)]
     check_unique(lines, path, "images")
@@ -66,4 +76,6 @@ def _split_rows(root: Path, path: Path, split: str, files: Mapping[str, Mapping[
     found = [(name, files[name].get(file) or files[name].get(file.lower())) for name, file in pairs]
     missing = [line for line, (_, file) in zip(lines, found, strict=True) if file is None]
     check_present(missing, len(pairs), root, f"{split} images")
-    return [(split, f"{name}/{file.rpartition('.')[0]}", name, f"{name}/{file}") for name, file in found]
+    return [
+        (split, f"{name}/{file.rpartition('.')[0]}", name, f"{name}/{file}") for name, file in found
+    ]

@@ -17,14 +17,18 @@ from imagenet_transfer.data.layouts.listing import (
 
 def read_tiny_imagenet(root: Path, wnids: Sequence[str]) -> Listing:
     """Return splits train and val of the given classes (those of wnids.txt if none); the test set has no labels."""
-    data = next((path for path in (root, root / "tiny-imagenet-200") if (path / "train").is_dir()), root)
+    data = next(
+        (path for path in (root, root / "tiny-imagenet-200") if (path / "train").is_dir()), root
+    )
     path = data / "wnids.txt"
     known = [wnid for (wnid,) in read_columns(path, f"({WNID.pattern})", "wnid")]
     check_unique(known, path, "wnids")
     wnids = sorted(wnids or known)
     rows = class_folder_rows(root, data / "train", wnids, "train", inner="images/")
     labels = _annotations(data / "val" / "val_annotations.txt")
-    return make_listing(rows + labelled_rows(root, data / "val" / "images", labels, wnids, known, "val"), wnids)
+    return make_listing(
+        rows + labelled_rows(root, data / "val" / "images", labels, wnids, known, "val"), wnids
+    )
 
 
 def _annotations(path: Path) -> dict[str, str]:

@@ -26,10 +26,17 @@ VOC_CLASSES = (
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )
 # fmt: on
-CORNERS = ["xmin", "ymin", "xmax", "ymax"]  # of a box: whole pixels, counted from 1, both ends inside
+CORNERS = [
+    "xmin",
+    "ymin",
+    "xmax",
+    "ymax",
+]  # of a box: whole pixels, counted from 1, both ends inside
 DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
-TOLERANCE = 1  # pixels that a box may reach beyond its image, as boxes counted from 0 or to the width do
+TOLERANCE = (
+    1  # pixels that a box may reach beyond its image, as boxes counted from 0 or to the width do
+)
 
 
 class Annotation(NamedTuple):
@@ -65,12 +72,16 @@ def read_image_list(path: Path) -> list[str]:
     return names
 
 
-def image_rows(folder: Path, files: Mapping[str, str], names: Sequence[str], split: str) -> list[tuple]:
+def image_rows(
+    folder: Path, files: Mapping[str, str], names: Sequence[str], split: str
+) -> list[tuple]:
     """Return the (split, image, class, path) rows of the named images in `VOC20xx/JPEGImages`, whose files are given.
 
     Raises UserError if an image has no file.
     """
-    check_present([name for name in names if name not in files], len(names), folder, f"{split} images")
+    check_present(
+        [name for name in names if name not in files], len(names), folder, f"{split} images"
+    )
     prefix = f"{folder.parent.name}/{folder.name}"
     return [(split, name, "", f"{prefix}/{files[name]}") for name in names]
 
@@ -80,8 +91,14 @@ def read_annotations(folder: Path, images: Sequence[str]) -> list[Annotation]:
 
     Raises UserError if a file is missing in the folder `Annotations` or is no annotation.
     """
-    files = {path.stem: path for path in sorted(check_folder(folder).iterdir()) if path.suffix.lower() == ".xml"}
-    check_present([image for image in images if image not in files], len(images), folder, "annotations")
+    files = {
+        path.stem: path
+        for path in sorted(check_folder(folder).iterdir())
+        if path.suffix.lower() == ".xml"
+    }
+    check_present(
+        [image for image in images if image not in files], len(images), folder, "annotations"
+    )
     return [_read_annotation(files[image]) for image in images]
 
 
@@ -90,7 +107,9 @@ def sizes_of(annotations: Sequence[Annotation]) -> dict[str, tuple[float, float]
     return {annotation.image: annotation.size for annotation in annotations}
 
 
-def _objects(folder: Path, annotations: Sequence[Annotation], classes: frozenset[str]) -> list[tuple]:
+def _objects(
+    folder: Path, annotations: Sequence[Annotation], classes: frozenset[str]
+) -> list[tuple]:
     rows = [row for annotation in annotations for row in annotation.objects]
     for image, number, name, *_ in rows:
         if name not in classes and name not in VOC_CLASSES:
@@ -116,7 +135,9 @@ def _read_annotation(path: Path) -> Annotation:
         ]
         return Annotation(path.stem, size, objects)
     except _Flaw as flaw:
-        raise UserError(f"{path} is not a VOC annotation: {flaw}. Correct it, or unpack all again.") from flaw
+        raise UserError(
+            f"{path} is not a VOC annotation: {flaw}. Correct it, or unpack all again."
+        ) from flaw
 
 
 def _parse(path: Path) -> Element:
@@ -127,7 +148,11 @@ def _parse(path: Path) -> Element:
         root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
     except DefusedXmlException as error:
         raise _Flaw("it declares a document type, as attacks with entities do") from error
-    except (ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that Python does not know
+    except (
+        ParseError,
+        ValueError,
+        LookupError,
+    ) as error:  # LookupError: an encoding that Python does not know
         raise _Flaw(f"it is no XML ({shown(str(error))})") from error
     if root.tag != "annotation":
         raise _Flaw(f"its outermost tag is <{shown(root.tag)}>, not <annotation>")

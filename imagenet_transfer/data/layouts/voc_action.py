@@ -60,9 +60,13 @@ def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
     """
     path = lists / f"{split}.txt"
     images, listed = _read_split(path)
-    of_action = {action: _labels_of(lists / f"{action}_{split}.txt", images, path) for action in ACTIONS}
+    of_action = {
+        action: _labels_of(lists / f"{action}_{split}.txt", images, path) for action in ACTIONS
+    }
     people = set(chain.from_iterable(of_action.values()))
-    missing = sorted(listed.symmetric_difference(people) if listed else images - {image for image, _ in people})
+    missing = sorted(
+        listed.symmetric_difference(people) if listed else images - {image for image, _ in people}
+    )
     if missing:
         raise UserError(
             f"{path} and the lists of actions beside it disagree about {len(missing):,} images or people "
@@ -75,7 +79,10 @@ def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
                 "split: the others are not judged for it.",
                 file=sys.stderr,
             )
-    return {person: tuple(of_action[action].get(person, UNCLEAR) for action in ACTIONS) for person in people}
+    return {
+        person: tuple(of_action[action].get(person, UNCLEAR) for action in ACTIONS)
+        for person in people
+    }
 
 
 def _read_split(path: Path) -> tuple[frozenset[str], frozenset[Person]]:
@@ -102,7 +109,11 @@ def _labels_of(path: Path, images: frozenset[str], split: Path) -> dict[Person, 
 
 
 def _name(person: str | Iterable) -> str:
-    return person if isinstance(person, str) else " ".join(str(part) for part in person if part is not None)
+    return (
+        person
+        if isinstance(person, str)
+        else " ".join(str(part) for part in person if part is not None)
+    )
 
 
 def _check_apart(known: Mapping[Person, tuple], images: Sequence[str], lists: Path) -> None:
@@ -114,7 +125,9 @@ def _check_apart(known: Mapping[Person, tuple], images: Sequence[str], lists: Pa
         )
 
 
-def _people(folder: Path, annotations: Sequence[Annotation], labels: Mapping[Person, tuple[int, ...]]) -> list[tuple]:
+def _people(
+    folder: Path, annotations: Sequence[Annotation], labels: Mapping[Person, tuple[int, ...]]
+) -> list[tuple]:
     """Return the rows of the listed people, by image and object; UserError if one is not annotated as a person."""
     objects = {row[:2]: row for annotation in annotations for row in annotation.objects}
     wrong = [

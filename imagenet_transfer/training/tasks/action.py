@@ -16,7 +16,14 @@ from imagenet_transfer.data.proposals import Proposals
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.boxes import from_voc
-from imagenet_transfer.models.rstarcnn import Regions, RStarCNN, RStarConfig, blanked, testing_regions, training_regions
+from imagenet_transfer.models.rstarcnn import (
+    Regions,
+    RStarCNN,
+    RStarConfig,
+    blanked,
+    testing_regions,
+    training_regions,
+)
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.metrics import average_precision, mean_ap
 from imagenet_transfer.training.tasks.classification import DataOrder
@@ -53,14 +60,18 @@ def people_of(table: pd.DataFrame) -> People:
     return People(boxes, torch.from_numpy(training_labels(table)))
 
 
-def action_ap(scores: np.ndarray, labels: np.ndarray, variant: str = "all-point") -> dict[str, float]:
+def action_ap(
+    scores: np.ndarray, labels: np.ndarray, variant: str = "all-point"
+) -> dict[str, float]:
     """Return the average precision, 0..1, of each action over the people labelled 1 or -1 for it.
 
     `scores` and `labels` (people, ACTIONS). An action that nobody does has NaN.
     """
     positive, unclear = labels == 1, labels == 0
     return {
-        action: average_precision(scores[:, i], positive[:, i], unclear[:, i], int(positive[:, i].sum()), variant)
+        action: average_precision(
+            scores[:, i], positive[:, i], unclear[:, i], int(positive[:, i].sum()), variant
+        )
         for i, action in enumerate(ACTIONS)
     }
 
@@ -96,7 +107,9 @@ class ActionJob:
         self.model.to(device, memory_format=torch.channels_last)
         self.blank = architecture["pixel_mean"][::-1]  # of BGR: in RGB
         self.names = store.images["image"].to_numpy()
-        self.places = store.objects.groupby("image").indices  # of each image's people in the store's table
+        self.places = store.objects.groupby(
+            "image"
+        ).indices  # of each image's people in the store's table
         self.people = people_of(store.objects)
         self.train_rows, self.test_rows = store.split("train"), store.split("val")
         self.num_images = len(self.train_rows)
@@ -105,9 +118,15 @@ class ActionJob:
     def load(self, step: int) -> list[Example]:
         """Return the training images of a step with regions drawn in them, some of them mirrored."""
         chosen = self.order.at(step)
-        mirror = np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen)) < 0.5
+        mirror = (
+            np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen))
+            < 0.5
+        )
         generator = torch.Generator().manual_seed(seed_of(self.seed, "regions", step))
-        return [self.example(self.train_rows[i], flip, generator) for i, flip in zip(chosen, mirror, strict=True)]
+        return [
+            self.example(self.train_rows[i], flip, generator)
+            for i, flip in zip(chosen, mirror, strict=True)
+        ]
 
     def example(self, row: int, flip: bool, generator: torch.Generator) -> Example:
         """Return a record's image with regions drawn by the generator, mirrored if `flip`."""
@@ -134,7 +153,9 @@ class ActionJob:
         return total / sum(len(example.labels) for example in batch)
 
     def _group_loss(self, group: list[Example]) -> Tensor:
-        images = torch.stack([example.image for example in group]).to(self.device, non_blocking=True)
+        images = torch.stack([example.image for example in group]).to(
+            self.device, non_blocking=True
+        )
         labels = torch.cat([example.labels for example in group]).to(self.device, non_blocking=True)
         regions = [example.regions.to(self.device) for example in group]
         return self.model.loss(images, regions, labels, [example.key for example in group])
@@ -144,7 +165,9 @@ class ActionJob:
         """Return the softmax probabilities (people,NUM_CLASSES) of a record's people, given their boxes [rstar]."""
         people = self._people_of(row)
         image = self._image(row, people).to(self.device)
-        regions = testing_regions(people.boxes, self._proposals_of(row), self.config).to(self.device)
+        regions = testing_regions(people.boxes, self._proposals_of(row), self.config).to(
+            self.device
+        )
         return self.model(image[None], [regions]).double().softmax(1).cpu().numpy()
 
     def evaluate(self) -> dict[str, float]:
@@ -154,9 +177,13 @@ class ActionJob:
         places = np.concatenate([self.places[self.names[row]] for row in self.test_rows])
         people = self.store.objects.iloc[places]
         scores = scores[:, : len(ACTIONS)]
-        self._tested = people[["image", "object"]].assign(**dict(zip(ACTIONS, scores.T, strict=True)))
+        self._tested = people[["image", "object"]].assign(
+            **dict(zip(ACTIONS, scores.T, strict=True))
+        )
         ap = action_ap(scores, people[list(ACTIONS)].to_numpy(), self.ap_variant)
-        metrics = {"mAP": mean_ap(ap)} | {f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)}
+        metrics = {"mAP": mean_ap(ap)} | {
+            f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)
+        }
         return {name: 100 * value for name, value in metrics.items()}
 
     def tested(self) -> pd.DataFrame:
@@ -167,10 +194,14 @@ class ActionJob:
 def _check(store: Store, proposals: Proposals) -> None:
     """Raise UserError if the proposals belong to other images, or there is nothing to train on or to test."""
     if proposals.facts["store"] != store.meta["digest"]:
-        raise UserError(f"The proposals are not of {store.folder} as it is now: run the target that makes them.")
+        raise UserError(
+            f"The proposals are not of {store.folder} as it is now: run the target that makes them."
+        )
     if len(store.split("train")) == 0:
         raise UserError(f"{store.folder} has no train images; check the data set's lists.")
     tested = set(store.images["image"].iloc[store.split("val")])
     people = store.objects[store.objects["image"].isin(tested)]
     if not (people[list(ACTIONS)] == 1).any(axis=None):
-        raise UserError(f"{store.folder}: nobody in a val image does any of the actions; check the data set's lists.")
+        raise UserError(
+            f"{store.folder}: nobody in a val image does any of the actions; check the data set's lists."
+        )

@@ -36,13 +36,17 @@ class DataOrder:
         self._permutation = lru_cache(maxsize=3)(self._permutation)
 
     def _permutation(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng(seed_of(self.seed, "epoch", epoch)).permutation(self.num_images)
+        return np.random.default_rng(seed_of(self.seed, "epoch", epoch)).permutation(
+            self.num_images
+        )
 
     def at(self, step: int) -> np.ndarray:
         """Return the positions 0..num_images-1 of a step's images; a batch may reach into the next epoch."""
         wanted = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         epochs, places = np.divmod(wanted, self.num_images)
-        return np.concatenate([self._permutation(int(e))[places[epochs == e]] for e in np.unique(epochs)])
+        return np.concatenate(
+            [self._permutation(int(e))[places[epochs == e]] for e in np.unique(epochs)]
+        )
 
 
 def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -> Tensor:
@@ -50,7 +54,9 @@ def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -
 
     images N,S,S,3; top, left N (pixels); mirror N (bool). Returns N,size,size,3 of the same type.
     """
-    if images.device.type == "cpu":  # copying windows is five times as fast there as gathering pixels
+    if (
+        images.device.type == "cpu"
+    ):  # copying windows is five times as fast there as gathering pixels
         corners = zip(images, top.tolist(), left.tolist(), mirror.tolist(), strict=True)
         windows = (
             image[t : t + size, x : x + size].flip(1) if m else image[t : t + size, x : x + size]
@@ -94,7 +100,12 @@ class ClassificationJob:
             for name, parameter in self.model.named_parameters():
                 parameter.requires_grad = name.startswith("fc8")
         self.model.to(device, memory_format=torch.channels_last)
-        self.store, self.train_set, self.test_set, self.num_classes = store, train, test, num_classes
+        self.store, self.train_set, self.test_set, self.num_classes = (
+            store,
+            train,
+            test,
+            num_classes,
+        )
         self.size, self.stored_size = architecture["input_size"], architecture["image_size"]
         self.seed, self.device, self.num_images = seed, torch.device(device), len(train)
         self.order = DataOrder(len(train), recipe["batch_size"], seed)
@@ -108,11 +119,19 @@ class ClassificationJob:
         mirror = draw.random(len(chosen)) < 0.5
         images = torch.from_numpy(self.store.batch(self._train_rows[chosen]))
         labels = torch.from_numpy(self._train_labels[chosen].astype(np.int64))
-        return images, labels, torch.from_numpy(corners[0]), torch.from_numpy(corners[1]), torch.from_numpy(mirror)
+        return (
+            images,
+            labels,
+            torch.from_numpy(corners[0]),
+            torch.from_numpy(corners[1]),
+            torch.from_numpy(mirror),
+        )
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Return the softmax cross-entropy of random crops, mirrored with probability one half."""
-        images, labels, top, left, mirror = (part.to(self.device, non_blocking=True) for part in batch)
+        images, labels, top, left, mirror = (
+            part.to(self.device, non_blocking=True) for part in batch
+        )
         return F.cross_entropy(self.model(crop(images, self.size, top, left, mirror)), labels)
 
     def evaluate(self) -> dict[str, float]:
@@ -128,7 +147,9 @@ class ClassificationJob:
     def tested(self) -> pd.DataFrame:
         """Return image, label and rank (0: the highest score is the label's) of each test image."""
         names = self.store.images["image"].to_numpy()[self.test_set["row"]]
-        return pd.DataFrame({"image": names, "label": self.test_set["label"].to_numpy(), "rank": self._tested_ranks})
+        return pd.DataFrame(
+            {"image": names, "label": self.test_set["label"].to_numpy(), "rank": self._tested_ranks}
+        )
 
     def ranks(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return the rank (N,), from 0, of each record's label by the scores of its centre crop.
@@ -141,5 +162,7 @@ class ClassificationJob:
         for start in range(0, len(rows), EVALUATION_BATCH):
             part = slice(start, start + EVALUATION_BATCH)
             images = torch.from_numpy(self.store.batch(rows[part])).to(self.device)
-            ranks[part] = label_ranks(self.model(images[:, window, window]).float().cpu().numpy(), labels[part])
+            ranks[part] = label_ranks(
+                self.model(images[:, window, window]).float().cpu().numpy(), labels[part]
+            )
         return ranks

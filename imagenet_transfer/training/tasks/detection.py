@@ -36,7 +36,10 @@ class Example(NamedTuple):
 
 
 def build_detector(
-    architecture: Mapping[str, Any], num_classes: int, config: DetectorConfig, weights: Path | str | None
+    architecture: Mapping[str, Any],
+    num_classes: int,
+    config: DetectorConfig,
+    weights: Path | str | None,
 ) -> FasterRCNN:
     """Return a detector whose trunk has the weights of the file (None: a random start)."""
     trunk = pretrained_trunk(architecture, num_classes, weights, config.copy_fc)
@@ -57,7 +60,8 @@ def objects_of(table: pd.DataFrame, classes: tuple[str, ...]) -> Objects:
     """Return the objects of one image, given its rows of a store's table."""
     numbers = [1 + classes.index(name) for name in table["class"]]
     return Objects(
-        from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32))), torch.tensor(numbers, dtype=torch.int64)
+        from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32))),
+        torch.tensor(numbers, dtype=torch.int64),
     )
 
 
@@ -69,7 +73,9 @@ def grouped_by_size(examples: Sequence[Sized]) -> list[list[Sized]]:
     return list(groups.values())
 
 
-def batches_of_equal_size(images: Iterable[tuple[str, Tensor]], size: int) -> Iterator[tuple[list[str], Tensor]]:
+def batches_of_equal_size(
+    images: Iterable[tuple[str, Tensor]], size: int
+) -> Iterator[tuple[list[str], Tensor]]:
     """Yield names and images N,H,W,3 in batches of one height and width, `size` images as long as there are enough."""
     waiting: dict[torch.Size, list[tuple[str, Tensor]]] = defaultdict(list)
     for name, image in images:
@@ -102,7 +108,9 @@ class DetectionJob:
     the keys of `DetectorConfig`, `ap_variant` is 11-point or all-point.
     """
 
-    fresh_layers: tuple[str, ...] = ()  # py-faster-rcnn's new layers learn at the rate of all others
+    fresh_layers: tuple[
+        str, ...
+    ] = ()  # py-faster-rcnn's new layers learn at the rate of all others
 
     def __init__(
         self,
@@ -146,14 +154,23 @@ class DetectionJob:
     def load(self, step: int) -> list[Example]:
         """Return the training images of a step, some of them mirrored."""
         chosen = self.order.at(step)
-        mirror = np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen)) < 0.5
-        return [self.example(self.train_rows[i], flipped) for i, flipped in zip(chosen, mirror, strict=True)]
+        mirror = (
+            np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen))
+            < 0.5
+        )
+        return [
+            self.example(self.train_rows[i], flipped)
+            for i, flipped in zip(chosen, mirror, strict=True)
+        ]
 
     def example(self, row: int, flipped: bool) -> Example:
         """Return a record's image and objects, mirrored if `flipped`."""
         image, objects = torch.from_numpy(self.store.image(row)), self.objects[row]
         if flipped:
-            image, objects = image.flip(1), Objects(mirrored(objects.boxes, image.shape[1]), objects.labels)
+            image, objects = (
+                image.flip(1),
+                Objects(mirrored(objects.boxes, image.shape[1]), objects.labels),
+            )
         return Example(image, objects, (int(row), bool(flipped)))
 
     def loss(self, batch: list[Example]) -> Tensor:
@@ -162,17 +179,26 @@ class DetectionJob:
         return torch.stack(losses).sum() / len(batch)
 
     def _group_loss(self, group: list[Example]) -> Tensor:
-        images = torch.stack([example.image for example in group]).to(self.device, non_blocking=True)
-        objects = [Objects(*(part.to(self.device, non_blocking=True) for part in example.objects)) for example in group]
+        images = torch.stack([example.image for example in group]).to(
+            self.device, non_blocking=True
+        )
+        objects = [
+            Objects(*(part.to(self.device, non_blocking=True) for part in example.objects))
+            for example in group
+        ]
         return self.model.loss(images, objects, [example.key for example in group])
 
     def detections(self) -> pd.DataFrame:
         """Return what is found in the test images: image, class, score, xmin, ymin, xmax, ymax (from 1, inclusive)."""
-        images = ((self.names[row], torch.from_numpy(self.store.image(row))) for row in self.test_rows)
+        images = (
+            (self.names[row], torch.from_numpy(self.store.image(row))) for row in self.test_rows
+        )
         tables = []
         for names, batch in batches_of_equal_size(images, TEST_BATCH):
             found = self.model.detect(batch.to(self.device))
-            tables += [detection_table(*pair, self.classes) for pair in zip(names, found, strict=True)]
+            tables += [
+                detection_table(*pair, self.classes) for pair in zip(names, found, strict=True)
+            ]
         return pd.concat(tables, ignore_index=True)
 
     def evaluate(self) -> dict[str, float]:
@@ -181,9 +207,13 @@ class DetectionJob:
         found = self.detections()
         self._judged = found.assign(outcome=outcomes(found, self.test_objects, self.classes))
         class_ap = judged_map(self._judged, self.test_objects, self.classes, self.ap_variant)
-        metrics = {"mAP": mean_ap(class_ap)} | {f"AP/{name}": ap for name, ap in class_ap.items() if not math.isnan(ap)}
+        metrics = {"mAP": mean_ap(class_ap)} | {
+            f"AP/{name}": ap for name, ap in class_ap.items() if not math.isnan(ap)
+        }
         return {name: 100 * value for name, value in metrics.items()}
 
     def tested(self) -> pd.DataFrame:
         """Return image, class, score and outcome of each detection: 1 true positive, 0 false positive, -1 ignored."""
-        return self._judged[["image", "class", "score", "outcome"]].astype({"score": np.float32})  # as the network's
+        return self._judged[["image", "class", "score", "outcome"]].astype(
+            {"score": np.float32}
+        )  # as the network's
