@@ -15,7 +15,10 @@ COLUMNS = (
     *("where", "statement", "subset", "reference", "task", "metric", "kind"),
     *("paper", "paper_std", "ours", "ours_std", "n", "difference", "note"),
 )
-NOT_COMPARABLE = "comparing makes no sense: this study's images, classes or networks are not the paper's (compare_with_paper: false)"
+NOT_COMPARABLE = (
+    "comparing makes no sense: this study's images, classes or networks are not the paper's "
+    "(compare_with_paper: false)"
+)
 NO_RUN = "this study has no such run"
 LIKE_THE_MEDIAN = "the gain cannot be negative as defined here; ours is its distance from the median of the classes"
 CAVEATS = {  # what is known to differ from the paper's protocol, by task or subset (README, Design)

@@ -25,7 +25,10 @@ PAPER = (
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the network
 VERDICTS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}  # and the class that colours them
 RUN_KEYS = ["stage", "arch", "subset", "task", "rep"]
-NO_COMPARISON = "The numbers of this study are not about the paper's images: compare its rows with each other, not with the paper."
+NO_COMPARISON = (
+    "The numbers of this study are not about the paper's images: compare its rows with each other, "
+    "not with the paper."
+)
 
 
 @dataclass(frozen=True)

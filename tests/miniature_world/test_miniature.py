@@ -252,7 +252,7 @@ def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
     flat = lambda rng, name, height, width, mood: (
         np.full((height, width, 3), 255, np.float32),
         0.9,
-    )  # noqa: E731
+    )
     monkeypatch.setattr(scenes, "backdrop", flat)
     monkeypatch.setattr(scenes, "clutter", lambda *args, **kwargs: None)
     monkeypatch.setattr(scenes, "lay_shadow", lambda *args: None)

@@ -134,7 +134,10 @@ def test_inputs_of_the_future_get_the_present_time_and_others_keep_theirs(tmp_pa
     given.touch()
     before = time.time() + shift
     os.utime(given, (before, before))
-    script = "import sys; from imagenet_transfer.running.jobs import job_log\nwith job_log(sys.argv[1], sys.argv[2:]): pass"
+    script = (
+        "import sys\nfrom imagenet_transfer.running.jobs import job_log\n"
+        "with job_log(sys.argv[1], sys.argv[2:]): pass"
+    )
     subprocess.run([sys.executable, "-c", script, tmp_path / "log", given], check=True)
     assert given.stat().st_mtime == pytest.approx(min(before, time.time()), abs=60)
 
