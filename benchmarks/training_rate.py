@@ -20,11 +20,12 @@ import torch
 from imagenet_transfer.files import write_csv
 from imagenet_transfer.running.provenance import device_name
 from imagenet_transfer.study.config_file import read_config
-from imagenet_transfer.study.costs import work_gmacs, work_of
+from imagenet_transfer.study.costs import work_gmacs
 from imagenet_transfer.study.plan import RATE_COLUMNS
-from imagenet_transfer.training.loop import CaffeSGD, Job
-from imagenet_transfer.training.tasks.classification import ClassificationJob
-from imagenet_transfer.training.tasks.detection import DetectionJob
+from imagenet_transfer.training.loop import CaffeSGD, Task
+from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.tasks.classification import ClassificationTask
+from imagenet_transfer.training.tasks.detection import DetectionTask
 
 PHOTOGRAPH = (375, 500)
 OBJECTS = [[60, 40, 220, 300], [180, 90, 460, 340], [20, 200, 140, 360]]
@@ -65,33 +66,34 @@ class Photographs:
         return np.random.default_rng(row).integers(0, 256, (*self.shape, 3), dtype=np.uint8)
 
 
-def classification_job(architecture: dict, recipe: dict, device: str) -> Job:
+def classification_task(architecture: dict, recipe: dict, device: str) -> Task:
     table = pd.DataFrame({"row": np.arange(4096), "label": np.arange(4096) % 1000})
     store = Noise(architecture["image_size"])
-    return ClassificationJob(store, table, table, 1000, architecture, recipe, 0, device=device)
+    return ClassificationTask(store, table, table, 1000, architecture, recipe, 0, device=device)
 
 
-def training_step(job: Job, recipe: dict) -> Callable[[int], None]:
+def training_step(task: Task, recipe: dict) -> Callable[[int], None]:
     """Return a step of the training loop without its accounting."""
-    solver = CaffeSGD(job.model, job.fresh_layers, recipe)
+    solver = CaffeSGD(task.model, task.fresh_layers, recipe)
+    accumulate = Recipe.of(recipe).accumulate
 
     def step(number: int) -> None:
         solver.zero_grad()
-        for part in range(recipe.get("accumulate", 1)):
-            job.loss(job.load(number * recipe.get("accumulate", 1) + part)).backward()
+        for part in range(accumulate):
+            task.loss(task.load(number * accumulate + part)).backward()
         solver.step(0.0)
 
     return step
 
 
-def embedding_step(job: ClassificationJob, recipe: dict) -> Callable[[int], None]:
-    window = slice(0, job.size)
+def embedding_step(task: ClassificationTask, recipe: dict) -> Callable[[int], None]:
+    window = slice(0, task.size)
 
     @torch.inference_mode()
     def step(number: int) -> None:
-        images = job.load(number)[0][:, window, window].to(job.device)
-        job.model.eval()
-        job.model.embed(images).cpu()
+        images = task.load(number)[0][:, window, window].to(task.device)
+        task.model.eval()
+        task.model.features(images, task.model.network.head()[-1].name).cpu()
 
     return step
 
@@ -117,7 +119,9 @@ def now(device: str) -> float:
 def works(config: dict, batch: int | None) -> Iterator[tuple[str, dict, dict]]:
     """Yield kind of work, architecture and recipe, each kind once an architecture."""
     for architecture in config["architectures"].values():
-        recipes = {work_of(recipe): recipe for recipe in reversed(config["recipes"].values())}
+        recipes = {
+            Recipe.of(recipe).work: recipe for recipe in reversed(config["recipes"].values())
+        }
         for work, recipe in recipes.items():
             if work != "action":  # the plan scales it from detection
                 size = (
@@ -130,7 +134,7 @@ def works(config: dict, batch: int | None) -> Iterator[tuple[str, dict, dict]]:
 def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespace) -> dict:
     """Return the row of `rates.csv` of one kind of work."""
     if work == "detection":
-        job = DetectionJob(
+        task = DetectionTask(
             Photographs(recipe["detector"]["short_side"]),
             architecture,
             None,
@@ -139,10 +143,10 @@ def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespac
             options.device,
         )
     else:
-        job = classification_job(architecture, recipe, options.device)
-    job.model.train()
-    step = (embedding_step if work == "embed" else training_step)(job, recipe)
-    images = recipe["batch_size"] * (1 if work == "embed" else recipe.get("accumulate", 1))
+        task = classification_task(architecture, recipe, options.device)
+    task.model.train()
+    step = (embedding_step if work == "embed" else training_step)(task, recipe)
+    images = recipe["batch_size"] * (1 if work == "embed" else Recipe.of(recipe).accumulate)
     threads = f", {torch.get_num_threads()} thread(s)" if options.device == "cpu" else ""
     return {
         "device": options.name,

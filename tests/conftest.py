@@ -88,6 +88,15 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+def finish_run(task, settings: dict, folder: Path, minutes: float | None = None) -> None:
+    """Carry out a training task and write its files, as the stages do."""
+    from imagenet_transfer.training.run_files import RunFiles
+    from imagenet_transfer.training.stages import trained
+
+    files = RunFiles(folder, settings, {}, "cpu")
+    files.write({"stage": "transfer"}, trained(task, files, minutes), task.tested())
+
+
 def check_equal_bytes(draw, folder) -> None:
     """Check that a chart drawn twice has equal bytes, the second time among other settings of matplotlib."""
     import matplotlib

@@ -14,8 +14,8 @@ from imagenet_transfer.data.store import Store, tested_split
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.neighbours import MatrixFile, read_ahead
 from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_json
-from imagenet_transfer.models import build_model
-from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models import network_of
+from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.training.checkpoints import copy_weights, load_weights
 from imagenet_transfer.versions import VERSIONS
 
@@ -79,14 +79,15 @@ def embed(
     """
     path = Path(path)
     path.with_suffix(".json").unlink(missing_ok=True)
-    network = load_network(weights, architecture, device)
-    shape = (len(store), network.get_submodule(layer).out_features)
+    model = load_network(weights, architecture, device)
+    num_classes = model.last.out_features
+    shape = (len(store), model.network.feature_sizes(num_classes)[layer])
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(
             file, {"descr": "<f2", "fortran_order": False, "shape": shape}
         )
-        for images in _centre_crops(store, np.arange(len(store)), network, batch):
-            features = F.normalize(activations(network, images, layer).float())
+        for images in _centre_crops(store, np.arange(len(store)), model, batch):
+            features = F.normalize(activations(model, images, layer).float())
             file.write(features.half().cpu().numpy().tobytes())
     identity = {
         "store": store.meta["digest"],
@@ -112,48 +113,54 @@ def classify(
     `classes` are the wnids of the network's outputs, in label order; the first of equal scores counts. Raises UserError
     if the network has another number of outputs.
     """
-    network = load_network(weights, architecture, device)
-    if network.fc8.out_features != len(classes):
+    model = load_network(weights, architecture, device)
+    if model.last.out_features != len(classes):
         raise UserError(
-            f"{weights} has {network.fc8.out_features} outputs, not {len(classes)}: train it again."
+            f"{weights} has {model.last.out_features} outputs, not {len(classes)}: train it again."
         )
     rows = store.split(tested_split(store.images))
-    crops = _centre_crops(store, rows, network, batch)
-    best = [activations(network, images, "fc8").cpu().numpy().argmax(axis=1) for images in crops]
+    crops = _centre_crops(store, rows, model, batch)
+    best = [
+        activations(model, images, model.network.last).cpu().numpy().argmax(axis=1)
+        for images in crops
+    ]
     images = store.images.iloc[rows][["image", "class"]].rename(columns={"class": "wnid"})
     return images.assign(predicted=np.asarray(classes)[np.concatenate(best)]).reset_index(drop=True)
 
 
 def load_network(
     weights: Path | str, architecture: Mapping[str, Any], device: str = "cpu"
-) -> AlexNet:
+) -> Backbone:
     """Return a trained network ready to evaluate; the weights tell its number of classes.
 
     Raises UserError if the weights belong to another architecture.
     """
-    last = load_weights(weights).get("fc8.weight")
+    network = network_of(architecture)
+    last = load_weights(weights).get(f"{network.last_module}.weight")
     if last is None:
         raise UserError(
-            f"{weights} has no layer fc8: the weights belong to another architecture than the config's."
+            f"{weights} has no layer {network.last_module}: the weights belong to another architecture "
+            "than the config's."
         )
-    network = build_model(architecture, len(last))
-    copy_weights(network, weights, without=())
-    return network.eval().to(device, memory_format=torch.channels_last)
+    model = network.build(len(last))
+    copy_weights(model, weights)
+    return model.eval().to(device, memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def activations(network: AlexNet, images: Tensor, layer: str) -> Tensor:
-    """Return a layer's output N,D of uint8 RGB images N,H,W,3 of the input size: after the ReLU, but for fc8."""
-    if layer == "fc6":
-        pooled = network.pool5(network.convolutions(network.preprocess(images)))
-        return F.relu(network.fc6(pooled.flatten(1)))
-    return network.embed(images) if layer == "fc7" else network(images)
+def activations(model: Backbone, images: Tensor, layer: str) -> Tensor:
+    """Return a layer's features N,D of uint8 RGB images N,H,W,3 of the input size.
+
+    They are taken after the ReLU, except those of the last layer.
+    """
+    return model.features(images, layer)
 
 
-def _centre_crops(store: Store, rows: np.ndarray, network: AlexNet, batch: int) -> Iterator[Tensor]:
+def _centre_crops(store: Store, rows: np.ndarray, model: Backbone, batch: int) -> Iterator[Tensor]:
     """Yield the centre crops of some records, uint8 N,H,W,3, on the network's device."""
-    margin = (store.meta["size"] - network.input_size) // 2
-    window = slice(margin, margin + network.input_size)
+    size = model.network.input_size
+    margin = (store.meta["size"] - size) // 2
+    window = slice(margin, margin + size)
     parts = (rows[start : start + batch] for start in range(0, len(rows), batch))
     for images in read_ahead(store.batch, parts):
-        yield torch.from_numpy(images).to(network.pixel_mean.device)[:, window, window]
+        yield torch.from_numpy(images).to(model.pixel_mean.device)[:, window, window]

@@ -1,13 +1,37 @@
-"""Architectures by the name that a config gives them."""
+"""Networks by the name that a config gives them. Nothing here imports torch before a network is built."""
 
+import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.keys import from_mapping
+from imagenet_transfer.models.geometry import Network
 
-MODELS = {"alexnet": AlexNet}
+if TYPE_CHECKING:
+    from imagenet_transfer.models.backbone import Backbone
+
+NETWORKS = {  # model: its description, as module:class
+    "alexnet": "imagenet_transfer.models.alexnet:AlexNet",
+}
 
 
-def build_model(config: Mapping[str, Any], num_classes: int) -> AlexNet:
-    """Return a network with first values drawn from torch's generator; `config` is an architecture of the study."""
-    return MODELS[config["model"]](config, num_classes)
+def network_class(model: str) -> type[Network]:
+    """Return the description of a kind of network; UserError for an unknown name."""
+    if model not in NETWORKS:
+        raise UserError(f"There is no model '{model}'; the known ones: {', '.join(NETWORKS)}.")
+    module, _, name = NETWORKS[model].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def network_of(architecture: Network | Mapping[str, Any]) -> Network:
+    """Return the description of an architecture of the study; a description is returned as it is."""
+    if isinstance(architecture, Network):
+        return architecture
+    what = f"The architecture of model {architecture['model']}"
+    return from_mapping(network_class(architecture["model"]), architecture, what)
+
+
+def build_model(architecture: Network | Mapping[str, Any], num_classes: int) -> "Backbone":
+    """Return a network with first values drawn from torch's generator."""
+    return network_of(architecture).build(num_classes)

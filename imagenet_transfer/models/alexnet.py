@@ -1,159 +1,94 @@
-"""AlexNet as Caffe trained it (BVLC/caffe `models/bvlc_alexnet`), with size, width and first layer as parameters.
+"""AlexNet as Caffe trained it (BVLC/caffe `models/bvlc_alexnet`): size, width, first layer as keys."""
 
-It is not torchvision's AlexNet, which has neither groups nor local response normalisation, other widths, and dropout
-before the linear layers.
-"""
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from imagenet_transfer.keys import choice, listed, number, side, whole
+from imagenet_transfer.models.geometry import Layer, Network, Part, cells, conv
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from imagenet_transfer.models.backbone import Backbone
 
-LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75  # k = 1 [caffe]
-
-# Output channels, input channels, kernel and groups of conv2..conv5, and the initial biases of all layers [caffe].
-CONV_CHANNELS = (96, 256, 384, 384, 256)
-KERNELS = (None, 5, 3, 3, 3)
+CHANNELS = (96, 256, 384, 384, 256)  # of conv1 to conv5, and their groups, in Caffe's definition
 GROUPS = (1, 2, 1, 2, 2)
-BIASES = {
-    "conv1": 0.0,
-    "conv2": 0.1,
-    "conv3": 0.0,
-    "conv4": 0.1,
-    "conv5": 0.1,
-    "fc6": 0.1,
-    "fc7": 0.1,
-    "fc8": 0.0,
-}
-GAUSSIAN_STD = {"fc6": 0.005, "fc7": 0.005}  # 0.01 elsewhere
+KERNELS = (None, 5, 3, 3, 3)  # conv1's is a key
 
 
-def _window_sum(x: Tensor) -> Tensor:
-    """Return, at each channel, the sum over the five channels around it; x is N,C,H,W, best channels_last."""
-    channel = torch.arange(x.shape[1], device=x.device)
-    band = ((channel[:, None] - channel).abs() <= LRN_SIZE // 2).to(x.dtype)
-    return F.linear(x.permute(0, 2, 3, 1), band).permute(0, 3, 1, 2)
+def pooled(length: int) -> int:
+    """Return the side after one of AlexNet's poolings: 3x3, stride 2, rounded up."""
+    return cells(length, 3, 2, ceil=True) if length > 1 else 0
 
 
-class _LocalResponseNorm(torch.autograd.Function):
-    """`nn.LocalResponseNorm(5)` in values and gradients, without its 3-d pooling, which is half of a training step."""
+@dataclass(frozen=True, kw_only=True)
+class AlexNet(Network):
+    """AlexNet; not torchvision's, which lacks groups and local response normalisation."""
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        scale = _window_sum(x * x).mul_(LRN_ALPHA / LRN_SIZE).add_(1.0)
-        root = scale.rsqrt()
-        power = root.sqrt().mul_(root)  # scale ** -0.75
-        ctx.save_for_backward(x, scale, power)
-        return x * power
+    last: ClassVar[str] = "fc8"
+    last_module: ClassVar[str] = "fc8"
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        x, scale, power = ctx.saved_tensors
-        passed = grad * power
-        across = _window_sum((passed * x).div_(scale)).mul_(x)
-        return passed.sub_(across, alpha=2 * LRN_ALPHA * LRN_BETA / LRN_SIZE)
+    width: float = number("Channels as a multiple of the paper's.", exclusiveMinimum=0, maximum=8)
+    fc_width: int = whole("Units of fc6 and fc7.", maximum=65536)
+    conv1_kernel: int = side("Kernel of the first layer in pixels.")
+    conv1_stride: int = side("Stride of the first layer in pixels.")
+    dropout: float = number(
+        "Share of fc6's and fc7's units that are dropped in training (0.5 in the paper).",
+        training_only=True,
+        minimum=0,
+        exclusiveMaximum=1,
+    )
+    init: str = choice(
+        "First values: as the paper's network, or scaled to each layer's inputs.",
+        "caffe",
+        "he",
+        training_only=True,
+    )
+    pixel_mean: tuple[float, ...] = listed(
+        "Blue, green, red; subtracted from 0..255.",
+        items={"type": "number"},
+        minItems=3,
+        maxItems=3,
+    )
+    pixel_std: float = number("Pixels are divided by it (1 in the paper).", exclusiveMinimum=0)
 
+    @property
+    def conv_channels(self) -> list[int]:
+        """Return the output channels of conv1 to conv5."""
+        return [max(2, round(c * self.width / 2) * 2) for c in CHANNELS]
 
-def local_response_norm(x: Tensor) -> Tensor:
-    """Return x normalised across channels (size 5, alpha 1e-4, beta 0.75, k 1); x is N,C,H,W.
+    def trunk(self) -> tuple[Part, ...]:
+        """Return conv1 to conv5; the first two end with normalisation and pooling."""
+        first = cells(self.input_size, self.conv1_kernel, self.conv1_stride)
+        sides = [first, pooled(first), *[pooled(pooled(first))] * 3]
+        inputs, units = [3, *self.conv_channels], self.conv_channels
+        parts = []
+        for i, (kernel, groups, shrunk) in enumerate(
+            zip((self.conv1_kernel, *KERNELS[1:]), GROUPS, (1, 2, 4, 4, 4), strict=True)
+        ):
+            stride = shrunk * self.conv1_stride
+            layer = conv(inputs[i] // groups, units[i], kernel, side=sides[i], stride=stride)
+            parts.append(Part(f"conv{i + 1}", (f"conv{i + 1}",), (layer,)))
+        return tuple(parts)
 
-    Mixed precision computes it in float32: alpha times a square is below the resolution of bfloat16 beside 1.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        return _LocalResponseNorm.apply(x.float() if x.dtype == torch.bfloat16 else x).to(x.dtype)
+    def head(self) -> tuple[Part, ...]:
+        """Return fc6 and fc7."""
+        inputs = self.conv_channels[-1] * self.pooled_side**2
+        fc6 = Part("fc6", ("fc6",), (Layer(self.fc_width, inputs),))
+        fc7 = Part("fc7", ("fc7",), (Layer(self.fc_width, self.fc_width),))
+        return fc6, fc7
 
-
-class AlexNet(nn.Module):
-    """AlexNet with `num_classes` outputs; `config` is an architecture of the study (keys: see `workflow/schemas`)."""
-
-    def __init__(self, config: Mapping[str, Any], num_classes: int):
-        super().__init__()
-        self.input_size: int = config["input_size"]
-        self.stride: int = 4 * config["conv1_stride"]
-        channels = [max(2, round(c * config["width"] / 2) * 2) for c in CONV_CHANNELS]
-        self.conv5_channels: int = channels[-1]
-        self.fc_width: int = config["fc_width"]
-        self.pixel_std: float = config["pixel_std"]
-        self.dropout: float = config["dropout"]
-        self.register_buffer(
-            "pixel_mean", torch.tensor(config["pixel_mean"], dtype=torch.float32), persistent=False
-        )
-
-        kernel1, stride1 = config["conv1_kernel"], config["conv1_stride"]
-        self.conv1 = nn.Conv2d(3, channels[0], kernel1, stride1)
-        for i in range(1, 5):
-            kernel, groups = KERNELS[i], GROUPS[i]
-            layer = nn.Conv2d(
-                channels[i - 1], channels[i], kernel, padding=kernel // 2, groups=groups
-            )
-            setattr(self, f"conv{i + 1}", layer)
-        self.pool5_size: int = self._pool5_size()
-        self.fc6 = nn.Linear(channels[-1] * self.pool5_size**2, self.fc_width)
-        self.fc7 = nn.Linear(self.fc_width, self.fc_width)
-        self.fc8 = nn.Linear(self.fc_width, num_classes)
-        for name in BIASES:
-            initialise(name, getattr(self, name), config["init"])
-
-    def _pool5_size(self) -> int:
+    @property
+    def pooled_side(self) -> int:
         """Return the side of pool5's output in cells: 6 for 227-pixel images."""
-        side = (self.input_size - self.conv1.kernel_size[0]) // self.conv1.stride[0] + 1
-        for _ in range(3):  # 3x3 pools of stride 2 that round up
-            side = -(-(side - 3) // 2) + 1
-        return side
+        return pooled(pooled(pooled(cells(self.input_size, self.conv1_kernel, self.conv1_stride))))
 
-    def preprocess(self, images: Tensor) -> Tensor:
-        """Return float BGR images N,3,H,W less the channel mean, from uint8 RGB images N,H,W,3."""
-        bgr = images.flip(3).to(self.pixel_mean.dtype).sub_(self.pixel_mean).div_(self.pixel_std)
-        return bgr.permute(0, 3, 1, 2)  # channels_last without a copy
+    @property
+    def mean_colour(self) -> tuple[float, float, float]:
+        """Return the mean that is subtracted, in RGB."""
+        blue, green, red = self.pixel_mean
+        return red, green, blue
 
-    def convolutions(
-        self, x: Tensor, dense: bool = False, layers: Iterable[int] = range(1, 6)
-    ) -> Tensor:
-        """Return the activations after some of conv1..conv5, those of conv1 and conv2 normalised and pooled.
+    def build(self, num_classes: int) -> "Backbone":
+        """Return the torch module."""
+        from imagenet_transfer.models.alexnet_layers import CaffeAlexNet
 
-        `dense` pads conv1 and both pools so that a cell of conv5 is `stride` pixels [frcnn].
-        """
-        for number in layers:
-            layer = self.get_submodule(f"conv{number}")
-            pad = layer.kernel_size[0] // 2 if dense or number > 1 else 0
-            x = F.relu(
-                F.conv2d(x, layer.weight, layer.bias, layer.stride, pad, groups=layer.groups)
-            )
-            if number <= 2:
-                x = F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
-        return x
-
-    def pool5(self, x: Tensor) -> Tensor:
-        """Return conv5's activations pooled: N, channels, pool5_size, pool5_size for images of `input_size`."""
-        return F.max_pool2d(x, 3, 2, ceil_mode=True)
-
-    def fully_connected(self, flat: Tensor) -> Tensor:
-        """Return fc7's activations N,fc_width from pooled features flattened in the order C,H,W."""
-        x = F.dropout(F.relu(self.fc6(flat)), self.dropout, self.training)
-        return F.dropout(F.relu(self.fc7(x)), self.dropout, self.training)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Return fc7's activations N,fc_width of uint8 RGB images N,H,W,3 of `input_size`."""
-        return self.fully_connected(
-            self.pool5(self.convolutions(self.preprocess(images))).flatten(1)
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return class scores N,num_classes of uint8 RGB images N,H,W,3 of `input_size`."""
-        return self.fc8(self.embed(images))
-
-
-def initialise(name: str, layer: nn.Module, method: str) -> None:
-    """Give a layer its first values: `caffe` as the paper's network [caffe], `he` for networks much smaller than it.
-
-    With Caffe's values the signal fades over the layers (by about 4 each) and training takes off late; a network of a
-    quarter of the width, trained for minutes, would never do so. `he` keeps the variance (He et al. 2015, eq. 10).
-    """
-    if method == "caffe":
-        nn.init.normal_(layer.weight, std=GAUSSIAN_STD.get(name, 0.01))
-        nn.init.constant_(layer.bias, BIASES[name])
-    else:
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="linear" if name == "fc8" else "relu")
-        nn.init.zeros_(layer.bias)
+        return CaffeAlexNet(self, num_classes)

@@ -5,15 +5,14 @@ cross the border unused in training, max pooling of RoIs, two scores for each an
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.models.boxes import (
     anchor_grid,
     anchor_sides,
@@ -25,39 +24,11 @@ from imagenet_transfer.models.boxes import (
     smooth_l1,
 )
 from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms
-from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, View, new_layer
+from imagenet_transfer.models.region_configs import DetectorConfig
+from imagenet_transfer.models.region_network import RegionNetwork, View, new_layer
 
 OFFSET_STD = (0.1, 0.1, 0.2, 0.2)  # the head predicts offsets in these units [frcnn]
 RPN_SIGMA, HEAD_SIGMA = 3.0, 1.0  # of the smooth L1 losses [frcnn]
-
-
-@dataclass(frozen=True)
-class DetectorConfig(RegionConfig):
-    """The `detector` part of a recipe; the defaults are the paper's."""
-
-    SECTION: ClassVar[str] = "detector"
-
-    anchor_base: int = 16  # side in pixels of the square that ratios and scales are applied to
-    anchor_scales: Sequence[float] = (8, 16, 32)
-    anchor_ratios: Sequence[float] = (0.5, 1, 2)  # height / width
-    rpn_channels: int = 256
-    rpn_positive_iou: float = 0.7
-    rpn_negative_iou: float = 0.3
-    rpn_samples: int = 256  # anchors an image in the loss
-    rpn_positive_fraction: float = 0.5
-    proposal_nms: float = 0.7
-    proposal_min_side: float = 16  # in pixels of the image before resizing
-    train_proposals_before_nms: int = 12000
-    train_proposals: int = 2000
-    test_proposals_before_nms: int = 6000
-    test_proposals: int = 300
-    rois: int = 128  # RoIs an image in the loss
-    foreground_fraction: float = 0.25
-    foreground_iou: float = 0.5  # RoIs from here on are foreground,
-    background_iou: Sequence[float] = (0.0, 0.5)  # those from the first up to the second background
-    score_threshold: float = 0.05
-    detection_nms: float = 0.3
-    max_detections: int = 100  # an image
 
 
 class Objects(NamedTuple):
@@ -96,19 +67,20 @@ class RegionProposalNetwork(nn.Module):
 class FasterRCNN(RegionNetwork):
     """A detector of `num_classes` classes (without background) on the layers of `trunk`, whose fc8 it drops."""
 
-    def __init__(self, trunk: AlexNet, num_classes: int, config: DetectorConfig):
-        super().__init__(trunk, config)
+    def __init__(self, backbone: Backbone, num_classes: int, config: DetectorConfig):
+        super().__init__(backbone, config)
+        network = backbone.network
         self.config = config
         sides = anchor_sides(config.anchor_base, config.anchor_scales, config.anchor_ratios)
         self.register_buffer("anchor_sides", sides, persistent=False)
         self.register_buffer("offset_std", torch.tensor(OFFSET_STD), persistent=False)
-        self.rpn = RegionProposalNetwork(trunk.conv5_channels, config.rpn_channels, len(sides))
-        self.scores = new_layer(nn.Linear(trunk.fc_width, num_classes + 1), 0.01)
-        self.offsets = new_layer(nn.Linear(trunk.fc_width, 4 * (num_classes + 1)), 0.001)
+        self.rpn = RegionProposalNetwork(network.channels, config.rpn_channels, len(sides))
+        self.scores = new_layer(nn.Linear(network.vector_size, num_classes + 1), 0.01)
+        self.offsets = new_layer(nn.Linear(network.vector_size, 4 * (num_classes + 1)), 0.001)
 
     def anchors(self, view: View) -> Tensor:
         """Return the anchors (anchors,4) of images of this size, those that cross the border included."""
-        return anchor_grid(self.anchor_sides, *view.features.shape[2:], self.trunk.stride)
+        return anchor_grid(self.anchor_sides, *view.features.shape[2:], self.trunk.network.stride)
 
     def loss(
         self, images: Tensor, objects: Sequence[Objects], keys: Sequence[Hashable] | None = None

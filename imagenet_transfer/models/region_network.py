@@ -1,45 +1,21 @@
-"""What networks that judge regions share: AlexNet over whole images, RoI pooling, fc6 and fc7 (Girshick 2015)."""
+"""What networks that judge regions share: whole images, RoI pooling, a head (Girshick 2015)."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagenet_transfer.errors import UserError
-from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.models.operators import roi_pool
+from imagenet_transfer.models.region_configs import RegionConfig
 
 KEPT_BYTES = 1 << 28  # of frozen layers' activations, on the network's device
 
 
-@dataclass(frozen=True)
-class RegionConfig:
-    """The part of a recipe that says how regions are seen; the defaults are the paper's."""
-
-    SECTION: ClassVar[str]  # the recipe's key
-
-    short_side: int = 600  # images are resized to this short side, in pixels,
-    long_side: int = 1000  # unless their long side would exceed this
-    copy_fc: bool = True  # start fc6 and fc7 from the pre-trained weights too
-    frozen: Sequence[str] = ()  # layers of the trunk that are not trained, such as conv1
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Return the configuration of this section of a recipe; `UserError` if it has an unknown key."""
-        known = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in known:
-                raise UserError(
-                    f"The recipe's {cls.SECTION} has the unknown key {key!r}; the known ones: {', '.join(known)}."
-                )
-        return cls(**mapping)
-
-
 class View(NamedTuple):
-    """Images of one size as the network sees them: conv5's map, height and width, the factor of their resizing."""
+    """Images of one size as the network sees them: map, height and width, factor of resizing."""
 
     features: Tensor
     size: tuple[int, int]
@@ -62,64 +38,67 @@ def new_layer(layer: nn.Module, std: float) -> nn.Module:
 
 
 class RegionNetwork(nn.Module):
-    """The layers of `trunk` but for fc8, which it drops: conv1..conv5 of whole images, fc6 and fc7 of regions."""
+    """A network's trunk on whole images and its head on regions; it drops the last layer."""
 
-    def __init__(self, trunk: AlexNet, config: RegionConfig):
+    def __init__(self, backbone: Backbone, config: RegionConfig):
         super().__init__()
-        del trunk.fc8
-        self.trunk = trunk
+        backbone.drop_last()
+        self.trunk = backbone
         self._sides = config.short_side, config.long_side
-        for name in config.frozen:
-            trunk.get_submodule(name).requires_grad_(False)
-        self._num_frozen = next(
-            i for i in range(6) if f"conv{i + 1}" not in config.frozen
-        )  # layers from conv1 on
+        backbone.freeze(*config.frozen)
+        parts = backbone.network.trunk()
+        first = next(
+            (i for i, part in enumerate(parts) if part.name not in config.frozen), len(parts)
+        )
+        self._frozen_parts = parts[:first]
+        self._trained_parts = parts[first:]
         self._kept: dict[Hashable, Tensor] = {}
         self._kept_bytes = 0
 
     def view(self, images: Tensor, keys: Sequence[Hashable] | None = None) -> View:
         """Return what the network sees of uint8 RGB images N,H,W,3 of one size.
 
-        `keys`, which tell the images apart, allow to keep what frozen layers make of them: they are computed once.
+        With `keys`, which tell the images apart, what frozen parts make of them is computed once.
         """
         height, width = images.shape[1:3]
         factor = resize_factor(height, width, *self._sides)
         size = round(height * factor), round(width * factor)
-        if keys is None or self._num_frozen == 0:
-            x = self._first_layers(images, size)
+        if keys is None or not self._frozen_parts:
+            x = self._through_frozen(images, size)
         else:
-            parts = zip(keys, images.split(1), strict=True)
-            x = torch.cat([self._remembered(key, image, size) for key, image in parts])
-        features = self.trunk.convolutions(x, dense=True, layers=range(self._num_frozen + 1, 6))
-        return View(features, size, factor)
+            single = zip(keys, images.split(1), strict=True)
+            x = torch.cat([self._remembered(key, image, size) for key, image in single])
+        return View(self.trunk.trunk(x, dense=True, parts=self._trained_parts), size, factor)
 
-    def _first_layers(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the last frozen layer's activations of images resized to `size`."""
+    def _through_frozen(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the last frozen part's output for images resized to `size`."""
         x = self.trunk.preprocess(images)
         if x.shape[2:] != size:
             x = F.interpolate(x, size, mode="bilinear")
-        return self.trunk.convolutions(x, dense=True, layers=range(1, self._num_frozen + 1))
+        return self.trunk.trunk(x, dense=True, parts=self._frozen_parts)
 
     def _remembered(self, key: Hashable, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the last frozen layer's activations of one image, kept while `KEPT_BYTES` last.
+        """Return the last frozen part's output for one image, kept while `KEPT_BYTES` last.
 
-        Always of one image at a time, as rounding depends on the batch: what is computed again has the same bits.
+        Always of one image at a time, as rounding depends on the batch: what is computed again has
+        the same bits.
         """
         if key in self._kept:
             return self._kept[key]
-        x = self._first_layers(image, size)
+        x = self._through_frozen(image, size)
         if self._kept_bytes + x.nbytes <= KEPT_BYTES:
             self._kept[key] = x
             self._kept_bytes += x.nbytes
         return x
 
     def region_features(self, features: Tensor, rois: Sequence[Tensor]) -> Tensor:
-        """Return fc7's activations (sum of RoIs, fc_width) of each image's RoIs (R,4), in resized pixels."""
-        last_pixel = rois[0].new_tensor(
-            [0, 0, 1, 1]
-        )  # the operation counts the last pixel in, as Caffe's
-        cells = self.trunk.pool5_size
-        pooled = roi_pool(
-            features.float(), [boxes - last_pixel for boxes in rois], cells, 1 / self.trunk.stride
-        )
-        return self.trunk.fully_connected(pooled.flatten(1))
+        """Return the head's vectors (sum of RoIs, vector_size) of each image's RoIs (R,4).
+
+        RoIs are in pixels of the resized images.
+        """
+        # The operation counts the last pixel in, as Caffe's does.
+        last_pixel = rois[0].new_tensor([0, 0, 1, 1])
+        network = self.trunk.network
+        boxes = [image - last_pixel for image in rois]
+        pooled = roi_pool(features.float(), boxes, network.pooled_side, 1 / network.stride)
+        return self.trunk.head(pooled)

@@ -5,34 +5,17 @@ It follows gkioxari/RstarCNN, less the offsets of boxes, which that code trains 
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.models.boxes import draw, draw_each, mirrored
 from imagenet_transfer.models.operators import box_iou
-from imagenet_transfer.models.region_network import RegionConfig, RegionNetwork, new_layer
-
-
-@dataclass(frozen=True)
-class RStarConfig(RegionConfig):
-    """The `rstarcnn` part of a recipe; the defaults are those of R*CNN's code."""
-
-    SECTION: ClassVar[str] = "rstarcnn"
-
-    primary_iou: float = 0.5  # boxes from here on show a person,
-    primaries: int = 15  # and so many an image are trained on
-    secondary_iou: Sequence[float] = (0.2, 0.75)  # regions around a person, both limits included
-    secondaries: int = 10  # drawn for each primary box in training
-    test_secondaries: int | None = None  # the first so many of each person in testing; None: all
-    context: bool = (
-        True  # False: the person's own region alone, whose features still reach beyond it
-    )
-    surroundings: bool = True  # False: what lies outside all people's boxes is blanked in the image
+from imagenet_transfer.models.region_configs import RStarConfig
+from imagenet_transfer.models.region_network import RegionNetwork, new_layer
 
 
 class Regions(NamedTuple):
@@ -111,11 +94,13 @@ def with_context(primary: Tensor, secondary: Tensor, paired: Tensor) -> Tensor:
 class RStarCNN(RegionNetwork):
     """A classifier of `num_classes` actions (`other` included) on the layers of `trunk`, whose fc8 it drops."""
 
-    def __init__(self, trunk: AlexNet, num_classes: int, config: RStarConfig):
-        super().__init__(trunk, config)
-        self.primary = new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01)
+    def __init__(self, backbone: Backbone, num_classes: int, config: RStarConfig):
+        super().__init__(backbone, config)
+        self.primary = new_layer(nn.Linear(backbone.network.vector_size, num_classes), 0.01)
         self.secondary = (
-            new_layer(nn.Linear(trunk.fc_width, num_classes), 0.01) if config.context else None
+            new_layer(nn.Linear(backbone.network.vector_size, num_classes), 0.01)
+            if config.context
+            else None
         )
 
     def forward(

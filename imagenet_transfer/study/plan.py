@@ -16,9 +16,11 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_table
 from imagenet_transfer.labels.taxonomy import read_classes
+from imagenet_transfer.models import network_of
 from imagenet_transfer.resources import RESOURCES
-from imagenet_transfer.study.costs import parameters, work_gmacs, work_of
+from imagenet_transfer.study.costs import work_gmacs
 from imagenet_transfer.study.cross_checks import RENDERED_FROM
+from imagenet_transfer.training.recipe import Recipe
 
 RATES = RESOURCES / "rates.csv"
 RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
@@ -43,16 +45,18 @@ LIKE = {
     "action": ("detection", "train"),
 }
 
-# Bytes a stored image
+# Bytes of a number, and of a stored image
+FLOAT32 = 4
+FLOAT16 = 2
 JPEG_256 = 26_500  # 256x256, 4:4:4, quality 90: measured, benchmarks/store_reading.py
-ORIGINAL_PIXEL = 0.49  # a pixel of VOC2007's files: 9,963 images of about 500x375 in 0.91 GB
+ORIGINAL_PIXEL = 0.49  # per pixel of VOC2007's files: 9,963 images of about 500x375 in 0.91 GB
 PHOTOGRAPH_PIXELS = 500 * 375
 PICTURES = ("voc", "action")  # parts of the miniature whose images keep their size
 
 
 @dataclass(frozen=True)
 class Work:
-    """One run that is still to be done: its kind, training images, and billions of multiply-adds an image."""
+    """One run that is still to be done: its kind, training images, and billions of multiply-adds per image."""
 
     kind: str
     images: float
@@ -89,7 +93,7 @@ def read_rates(*paths: Path | str) -> pd.DataFrame:
 
 
 def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an output and a last one for all: COLUMNS and the hours on each device of `rates`.
+    """Return one row per output and a last one for all: COLUMNS and the hours on each device of `rates`.
 
     A run or store that several outputs need is counted in the row of the first; `shared` says how many runs of an
     output are counted in rows above it. NaN where the config does not say how many images a data set has.
@@ -192,44 +196,43 @@ def share_of(study: Any, output: str, seen: set[Any]) -> Share:
     share = Share()
     for run in study.pretrain_runs(output):
         if _new(run, seen, share):
-            entry = study.subsets[run.subset]
-            share.disk += 4 * parameters(
-                study.architectures[run.architecture], subset_classes(study, run.subset)
-            )
-            if "weights" in entry:  # given, not trained
-                continue
-            share.networks += 1
-            share.work.append(
-                work(study, run.architecture, entry["recipe"], subset_images(study, run.subset))
-            )
-            share.disk += _once(
-                ("store", entry["dataset"]),
-                seen,
-                lambda name=entry["dataset"]: store_bytes(study, name),
-            )
+            _add_network(study, run, share, seen)
     for run in study.transfer_runs(output):
         if _new(run, seen, share):
-            task, dataset = study.tasks[run.task], study.dataset_of(run.task)
-            share.fine_tunings += 1
-            share.work.append(
-                work(study, run.architecture, task["recipe"], task_images(study, run.task))
-            )
-            share.disk += _once(
-                ("store", dataset), seen, lambda name=dataset: store_bytes(study, name)
-            )
+            _add_fine_tuning(study, run, share, seen)
     for run in study.embeddings(output):
         if _new(run, seen, share):
-            architecture, dataset = (
-                study.architectures[run.architecture],
-                study.subsets[run.subset]["dataset"],
-            )
-            images = (
-                sum(declared(study, dataset).values()) if declared(study, dataset) else math.nan
-            )
-            share.embeddings += 1
-            share.work.append(Work("embed", images, work_gmacs("embed", architecture, {})))
-            share.disk += 2 * architecture["fc_width"] * images
+            _add_embedding(study, run, share)
     return share
+
+
+def _add_network(study: Any, run: Any, share: Share, seen: set[Any]) -> None:
+    entry = study.subsets[run.subset]
+    network = network_of(study.architectures[run.architecture])
+    share.disk += FLOAT32 * network.parameters(subset_classes(study, run.subset))
+    if "weights" in entry:  # given, not trained
+        return
+    share.networks += 1
+    images = subset_images(study, run.subset)
+    share.work.append(work(study, run.architecture, entry["recipe"], images))
+    share.disk += _new_store(study, entry["dataset"], seen)
+
+
+def _add_fine_tuning(study: Any, run: Any, share: Share, seen: set[Any]) -> None:
+    share.fine_tunings += 1
+    recipe = study.tasks[run.task]["recipe"]
+    share.work.append(work(study, run.architecture, recipe, task_images(study, run.task)))
+    share.disk += _new_store(study, study.dataset_of(run.task), seen)
+
+
+def _add_embedding(study: Any, run: Any, share: Share) -> None:
+    network = network_of(study.architectures[run.architecture])
+    counts = declared(study, study.subsets[run.subset]["dataset"])
+    images = sum(counts.values()) if counts else math.nan
+    share.embeddings += 1
+    share.work.append(Work("embed", images, work_gmacs("embed", network, None)))
+    sizes = network.feature_sizes(subset_classes(study, run.subset))
+    share.disk += FLOAT16 * sizes[run.layer] * images
 
 
 def _new(run: Any, seen: set[Any], share: Share) -> bool:
@@ -240,20 +243,19 @@ def _new(run: Any, seen: set[Any], share: Share) -> bool:
     return new
 
 
-def _once(key: Any, seen: set[Any], bytes_of: Any) -> float:
-    if key in seen:
+def _new_store(study: Any, dataset: str, seen: set[Any]) -> float:
+    """Return the bytes of a data set's store, 0 if it was seen before."""
+    if ("store", dataset) in seen:
         return 0.0
-    seen.add(key)
-    return bytes_of()
+    seen.add(("store", dataset))
+    return store_bytes(study, dataset)
 
 
 def work(study: Any, architecture: str, recipe: str, num_images: float) -> Work:
     """Return the work of training by a recipe on `num_images` images."""
-    entry, network = study.recipes[recipe], study.architectures[architecture]
-    batch = entry["batch_size"] * entry.get("accumulate", 1)
-    images = entry["iterations"] * batch if "iterations" in entry else entry["epochs"] * num_images
-    kind = work_of(entry)
-    return Work(kind, images, work_gmacs(kind, network, entry))
+    entry = Recipe.of(study.recipes[recipe])
+    gmacs = work_gmacs(entry.work, study.architectures[architecture], entry)
+    return Work(entry.work, entry.images(num_images), gmacs)
 
 
 # Sizes, from what the config declares

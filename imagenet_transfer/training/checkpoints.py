@@ -2,24 +2,19 @@
 
 import warnings
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, remove_leftovers
+from imagenet_transfer.models.backbone import Backbone
 
-LAYERS = (
-    "conv1",
-    "conv2",
-    "conv3",
-    "conv4",
-    "conv5",
-    "fc6",
-    "fc7",
-    "fc8",
-)  # of any trained network
+ADVICE = "save weights with torch.save(model.state_dict())"
+COUNTER = "num_batches_tracked"  # of BatchNorm: the only whole numbers among weights
 
 
 class StateFile:
@@ -39,13 +34,13 @@ class StateFile:
     def load(self) -> tuple[dict[str, Any] | None, str]:
         """Return the state, or None if there is none to continue from, and a sentence about it for the log."""
         if not self.path.exists():
-            return None, "Starts from the beginning: there is no saved state."
+            return None, "Starts from the beginning: there is not a saved state."
         try:
             state = _load(self.path)
         except Unreadable as error:
             return None, f"Starts afresh: the saved state {self.path} cannot be read ({error})."
         if not (isinstance(state, dict) and {"fingerprint", "step"} <= state.keys()):
-            return None, f"Starts afresh: {self.path} is no saved state."
+            return None, f"Starts afresh: {self.path} is not a saved state."
         if state["fingerprint"] != self.fingerprint:
             return (
                 None,
@@ -60,7 +55,7 @@ class StateFile:
 
 
 def save_weights(path: Path | str, model: torch.nn.Module) -> None:
-    """Write a model's parameters as plain float tensors on the CPU."""
+    """Write a model's parameters and statistics as plain tensors on the CPU."""
     tensors = {
         name: tensor.detach().cpu().contiguous().clone()
         for name, tensor in model.state_dict().items()
@@ -80,7 +75,7 @@ class Unreadable(Exception):
 
 
 def _load(path: Path | str) -> Any:
-    """Return what `torch.save` wrote, of plain types and tensors alone: nothing in the file is executed."""
+    """Return what `torch.save` wrote, of plain types and tensors only: nothing in the file is executed."""
     try:
         _check_archive(check_regular(path))
         with warnings.catch_warnings():
@@ -107,7 +102,7 @@ def _check_archive(path: Path) -> None:
 
 
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
-    """Return the parameters saved by `save_weights`; raise UserError for anything that is not plain tensors."""
+    """Return the tensors saved by `save_weights`; raise UserError for anything that is not plain."""
     try:
         tensors = _load(path)
     except Unreadable as error:
@@ -115,56 +110,72 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
             f"{path} is not a file of plain tensors ({error}): delete it so that it is trained again, or put weights "
             "there that were saved with torch.save(model.state_dict())."
         ) from error
-    if not isinstance(tensors, dict) or not all(
-        isinstance(t, torch.Tensor) for t in tensors.values()
-    ):
-        raise UserError(
-            f"{path} holds no dictionary of tensors: save weights with torch.save(model.state_dict())."
-        )
+    plain = isinstance(tensors, dict) and all(isinstance(t, Tensor) for t in tensors.values())
+    if not plain:
+        raise UserError(f"{path} is not a dictionary of tensors: {ADVICE}.")
     for name, tensor in tensors.items():
-        if problem := _problem_of(tensor):
-            raise UserError(
-                f"{path}: {name} {problem}; save weights with torch.save(model.state_dict())."
-            )
+        if problem := _problem_of(str(name), tensor):
+            raise UserError(f"{path}: {name} {problem}; {ADVICE}.")
     return tensors
 
 
-def _problem_of(tensor: torch.Tensor) -> str | None:
-    """Return what keeps a tensor from being a layer's parameters."""
+def _problem_of(name: str, tensor: Tensor) -> str | None:
+    """Return what keeps a tensor from being one of a network's."""
     if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
-        return "is no plain tensor (it is sparse, quantized or without values)"
-    if not tensor.is_floating_point():
+        return "is not a plain tensor (it is sparse, quantized or without values)"
+    counter = is_counter(name) and tensor.dtype == torch.int64
+    if not (tensor.is_floating_point() or counter):
         return f"holds values of type {tensor.dtype}, not floating-point numbers"
     if tensor.untyped_storage().nbytes() < tensor.nbytes:
         return "claims more values than the file holds"
     return None
 
 
-def copy_weights(model: torch.nn.Module, path: Path | str, without: tuple[str, ...]) -> None:
-    """Copy a trained network's parameters into `model`, all but those whose layer is named in `without`.
+def is_counter(name: str) -> bool:
+    """Tell whether a tensor counts the batches that a BatchNorm layer has seen."""
+    return name.rpartition(".")[2] == COUNTER
 
-    Raises UserError if a layer is missing in the file or has another shape, if the file has layers that no network of
-    this project has, or if a value is infinite or not a number.
+
+def copy_weights(model: Backbone, path: Path | str, without: Sequence[str] = ()) -> None:
+    """Copy a trained network's tensors into `model`, except those of the parts named in `without`.
+
+    Statistics of normalisation layers are copied too; their counters may be missing, as in older
+    files of torchvision. Raises UserError if a tensor is missing in the file or has another shape,
+    if the file has layers that the network lacks, or if a value is infinite or not a number.
     """
-    given, wanted = load_weights(path), model.state_dict()
-    known = {*LAYERS, *(name.split(".")[0] for name in wanted)}
+    given = load_weights(path)
+    wanted = model.state_dict()
+    check_layers(path, given, wanted)
+    left_out = tuple(f"{module}." for module in model.network.paths(*without))
+    for name, tensor in wanted.items():
+        missing_counter = is_counter(name) and name not in given
+        if not (name.startswith(left_out) or missing_counter):
+            tensor.copy_(fitting(path, name, given.get(name), tensor))
+
+
+def check_layers(
+    path: Path | str, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> None:
+    """Raise UserError if a file has layers that the network lacks."""
+    known = {name.split(".")[0] for name in wanted}
     for name in given:
         if str(name).split(".")[0] not in known:
             raise UserError(
                 f"{path}: it has the layer {name}, so the weights belong to another kind of network."
             )
-    for name, tensor in wanted.items():
-        if name.split(".")[0] in without:
-            continue
-        if name not in given or given[name].shape != tensor.shape:
-            found = tuple(given[name].shape) if name in given else "nothing"
-            raise UserError(
-                f"{path}: {name} should have shape {tuple(tensor.shape)} but the file holds {found}: "
-                "the weights belong to another architecture than the one in the config."
-            )
-        values = given[name].float()
-        if not values.isfinite().all():
-            raise UserError(
-                f"{path}: {name} holds values that are infinite or not numbers: the training diverged; train it again."
-            )
-        tensor.copy_(values)
+
+
+def fitting(path: Path | str, name: str, given: Tensor | None, wanted: Tensor) -> Tensor:
+    """Return a file's tensor if it fits the network's, else raise UserError."""
+    if given is None or given.shape != wanted.shape:
+        found = "nothing" if given is None else tuple(given.shape)
+        raise UserError(
+            f"{path}: {name} should have shape {tuple(wanted.shape)} but the file holds {found}: "
+            "the weights belong to another architecture than the one in the config."
+        )
+    if not given.float().isfinite().all():
+        raise UserError(
+            f"{path}: {name} holds values that are infinite or not numbers: the training diverged; "
+            "train it again."
+        )
+    return given

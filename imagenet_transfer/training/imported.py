@@ -9,11 +9,12 @@ import jsonschema
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_json, sha256_of, write_json
+from imagenet_transfer.keys import training_only
+from imagenet_transfer.models import network_class, network_of
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
 from imagenet_transfer.training.metrics import check_finite
 
 RECORD = "metrics.json"  # beside the weights, if they are of a run of this project
-TRAINED_ONLY = ("dropout", "init")  # of an architecture: they matter for training alone
 TEXT, NUMBER, TABLE = {"type": "string"}, {"type": "number"}, {"type": "object"}
 KEYS = {
     "n_classes": {"type": "integer"},
@@ -81,9 +82,8 @@ def import_network(
     metrics.json. Metrics, seed, settings and provenance are those of the record beside the weights; the key `given`
     says what was imported, and by which settings and versions. Raises UserError if the files are missing or do not fit.
     """
-    from imagenet_transfer.training.checkpoints import (
-        save_weights,  # loads torch; the workflow itself needs checksums alone
-    )
+    # These load torch, which the workflow itself can do without: it asks for checksums only.
+    from imagenet_transfer.training.checkpoints import save_weights
 
     if not weights.is_file():
         raise UserError(
@@ -114,32 +114,28 @@ def import_network(
 
 
 def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
-    """Return a network with the weights of a file, and its number of classes; UserError if they do not fit."""
+    """Return a network with the weights of a file, and its number of classes.
+
+    Raises UserError if they do not fit.
+    """
     import torch
 
-    from imagenet_transfer.models import build_model
     from imagenet_transfer.training.checkpoints import copy_weights, load_weights
 
+    network = network_of(architecture)
     tensors = load_weights(path)
-    if "fc8.weight" not in tensors:
-        found = ", ".join(list(tensors)[:3]) or "nothing"
+    last = tensors.get(f"{network.last_module}.weight")
+    if last is None:
+        found = ", ".join(map(str, list(tensors)[:3])) or "nothing"
         raise UserError(
-            f"{path} holds {found}, ..., not conv1 to fc8 of this project's AlexNet, which is Caffe's: networks of "
-            "torchvision or other programs compute something else and cannot be imported."
+            f"{path} holds {found}, ..., not {network.last_module}.weight and the other layers of this "
+            f"project's {network.model}: networks of other programs compute something else and cannot "
+            "be imported."
         )
-    for tensor in tensors.values():
-        if not tensor.is_floating_point():
-            raise UserError(
-                f"{path} holds values of type {tensor.dtype}; give the weights as floating-point numbers."
-            )
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise UserError(
-            f"{path} holds values that are infinite or not numbers: the training diverged; train it again."
-        )
-    num_classes = tensors["fc8.weight"].shape[0] if tensors["fc8.weight"].ndim else 1
-    model = build_model(architecture, num_classes)
+    num_classes = len(last) if last.ndim else 1
+    model = network.build(num_classes)
     with torch.no_grad():
-        copy_weights(model, path, without=())
+        copy_weights(model, path)
     return model, num_classes
 
 
@@ -166,8 +162,9 @@ def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
         "train the network again, or put the weights into a folder without the record",
     )
     trained_as = record["settings"]["architecture"]
+    for_training = training_only(network_class(architecture["model"]))
     for key, value in architecture.items():
-        if key not in TRAINED_ONLY and trained_as.get(key) != value:
+        if key not in for_training and trained_as.get(key) != value:
             raise UserError(
                 f"{path}: the network was trained with {key} {trained_as.get(key)}, but the config's architecture says "
                 f"{value}: make them equal."

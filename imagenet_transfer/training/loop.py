@@ -1,4 +1,4 @@
-"""The one training loop: schedule, resume, deadline and non-finite guard. Stages bring jobs."""
+"""The one training loop: schedule, resume, deadline and non-finite guard. Stages bring tasks."""
 
 import contextlib
 import math
@@ -18,9 +18,10 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import StateFile
+from imagenet_transfer.training.recipe import Recipe
 
 
-class Job(Protocol):
+class Task(Protocol):
     """What a stage brings to the loop. The randomness of a step comes from its number, so a resumed run repeats it."""
 
     model: nn.Module
@@ -75,16 +76,17 @@ class Schedule:
     lr_gamma: float
 
     @classmethod
-    def of(cls, recipe: Mapping[str, Any], num_images: int) -> "Schedule":
-        """Read a recipe: `iterations`, or `epochs` of `num_images` images; `lr_steps` are in the same unit."""
-        per_unit = (
-            1.0
-            if "iterations" in recipe
-            else num_images / (recipe["batch_size"] * recipe.get("accumulate", 1))
-        )
-        length = recipe["iterations"] if "iterations" in recipe else recipe["epochs"]
-        steps = tuple(round(step * per_unit) for step in recipe["lr_steps"])
-        return cls(max(1, math.ceil(length * per_unit)), recipe["lr"], steps, recipe["lr_gamma"])
+    def of(cls, recipe: Recipe | Mapping[str, Any], num_images: int) -> "Schedule":
+        """Return the schedule of a recipe for a set of `num_images` images.
+
+        `lr_steps` are in the unit of the length, iterations or epochs.
+        """
+        recipe = Recipe.of(recipe)
+        in_iterations = recipe.iterations is not None
+        length = recipe.iterations if in_iterations else recipe.epochs
+        per_unit = 1.0 if in_iterations else num_images / recipe.images_per_iteration
+        steps = tuple(round(step * per_unit) for step in recipe.lr_steps)
+        return cls(max(1, math.ceil(length * per_unit)), recipe.lr, steps, recipe.lr_gamma)
 
     def lr_at(self, step: int) -> float:
         """Return the learning rate of a step counted from 0: lr, times lr_gamma from each of lr_steps on."""
@@ -98,8 +100,11 @@ class CaffeSGD:
     first step imports torch's compiler, a second and a half of every fine-tuning run.
     """
 
-    def __init__(self, model: nn.Module, fresh: tuple[str, ...], recipe: Mapping[str, Any]):
-        self.momentum: float = recipe["momentum"]
+    def __init__(
+        self, model: nn.Module, fresh: tuple[str, ...], recipe: Recipe | Mapping[str, Any]
+    ):
+        recipe = Recipe.of(recipe)
+        self.momentum = recipe.momentum
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.factors = {name: solver_factors(name, fresh, recipe) for name in self.parameters}
         self.velocity = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
@@ -126,22 +131,20 @@ class CaffeSGD:
             tensor.copy_(velocity[name])
 
 
-def solver_factors(
-    name: str, fresh: tuple[str, ...], recipe: Mapping[str, Any]
-) -> tuple[float, float]:
+def solver_factors(name: str, fresh: tuple[str, ...], recipe: Recipe) -> tuple[float, float]:
     """Return a parameter's factor of the rate, and its decay: biases learn twice as fast without decay [caffe]."""
-    factor = recipe["fresh_lr_factor"] if fresh and name.startswith(fresh) else 1.0
-    return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe["weight_decay"])
+    factor = recipe.fresh_lr_factor if fresh and name.startswith(fresh) else 1.0
+    return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe.weight_decay)
 
 
-def prefetch(job: Job, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
+def prefetch(task: Task, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
     """Yield the batches of steps start..stop-1; a background thread prepares the next ones."""
     with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
-        waiting = [pool.submit(job.load, step) for step in range(start, min(start + ahead, stop))]
+        waiting = [pool.submit(task.load, step) for step in range(start, min(start + ahead, stop))]
         try:
             for step in range(start, stop):
                 if step + ahead < stop:
-                    waiting.append(pool.submit(job.load, step + ahead))
+                    waiting.append(pool.submit(task.load, step + ahead))
                 yield waiting.pop(0).result()
         finally:
             pool.shutdown(cancel_futures=True)
@@ -199,28 +202,28 @@ class Outcome:
 
 
 def train(
-    job: Job,
-    recipe: Mapping[str, Any],
+    task: Task,
+    recipe: Recipe | Mapping[str, Any],
     seed: int,
     state_file: StateFile,
     deadline: Deadline | None = None,
     save_seconds: float = 120.0,
 ) -> Outcome:
-    """Train a job by stochastic gradient descent with momentum.
+    """Carry out a task by stochastic gradient descent with momentum.
 
     `recipe` gives batch_size, iterations or epochs, lr, lr_steps, lr_gamma, momentum, weight_decay, fresh_lr_factor,
     evaluate_every (iterations) and accumulate (batches whose gradients are averaged for one step). The history has one
-    row an evaluation: iteration, lr, loss (mean since the last row) and the job's metrics.
+    row an evaluation: iteration, lr, loss (mean since the last row) and the task's metrics.
 
     Raises DeadlineReachedError after saving, if the deadline passes, and NonFiniteLossError.
     """
-    trainer = _Trainer(job, recipe, seed, state_file)
+    trainer = _Trainer(task, Recipe.of(recipe), seed, state_file)
     saved = time.monotonic()
     with trainer.batches() as batches, trainer.progress_bar() as bar:
         while trainer.step < trainer.schedule.iterations:
             trainer.take_step(batches)
             bar.update()
-            if trainer.step % recipe["evaluate_every"] == 0 or trainer.finished():
+            if trainer.step % trainer.recipe.evaluate_every == 0 or trainer.finished():
                 bar.write(trainer.report(), file=sys.stderr)
             if deadline and deadline.passed() and not trainer.finished():
                 trainer.save()
@@ -237,12 +240,15 @@ def train(
 class _Trainer:
     """A run in progress; `save` keeps everything that its next step depends on."""
 
-    def __init__(self, job: Job, recipe: Mapping[str, Any], seed: int, state_file: StateFile):
-        self.job, self.recipe, self.seed, self.state_file = job, recipe, seed, state_file
-        self.device = next(job.model.parameters()).device
-        self.schedule = Schedule.of(recipe, job.num_images)
-        self.accumulate: int = recipe.get("accumulate", 1)
-        self.solver = CaffeSGD(job.model, job.fresh_layers, recipe)
+    def __init__(self, task: Task, recipe: Recipe, seed: int, state_file: StateFile):
+        self.task = task
+        self.recipe = recipe
+        self.state_file = state_file
+        self.seed = seed
+        self.device = next(task.model.parameters()).device
+        self.schedule = Schedule.of(recipe, task.num_images)
+        self.accumulate = recipe.accumulate
+        self.solver = CaffeSGD(task.model, task.fresh_layers, recipe)
         self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
         self.history: list[dict[str, float]] = []
         self.commits = [commit()]
@@ -253,7 +259,7 @@ class _Trainer:
             self._restore(state)
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.job.model.load_state_dict(state["model"])
+        self.task.model.load_state_dict(state["model"])
         self.solver.load(state["velocity"])
         self.meter.total, self.meter.count, self.meter.last_finite = state["meter"]
         self.history, self.step, self.seconds_before = (
@@ -267,7 +273,7 @@ class _Trainer:
         """Write the state, once its losses are known to be finite."""
         self.meter.flush()
         meter = [self.meter.total, self.meter.count, self.meter.last_finite]
-        networks = {"model": self.job.model.state_dict(), "velocity": self.solver.velocity}
+        networks = {"model": self.task.model.state_dict(), "velocity": self.solver.velocity}
         progress = {
             "meter": meter,
             "history": self.history,
@@ -284,7 +290,7 @@ class _Trainer:
 
     def batches(self) -> contextlib.AbstractContextManager[Iterator[Any]]:
         stop = self.schedule.iterations * self.accumulate
-        return contextlib.closing(prefetch(self.job, self.step * self.accumulate, stop))
+        return contextlib.closing(prefetch(self.task, self.step * self.accumulate, stop))
 
     def progress_bar(self) -> tqdm:
         interval = 0.5 if sys.stderr.isatty() else 20.0
@@ -294,12 +300,12 @@ class _Trainer:
         )
 
     def autocast(self) -> contextlib.AbstractContextManager:
-        if self.recipe.get("precision", "float32") == "float32":
+        if self.recipe.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def take_step(self, batches: Iterator[Any]) -> None:
-        self.job.model.train()
+        self.task.model.train()
         torch.manual_seed(
             seed_of(self.seed, "step", self.step)
         )  # dropout and sampling depend on the step alone
@@ -307,7 +313,7 @@ class _Trainer:
         step_loss = torch.zeros((), device=self.device)
         for _ in range(self.accumulate):
             with self.autocast():
-                loss = self.job.loss(next(batches)) / self.accumulate
+                loss = self.task.loss(next(batches)) / self.accumulate
             loss.backward()
             step_loss += loss.detach()
         self.meter.add(self.step, step_loss)
@@ -316,14 +322,14 @@ class _Trainer:
 
     def report(self) -> str:
         """Evaluate, add a row to the history and return it as a line of text."""
-        self.job.model.eval()
+        self.task.model.eval()
         row = {
             "iteration": self.step,
             "lr": self.schedule.lr_at(self.step - 1),
             "loss": self.meter.mean(),
         }
         with torch.no_grad():
-            row |= self.job.evaluate()
+            row |= self.task.evaluate()
         self.history.append(row)
         return "  ".join(f"{name} {value:.4g}" for name, value in row.items() if "/" not in name)
 

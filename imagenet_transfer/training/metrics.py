@@ -168,11 +168,6 @@ def label_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return ahead.sum(1)
 
 
-def top_k_accuracy(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Return the share, in 0..1, of samples whose right class is among the `k` highest of its scores (N,classes)."""
-    return float((label_ranks(scores, labels) < k).mean())
-
-
 def class_accuracies(right: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Return the share of each class's samples that are right (N bool), (num_classes,); NaN for a class without any."""
     samples = np.bincount(labels, minlength=num_classes)

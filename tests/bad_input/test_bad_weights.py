@@ -25,7 +25,7 @@ from imagenet_transfer.training.checkpoints import (
     save_weights,
 )
 from imagenet_transfer.training.loop import train
-from imagenet_transfer.training.tasks.classification import ClassificationJob
+from imagenet_transfer.training.tasks.classification import ClassificationTask
 
 MODEL = build_model(TINY, 4)
 STATE = {name: tensor.clone() for name, tensor in MODEL.state_dict().items()}
@@ -140,13 +140,13 @@ FILES = {
     "numpy": (lambda path: np.save(path.open("wb"), np.zeros(3)), NO_TENSORS),
     "numpy in a pickle": (of({"conv1.weight": np.zeros(3, dtype=object)}), NO_TENSORS),
     "a whole network": (of(MODEL), NO_TENSORS),
-    "a list": (of([STATE["conv1.weight"]]), "holds no dictionary of tensors"),
-    "a tensor": (of(STATE["conv1.weight"]), "holds no dictionary of tensors"),
-    "a number": (of(3), "holds no dictionary of tensors"),
-    "a dictionary of numbers": (of({"conv1.weight": 3}), "holds no dictionary of tensors"),
+    "a list": (of([STATE["conv1.weight"]]), "is not a dictionary of tensors"),
+    "a tensor": (of(STATE["conv1.weight"]), "is not a dictionary of tensors"),
+    "a number": (of(3), "is not a dictionary of tensors"),
+    "a dictionary of numbers": (of({"conv1.weight": 3}), "is not a dictionary of tensors"),
     "a checkpoint with its weights inside": (
         of({"model": STATE, "epoch": 3}),
-        "holds no dictionary of tensors",
+        "is not a dictionary of tensors",
     ),
     "whole numbers": (
         of(with_tensor("fc6.bias", torch.zeros(16, dtype=torch.int64))),
@@ -162,11 +162,11 @@ FILES = {
     ),
     "a sparse tensor": (
         of(with_tensor("fc6.bias", torch.ones(16).to_sparse())),
-        "fc6.bias is no plain tensor",
+        "fc6.bias is not a plain tensor",
     ),
     "a tensor without values": (
         of(with_tensor("fc6.bias", torch.zeros(16, device="meta"))),
-        "is no plain tensor",
+        "is not a plain tensor",
     ),
     "an expanded tensor": (
         of(with_tensor("fc8.weight", torch.zeros(1).expand(10**9, 16))),
@@ -273,7 +273,7 @@ def test_fine_tuning_and_features_refuse_them_too(tmp_path):
     pictures = Pictures(8, 4)
     table = pictures.table()
     said = refused(
-        lambda: ClassificationJob(pictures, table, table, 4, TINY, RECIPE, 1, weights=path), path
+        lambda: ClassificationTask(pictures, table, table, 4, TINY, RECIPE, 1, weights=path), path
     )
     assert "conv3.weight holds values" in said
     assert "conv3.weight holds values" in refused(lambda: load_network(path, TINY), path)
@@ -361,7 +361,7 @@ def test_a_run_beside_a_damaged_state_ends_like_one_without(tmp_path, one_thread
     table = pictures.table()
 
     def losses(path):
-        job = ClassificationJob(pictures, table, table, 4, TINY, RECIPE, 1)
+        job = ClassificationTask(pictures, table, table, 4, TINY, RECIPE, 1)
         return [row["loss"] for row in train(job, RECIPE, 1, StateFile(path, "f")).history]
 
     (tmp_path / "state.pt").write_bytes(b"junk" * 1000)

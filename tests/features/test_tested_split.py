@@ -94,9 +94,9 @@ def test_nothing_to_be_tested_on_is_said_before_training(study):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_metric_that_is_no_number_is_not_written(study, monkeypatch, value):
-    from imagenet_transfer.training.tasks.classification import ClassificationJob
+    from imagenet_transfer.training.tasks.classification import ClassificationTask
 
-    monkeypatch.setattr(ClassificationJob, "evaluate", lambda job: {"top1": value})
+    monkeypatch.setattr(ClassificationTask, "evaluate", lambda job: {"top1": value})
     with pytest.raises(
         UserError, match=rf"run: the metric top1 is {value}\. Check that the test images"
     ):

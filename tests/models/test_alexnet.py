@@ -6,7 +6,7 @@ from conftest import PAPER_ALEXNET, TINY
 from torch import nn
 
 from imagenet_transfer.models import build_model
-from imagenet_transfer.models.alexnet import BIASES, local_response_norm
+from imagenet_transfer.models.alexnet_layers import BIASES, local_response_norm
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +35,20 @@ def test_it_has_the_parameters_of_caffes_network(network):
 def test_its_maps_have_the_sizes_of_the_paper(network):
     images = torch.zeros(1, 227, 227, 3, dtype=torch.uint8)
     with torch.no_grad():
-        maps = network.convolutions(network.preprocess(images))
+        maps = network.trunk(network.preprocess(images))
         assert maps.shape == (1, 256, 13, 13)
-        assert network.pool5(maps).shape == (1, 256, 6, 6)
-        assert network.pool5_size == 6
-        assert network.embed(images).shape == (1, 4096)
+        assert network.pool(maps).shape == (1, 256, 6, 6)
+        assert network.network.pooled_side == 6
+        assert network.features(images, "fc7").shape == (1, 4096)
 
 
 @pytest.mark.parametrize("side, cells", [(600, 39), (1000, 64), (224, 15)])
 def test_the_dense_trunk_has_a_stride_of_16(network, side, cells):
     """600 x 1000 pixels give 39 x 64 cells in Caffe, whose pooling rounds up."""
     with torch.no_grad():
-        maps = network.convolutions(torch.zeros(1, 3, side, 64), dense=True)
+        maps = network.trunk(torch.zeros(1, 3, side, 64), dense=True)
     assert maps.shape[2] == cells
-    assert network.stride == 16
+    assert network.network.stride == 16
 
 
 def test_first_values_are_caffes(network):
@@ -99,14 +99,14 @@ def test_pool5_size_is_right_for_other_geometries(size, kernel, stride):
     config = TINY | {"input_size": size, "conv1_kernel": kernel, "conv1_stride": stride}
     model = build_model(config, 3).eval()
     with torch.no_grad():
-        maps = model.pool5(model.convolutions(torch.zeros(1, 3, size, size)))
-    assert maps.shape[2:] == (model.pool5_size, model.pool5_size)
+        maps = model.pool(model.trunk(torch.zeros(1, 3, size, size)))
+    assert maps.shape[2:] == (model.network.pooled_side,) * 2
 
 
 def test_dropout_follows_fc6_and_fc7():
     torch.manual_seed(0)
     model = build_model(TINY, 3).train()
     flat = torch.rand(64, model.fc6.in_features) + 1
-    dropped = (model.fully_connected(flat) == 0).float().mean()
-    kept = (model.eval().fully_connected(flat) == 0).float().mean()
+    dropped = (model.head(flat) == 0).float().mean()
+    kept = (model.eval().head(flat) == 0).float().mean()
     assert dropped > kept + 0.2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import RECIPE, ROOT, TINY, Pictures
+from conftest import RECIPE, ROOT, TINY, Pictures, finish_run
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_json, sha256_of, write_csv, write_json
@@ -21,8 +21,7 @@ from imagenet_transfer.running.records import (
 from imagenet_transfer.study.config_file import read_config
 from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.loop import DeadlineReachedError
-from imagenet_transfer.training.stages import run
-from imagenet_transfer.training.tasks.classification import ClassificationJob
+from imagenet_transfer.training.tasks.classification import ClassificationTask
 
 SETTINGS = {
     "version": 1,
@@ -355,11 +354,11 @@ def test_a_run_that_another_commit_continued_names_both(tmp_path, monkeypatch):
         for module in ("training.loop", "running.provenance"):
             monkeypatch.setattr(f"imagenet_transfer.{module}.commit", lambda: commit)
         pictures = Pictures(20, 4)
-        job = ClassificationJob(
+        job = ClassificationTask(
             pictures, pictures.table(), pictures.table(), 4, TINY, RECIPE, seed=7
         )
         settings = {"recipe": RECIPE, "seed": 7}
-        run(job, settings, {}, {"stage": "transfer"}, tmp_path, "cpu", minutes, keep_weights=False)
+        finish_run(job, settings, tmp_path, minutes)
 
     for commit in ("first", "second"):
         with pytest.raises(DeadlineReachedError):

@@ -5,18 +5,16 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from conftest import PAPER_ALEXNET, ROOT, TINY
+from conftest import PAPER_ALEXNET, RECIPE, ROOT, TINY
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.models import build_model
+from imagenet_transfer.models import build_model, network_of
+from imagenet_transfer.models.region_configs import RegionConfig
 from imagenet_transfer.study.config_file import read_config
 from imagenet_transfer.study.costs import (
     image_gmacs,
-    parameters,
-    pool5_size,
     region_gmacs,
     work_gmacs,
-    work_of,
 )
 from imagenet_transfer.study.plan import (
     TOTAL,
@@ -31,7 +29,9 @@ from imagenet_transfer.study.plan import (
     with_networks,
 )
 from imagenet_transfer.study.study import Embedding, PretrainRun, Study, TransferRun
+from imagenet_transfer.training.recipe import Recipe
 
+IN_EPOCHS = {name: value for name, value in RECIPE.items() if name != "iterations"}
 RATES = pd.DataFrame(
     [
         ("card", "train", 2.0, 100.0, "a page"),
@@ -45,18 +45,17 @@ RATES = pd.DataFrame(
 @pytest.mark.parametrize("architecture", [PAPER_ALEXNET, TINY])
 def test_parameters_are_those_of_the_network(architecture):
     model = build_model(architecture, 7)
-    assert parameters(architecture, 7) == sum(p.numel() for p in model.parameters())
-    assert pool5_size(architecture) == model.pool5_size
+    assert network_of(architecture).parameters(7) == sum(p.numel() for p in model.parameters())
 
 
 def test_the_papers_network():
-    assert parameters(PAPER_ALEXNET, 1000) == 60_965_224
+    assert network_of(PAPER_ALEXNET).parameters(1000) == 60_965_224
     # conv1 105.4, conv2 223.9, conv3 149.5, conv4 112.1, conv5 74.8, fc6 37.7, fc7 16.8, fc8 4.1 million
     assert image_gmacs(PAPER_ALEXNET) == pytest.approx(0.7244, abs=1e-4)
 
 
 def test_regions_cost_fc6_and_fc7_each():
-    none, hundred = (region_gmacs(PAPER_ALEXNET, 600, 1000, regions, 0) for regions in (0, 100))
+    none, hundred = (region_gmacs(PAPER_ALEXNET, RegionConfig(), n) for n in (0, 100))
     assert hundred - none == pytest.approx(100 * (9216 * 4096 + 4096 * 4096) / 1e9)
     cells = {
         34_848: 150 * 200,
@@ -67,12 +66,15 @@ def test_regions_cost_fc6_and_fc7_each():
 
 
 def test_kinds_of_work():
-    assert [work_of(r) for r in ({}, {"layers": "last"}, {"detector": {}}, {"rstarcnn": {}})] == [
-        *("train", "last-layer", "detection", "action")
-    ]
-    assert work_gmacs("train", PAPER_ALEXNET, {}) == pytest.approx(3 * image_gmacs(PAPER_ALEXNET))
-    alone = work_gmacs("action", PAPER_ALEXNET, {"rstarcnn": {"context": False}})
-    both = work_gmacs("action", PAPER_ALEXNET, {"rstarcnn": {}})
+    assert [
+        Recipe.of(RECIPE | r).work
+        for r in ({}, {"layers": "last"}, {"detector": {}}, {"rstarcnn": {}})
+    ] == [*("train", "last-layer", "detection", "action")]
+    assert work_gmacs("train", PAPER_ALEXNET, RECIPE) == pytest.approx(
+        3 * image_gmacs(PAPER_ALEXNET)
+    )
+    alone = work_gmacs("action", PAPER_ALEXNET, RECIPE | {"rstarcnn": {"context": False}})
+    both = work_gmacs("action", PAPER_ALEXNET, RECIPE | {"rstarcnn": {}})
     assert both - alone == pytest.approx(3 * 150 * (9216 * 4096 + 4096 * 4096) / 1e9)
 
 
@@ -113,8 +115,8 @@ def study():
         dataset_of=lambda task: "sun",
         architectures={"net": PAPER_ALEXNET},
         recipes={
-            "pretrain": {"batch_size": 256, "iterations": 1000},
-            "finetune": {"batch_size": 10, "accumulate": 2, "epochs": 3},
+            "pretrain": RECIPE | {"batch_size": 256, "iterations": 1000},
+            "finetune": IN_EPOCHS | {"batch_size": 10, "accumulate": 2, "epochs": 3},
         },
         subsets={
             "whole": {"dataset": "imagenet", "recipe": "pretrain"},
@@ -148,7 +150,7 @@ def test_the_plan_by_hand():
 
 def test_the_disk_by_hand():
     frame = plan(study(), RATES).set_index("output")
-    weights = 4 * parameters(PAPER_ALEXNET, 64)
+    weights = 4 * network_of(PAPER_ALEXNET).parameters(64)
     first = (
         weights + 70_400 * 26_500 + 2000 * 64 * 64 * 3
     )  # stores stand with the first output that needs them

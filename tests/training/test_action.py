@@ -10,11 +10,10 @@ from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.data.proposals import Proposals
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
-from imagenet_transfer.models.alexnet import AlexNet
+from imagenet_transfer.models.region_configs import RStarConfig
 from imagenet_transfer.models.rstarcnn import (
     Regions,
     RStarCNN,
-    RStarConfig,
     around,
     blanked,
     testing_regions,
@@ -25,7 +24,7 @@ from imagenet_transfer.training.checkpoints import StateFile, save_weights
 from imagenet_transfer.training.loop import Deadline, DeadlineReachedError, train
 from imagenet_transfer.training.tasks.action import (
     NUM_CLASSES,
-    ActionJob,
+    ActionTask,
     action_ap,
     people_of,
     training_labels,
@@ -180,7 +179,7 @@ def test_without_any_secondary_region_the_primary_ones_are_alone():
 
 def network(**config):
     torch.manual_seed(1)
-    return RStarCNN(AlexNet(TINY, 5), NUM_CLASSES, RStarConfig(**SMALL | config))
+    return RStarCNN(build_model(TINY, 5), NUM_CLASSES, RStarConfig(**SMALL | config))
 
 
 def picture(seed=0, height=48, width=64):
@@ -198,7 +197,7 @@ REGIONS = Regions(
 def test_both_regions_go_through_the_same_layers():
     """Worked out from the parts: view, pooled regions, fc6 and fc7, two last layers, sum and maximum."""
     model = network().eval()
-    features = model.trunk.convolutions(model.trunk.preprocess(picture()[None]), dense=True)
+    features = model.trunk.trunk(model.trunk.preprocess(picture()[None]), dense=True)
     own = model.primary(model.region_features(features, [REGIONS.primary]))
     beside = model.secondary(model.region_features(features, [REGIONS.secondary]))
     expected = own + torch.stack([beside[:2].max(0).values, beside[1:].max(0).values])
@@ -208,7 +207,7 @@ def test_both_regions_go_through_the_same_layers():
 
 def test_the_last_layers_are_new():
     torch.manual_seed(0)
-    wide = RStarCNN(AlexNet(TINY | {"fc_width": 4096}, 5), NUM_CLASSES, RStarConfig())
+    wide = RStarCNN(build_model(TINY | {"fc_width": 4096}, 5), NUM_CLASSES, RStarConfig())
     for layer in (wide.primary, wide.secondary):
         assert (layer.in_features, layer.out_features) == (4096, 11)
         assert layer.weight.std().item() == pytest.approx(0.01, rel=0.03)
@@ -222,7 +221,7 @@ def test_images_are_resized_with_their_regions():
     enlarged = torch.nn.functional.interpolate(
         model.trunk.preprocess(picture()[None]), (96, 128), mode="bilinear"
     )
-    features = model.trunk.convolutions(enlarged, dense=True)
+    features = model.trunk.trunk(enlarged, dense=True)
     own = model.primary(model.region_features(features, [2 * REGIONS.primary]))
     alone = REGIONS._replace(secondary=boxes(), paired=torch.zeros(2, 0, dtype=torch.bool))
     torch.testing.assert_close(model(picture()[None], [alone]), own)
@@ -355,7 +354,7 @@ class Scenes:
 def make_job(store=None, recipe=RECIPE, weights=None, seed=7, architecture=TINY, **config):
     store = store or Scenes()
     recipe = recipe | {"batch_size": 2, "rstarcnn": SMALL | config}
-    return ActionJob(store, store.proposals(), architecture, weights, recipe, seed)
+    return ActionTask(store, store.proposals(), architecture, weights, recipe, seed)
 
 
 def test_images_are_mirrored_with_their_regions():
@@ -483,4 +482,4 @@ def test_what_is_wrong_is_named():
         make_job(Scenes(splits=("val",)))
     store = Scenes()
     with pytest.raises(UserError, match="proposals are not of stores/scenes as it is now"):
-        ActionJob(store, store.proposals("e"), TINY, None, RECIPE, 1)
+        ActionTask(store, store.proposals("e"), TINY, None, RECIPE, 1)

@@ -6,20 +6,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import RECIPE
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import boxes as regions
-from imagenet_transfer.models.alexnet import AlexNet
-from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects
+from imagenet_transfer.models import build_model
+from imagenet_transfer.models.faster_rcnn import Detections, FasterRCNN, Objects
+from imagenet_transfer.models.region_configs import DetectorConfig
 from imagenet_transfer.models.region_network import View, resize_factor
 from imagenet_transfer.training.tasks.detection import (
-    DetectionJob,
+    DetectionTask,
     batches_of_equal_size,
     detection_table,
 )
 
 PAPER = {
     "model": "alexnet",
+    "image_size": 256,
     "input_size": 227,
     "width": 1.0,
     "fc_width": 4096,
@@ -62,7 +65,7 @@ def boxes(*rows):
 def tiny_detector(num_classes=3, architecture=TINY, **config):
     torch.manual_seed(1)
     return FasterRCNN(
-        AlexNet(architecture, num_classes), num_classes, DetectorConfig(**SMALL | config)
+        build_model(architecture, num_classes), num_classes, DetectorConfig(**SMALL | config)
     )
 
 
@@ -106,8 +109,8 @@ class Squares:
 
 
 def job(store=None, batch_size=3, seed=1, architecture=TINY, **config):
-    recipe = {"batch_size": batch_size, "detector": SMALL | config}
-    return DetectionJob(store or Squares(), architecture, None, recipe, seed)
+    recipe = RECIPE | {"batch_size": batch_size, "detector": SMALL | config}
+    return DetectionTask(store or Squares(), architecture, None, recipe, seed)
 
 
 # Coordinates and anchors
@@ -115,9 +118,9 @@ def job(store=None, batch_size=3, seed=1, architecture=TINY, **config):
 
 def test_a_detector_at_the_papers_size():
     torch.manual_seed(0)
-    model = FasterRCNN(AlexNet(PAPER, 2), 20, DetectorConfig())
-    assert model.trunk.stride == 16
-    assert model.trunk.pool5_size == 6
+    model = FasterRCNN(build_model(PAPER, 2), 20, DetectorConfig())
+    assert model.trunk.network.stride == 16
+    assert model.trunk.network.pooled_side == 6
     with torch.no_grad():
         view = model.view(torch.zeros(1, 300, 500, 3, dtype=torch.uint8))
         assert (view.size, view.factor) == ((600, 1000), 2.0)
@@ -304,12 +307,10 @@ def test_numbers_of_proposals_in_training_and_testing(training, expected):
 def test_roi_pooling_ends_at_the_last_pixel():
     model = tiny_detector()
     features = torch.arange(6.0).expand(
-        1, model.trunk.conv5_channels, 6, 6
+        1, model.trunk.network.channels, 6, 6
     )  # a cell holds its column
     seen = []
-    model.trunk.fully_connected = lambda flat: (
-        seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
-    )
+    model.trunk.head = lambda flat: seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
     for width in (
         12,
         13,
@@ -409,11 +410,12 @@ def test_batches_of_equal_size_lose_no_image():
 
 def test_pretrained_layers_are_copied_as_told(tmp_path):
     torch.manual_seed(7)
-    trained = AlexNet(TINY, 5)
+    trained = build_model(TINY, 5)
     torch.save(trained.state_dict(), tmp_path / "weights.pt")
     for copy_fc in (True, False):
-        recipe = {"batch_size": 1, "detector": SMALL | {"copy_fc": copy_fc, "frozen": ["conv1"]}}
-        trunk = DetectionJob(Squares(), TINY, tmp_path / "weights.pt", recipe, 1).model.trunk
+        switches = SMALL | {"copy_fc": copy_fc, "frozen": ["conv1"]}
+        recipe = RECIPE | {"batch_size": 1, "detector": switches}
+        trunk = DetectionTask(Squares(), TINY, tmp_path / "weights.pt", recipe, 1).model.trunk
         assert torch.equal(trunk.conv5.weight, trained.conv5.weight)
         assert torch.equal(trunk.fc6.weight, trained.fc6.weight) == copy_fc
         assert torch.equal(trunk.fc7.weight, trained.fc7.weight) == copy_fc
@@ -431,8 +433,8 @@ def test_frozen_layers_see_an_image_once_and_change_nothing(monkeypatch):
     )
     seen = {"frozen": [], "forgetful": []}
     for name, one in (("frozen", frozen), ("forgetful", forgetful)):
-        original = one.model._first_layers
-        one.model._first_layers = lambda *words, f=original, calls=seen[name]: (
+        original = one.model._through_frozen
+        one.model._through_frozen = lambda *words, f=original, calls=seen[name]: (
             calls.append(1) or f(*words)
         )
     kept = fit(frozen, 8, 0.01)

@@ -17,7 +17,7 @@ from conftest import RECIPE, TINY, Pictures
 
 from imagenet_transfer.training.checkpoints import StateFile
 from imagenet_transfer.training.loop import train
-from imagenet_transfer.training.tasks.classification import ClassificationJob
+from imagenet_transfer.training.tasks.classification import ClassificationTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,13 +33,13 @@ HUNDRED = RECIPE | {"iterations": STEPS, "lr": 0.001, "lr_steps": [70], "evaluat
 
 def classification():
     pictures = Pictures(40, 4)
-    return ClassificationJob(pictures, pictures.table(), pictures.table(), 4, TINY, HUNDRED, 7)
+    return ClassificationTask(pictures, pictures.table(), pictures.table(), 4, TINY, HUNDRED, 7)
 
 
 def detection():
     store = test_detection.Squares()
     recipe = HUNDRED | {"batch_size": 2, "detector": test_detection.SMALL}
-    return test_detection.DetectionJob(store, test_detection.TINY, None, recipe, 1)
+    return test_detection.DetectionTask(store, test_detection.TINY, None, recipe, 1)
 
 
 def action():

@@ -133,9 +133,9 @@ def whole_numbers(path):
 @pytest.mark.parametrize(
     "damage, sentence",
     [
-        (torchvisions, "holds features.0.weight, classifier.6.weight.* not conv1 to fc8"),
+        (torchvisions, "holds features.0.weight, classifier.6.weight.* not fc8.weight"),
         (caffes, "is not a file of plain tensors"),
-        (wrapped, "holds no dictionary of tensors"),
+        (wrapped, "is not a dictionary of tensors"),
         (wider, r"fc6.weight should have shape \(16, .*but the file holds \(32,"),
         (diverged, "holds values that are infinite or not numbers"),
         (flat, "fc8.weight should have shape"),

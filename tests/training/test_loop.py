@@ -24,14 +24,15 @@ from imagenet_transfer.training.loop import (
     solver_factors,
     train,
 )
-from imagenet_transfer.training.tasks.classification import ClassificationJob, DataOrder, crop
+from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.tasks.classification import ClassificationTask, DataOrder, crop
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def make_job(pictures, recipe=RECIPE, weights=None, num_classes=4, architecture=TINY):
     table = pictures.table()
-    return ClassificationJob(
+    return ClassificationTask(
         pictures, table, table, num_classes, architecture, recipe, seed=7, weights=weights
     )
 
@@ -54,15 +55,15 @@ class StopsAt(Deadline):
 
 
 def test_the_rate_is_divided_at_each_step():
-    schedule = Schedule.of(
-        {"iterations": 450000, "lr": 0.01, "lr_steps": [100000, 200000], "lr_gamma": 0.1}, 1
-    )
+    recipe = RECIPE | {"iterations": 450000, "lr_steps": [100000, 200000]}
+    schedule = Schedule.of(recipe, 1)
     rates = [schedule.lr_at(step) for step in (0, 99999, 100000, 199999, 200000, 449999)]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001, 0.0001])
 
 
 def test_epochs_count_images():
-    recipe = {"epochs": 3, "batch_size": 10, "lr": 1.0, "lr_steps": [1, 2], "lr_gamma": 0.5}
+    recipe = {name: value for name, value in RECIPE.items() if name != "iterations"}
+    recipe |= {"epochs": 3, "batch_size": 10, "lr": 1.0, "lr_steps": [1, 2], "lr_gamma": 0.5}
     assert Schedule.of(recipe, num_images=105) == Schedule(
         iterations=32, lr=1.0, lr_steps=(10, 21), lr_gamma=0.5
     )
@@ -72,14 +73,15 @@ def test_epochs_count_images():
 def test_biases_learn_twice_as_fast_without_decay_and_fresh_layers_faster():
     names = ("conv1.weight", "conv1.bias", "fc8.weight", "fc8.bias")
     expected = [(1, 0.0005), (2, 0), (10, 0.0005), (20, 0)]
-    assert [solver_factors(name, ("fc8",), RECIPE) for name in names] == expected
-    assert solver_factors("fc8.weight", (), RECIPE) == (1, 0.0005)
+    recipe = Recipe.of(RECIPE)
+    assert [solver_factors(name, ("fc8",), recipe) for name in names] == expected
+    assert solver_factors("fc8.weight", (), recipe) == (1, 0.0005)
 
 
 def test_the_solver_is_caffes():
     """By hand: w = 1, gradients 2 and 2, momentum 0.9, decay 0.5, rates 0.1 and 0.01."""
     model = torch.nn.Linear(1, 1)
-    solver = CaffeSGD(model, (), {"momentum": 0.9, "weight_decay": 0.5})
+    solver = CaffeSGD(model, (), RECIPE | {"momentum": 0.9, "weight_decay": 0.5})
     torch.nn.init.ones_(model.weight)
     torch.nn.init.ones_(model.bias)
     for lr in (0.1, 0.01):

@@ -5,17 +5,16 @@ import pandas as pd
 import pytest
 import test_action
 import test_detection
-from conftest import RECIPE, TINY, Pictures
+from conftest import RECIPE, TINY, Pictures, finish_run
 
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.files import read_json
 from imagenet_transfer.running.records import read_tested
 from imagenet_transfer.training import loop as training
 from imagenet_transfer.training.metrics import average_precision, judged_map, match_detections
-from imagenet_transfer.training.stages import run
-from imagenet_transfer.training.tasks.action import ActionJob, action_ap
-from imagenet_transfer.training.tasks.classification import ClassificationJob
-from imagenet_transfer.training.tasks.detection import DetectionJob
+from imagenet_transfer.training.tasks.action import ActionTask, action_ap
+from imagenet_transfer.training.tasks.classification import ClassificationTask
+from imagenet_transfer.training.tasks.detection import DetectionTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -23,24 +22,24 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def classification():
     pictures = Pictures(28, 8)
     table = pictures.table()
-    return ClassificationJob(pictures, table, table[5:], 8, TINY, RECIPE, seed=7)
+    return ClassificationTask(pictures, table, table[5:], 8, TINY, RECIPE, seed=7)
 
 
 def detection():
     recipe = RECIPE | {"batch_size": 3, "detector": test_detection.SMALL | {"score_threshold": 0.0}}
     store = test_detection.Squares(((64, 80),) * 5, difficult=(1,))
-    return DetectionJob(store, test_detection.TINY, None, recipe, 7)
+    return DetectionTask(store, test_detection.TINY, None, recipe, 7)
 
 
 def action():
     store = test_action.Scenes()
     recipe = RECIPE | {"batch_size": 2, "rstarcnn": test_action.SMALL}
-    return ActionJob(store, store.proposals(), TINY, None, recipe, 7)
+    return ActionTask(store, store.proposals(), TINY, None, recipe, 7)
 
 
 def finish(job, folder):
     """Run a job; return its images.csv.gz and its metrics in percent."""
-    run(job, {"recipe": RECIPE, "seed": 7}, {}, {}, folder, "cpu", None, keep_weights=False)
+    finish_run(job, {"recipe": RECIPE, "seed": 7}, folder)
     metrics = {
         entry["metric"]: entry["value"] for entry in read_json(folder / "metrics.json")["metrics"]
     }

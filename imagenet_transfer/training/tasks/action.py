@@ -15,19 +15,22 @@ from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.data.proposals import Proposals
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.models import network_of
 from imagenet_transfer.models.boxes import from_voc
+from imagenet_transfer.models.geometry import Network
+from imagenet_transfer.models.region_configs import RStarConfig
 from imagenet_transfer.models.rstarcnn import (
     Regions,
     RStarCNN,
-    RStarConfig,
     blanked,
     testing_regions,
     training_regions,
 )
 from imagenet_transfer.seeds import seed_of
+from imagenet_transfer.training.batches import DataOrder, grouped_by_size
 from imagenet_transfer.training.metrics import average_precision, mean_ap
-from imagenet_transfer.training.tasks.classification import DataOrder
-from imagenet_transfer.training.tasks.detection import grouped_by_size, pretrained_trunk
+from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.starts import region_backbone
 
 NUM_CLASSES = len(ACTIONS) + 1  # the last one is `other`
 
@@ -76,12 +79,13 @@ def action_ap(
     }
 
 
-class ActionJob:
-    """Fine-tuning of R*CNN on a store of VOC2012's action set, for `training.train`.
+class ActionTask:
+    """Fine-tuning of R*CNN on a store of VOC2012's action set, for `loop.train`.
 
-    Every epoch goes once through the train images, each mirrored with probability one half. `weights` are copied but
-    for fc8 (None: a random start). The recipe's `rstarcnn` has the keys of `RStarConfig`, `ap_variant` is all-point
-    or 11-point. Raises UserError if the proposals are not of this store, or it has nothing to train on or to test.
+    Every epoch goes once through the train images, each mirrored with probability one half. `weights`
+    are copied except those of the last layer (None: a random start). The recipe has a section
+    `rstarcnn`; `ap_variant` is all-point or 11-point. Raises UserError if the proposals are not of
+    this store, or it has nothing to train on or to test.
     """
 
     fresh_layers: tuple[str, ...] = ()  # R*CNN's new layers learn at the rate of all others
@@ -90,30 +94,35 @@ class ActionJob:
         self,
         store: Store,
         proposals: Proposals,
-        architecture: Mapping[str, Any],
+        architecture: Network | Mapping[str, Any],
         weights: Path | str | None,
-        recipe: Mapping[str, Any],
+        recipe: Recipe | Mapping[str, Any],
         seed: int,
         device: str = "cpu",
+        ap_variant: str = "all-point",
     ):
         _check(store, proposals)
-        self.store, self.seed, self.device = store, seed, torch.device(device)
+        network = network_of(architecture)
+        recipe = Recipe.of(recipe)
+        self.store = store
+        self.seed = seed
+        self.device = torch.device(device)
         self.proposals = proposals
-        self.ap_variant: str = recipe.get("ap_variant", "all-point")
-        self.config = RStarConfig.from_mapping(recipe.get("rstarcnn", {}))
+        self.ap_variant = ap_variant
+        self.config = recipe.rstarcnn or RStarConfig()
         torch.manual_seed(seed_of(seed, "initial values"))
-        trunk = pretrained_trunk(architecture, NUM_CLASSES, weights, self.config.copy_fc)
-        self.model = RStarCNN(trunk, NUM_CLASSES, self.config)
+        backbone = region_backbone(network, NUM_CLASSES, weights, self.config.copy_fc)
+        self.model = RStarCNN(backbone, NUM_CLASSES, self.config)
         self.model.to(device, memory_format=torch.channels_last)
-        self.blank = architecture["pixel_mean"][::-1]  # of BGR: in RGB
+        self.blank = network.mean_colour
         self.names = store.images["image"].to_numpy()
-        self.places = store.objects.groupby(
-            "image"
-        ).indices  # of each image's people in the store's table
+        # of each image's people in the store's table
+        self.places = store.objects.groupby("image").indices
         self.people = people_of(store.objects)
-        self.train_rows, self.test_rows = store.split("train"), store.split("val")
+        self.train_rows = store.split("train")
+        self.test_rows = store.split("val")
         self.num_images = len(self.train_rows)
-        self.order = DataOrder(self.num_images, recipe["batch_size"], seed)
+        self.order = DataOrder(self.num_images, recipe.batch_size, seed)
 
     def load(self, step: int) -> list[Example]:
         """Return the training images of a step with regions drawn in them, some of them mirrored."""

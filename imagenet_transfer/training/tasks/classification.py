@@ -1,7 +1,6 @@
 """Classification: pre-training, SUN-CLS, and last layers re-trained on frozen features."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,10 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagenet_transfer.models import build_model
+from imagenet_transfer.models import network_of
+from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.seeds import seed_of
-from imagenet_transfer.training.checkpoints import copy_weights
+from imagenet_transfer.training.batches import DataOrder
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
+from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.starts import classifier
 
 EVALUATION_BATCH = 250
 
@@ -26,27 +28,6 @@ class ImageSource(Protocol):
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         """Return the images of some rows as uint8 N,S,S,3."""
-
-
-class DataOrder:
-    """Which images a step sees: a permutation an epoch, each a pure function of (seed, epoch)."""
-
-    def __init__(self, num_images: int, batch_size: int, seed: int):
-        self.num_images, self.batch_size, self.seed = num_images, batch_size, seed
-        self._permutation = lru_cache(maxsize=3)(self._permutation)
-
-    def _permutation(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng(seed_of(self.seed, "epoch", epoch)).permutation(
-            self.num_images
-        )
-
-    def at(self, step: int) -> np.ndarray:
-        """Return the positions 0..num_images-1 of a step's images; a batch may reach into the next epoch."""
-        wanted = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        epochs, places = np.divmod(wanted, self.num_images)
-        return np.concatenate(
-            [self._permutation(int(e))[places[epochs == e]] for e in np.unique(epochs)]
-        )
 
 
 def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -> Tensor:
@@ -70,12 +51,13 @@ def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -
     return images[index, rows[:, :, None], columns[:, None, :]]
 
 
-class ClassificationJob:
-    """Training of a network on labelled images of one store, for `training.train`.
+class ClassificationTask:
+    """Training of a network on labelled images of one store, for `loop.train`.
 
-    Rows are record numbers of the store; labels are 0..num_classes-1. `weights` are copied but for fc8 (None: a random
-    start). The recipe's `layers` is "all", or "last" to train fc8 alone on frozen features (evaluated without dropout,
-    trained with it, as in fine-tuning).
+    Rows are record numbers of the store; labels are 0..num_classes-1. `weights` are copied except
+    those of the last layer (None: a random start). The recipe's `layers` is "all", or "last" to train
+    only the last layer on frozen features (evaluated without dropout, trained with it, as in
+    fine-tuning).
     """
 
     def __init__(
@@ -84,32 +66,32 @@ class ClassificationJob:
         train: pd.DataFrame,
         test: pd.DataFrame,
         num_classes: int,
-        architecture: Mapping[str, Any],
-        recipe: Mapping[str, Any],
+        architecture: Network | Mapping[str, Any],
+        recipe: Recipe | Mapping[str, Any],
         seed: int,
         weights: Path | str | None = None,
         device: str = "cpu",
     ):
+        network = network_of(architecture)
+        recipe = Recipe.of(recipe)
         torch.manual_seed(seed_of(seed, "initial values"))
-        self.model = build_model(architecture, num_classes)
-        self.fresh_layers: tuple[str, ...] = ()
-        if weights is not None:
-            copy_weights(self.model, weights, without=("fc8",))
-            self.fresh_layers = ("fc8",)
-        if recipe.get("layers", "all") == "last":
-            for name, parameter in self.model.named_parameters():
-                parameter.requires_grad = name.startswith("fc8")
+        self.model = classifier(network, num_classes, weights)
+        self.fresh_layers = () if weights is None else network.paths(network.last)
+        if recipe.layers == "last":
+            self.model.freeze(*(part.name for part in network.parts))
         self.model.to(device, memory_format=torch.channels_last)
-        self.store, self.train_set, self.test_set, self.num_classes = (
-            store,
-            train,
-            test,
-            num_classes,
-        )
-        self.size, self.stored_size = architecture["input_size"], architecture["image_size"]
-        self.seed, self.device, self.num_images = seed, torch.device(device), len(train)
-        self.order = DataOrder(len(train), recipe["batch_size"], seed)
-        self._train_rows, self._train_labels = train["row"].to_numpy(), train["label"].to_numpy()
+        self.store = store
+        self.train_set = train
+        self.test_set = test
+        self.num_classes = num_classes
+        self.size = network.input_size
+        self.stored_size = network.image_size
+        self.seed = seed
+        self.device = torch.device(device)
+        self.num_images = len(train)
+        self.order = DataOrder(len(train), recipe.batch_size, seed)
+        self._train_rows = train["row"].to_numpy()
+        self._train_labels = train["label"].to_numpy()
 
     def load(self, step: int) -> tuple[Tensor, ...]:
         """Return a step's images (uint8 N,S,S,3), labels, crop corners (top, left) and mirroring."""

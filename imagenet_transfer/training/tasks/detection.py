@@ -1,10 +1,9 @@
 """PASCAL-DET: fine-tune a detector on VOC's trainval images, measure its mean average precision on the test images."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,16 +13,16 @@ from torch import Tensor
 from imagenet_transfer.data.layouts.voc import CORNERS
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.models import build_model
-from imagenet_transfer.models.alexnet import AlexNet
 from imagenet_transfer.models.boxes import from_voc, mirrored, to_voc
-from imagenet_transfer.models.faster_rcnn import Detections, DetectorConfig, FasterRCNN, Objects
+from imagenet_transfer.models.faster_rcnn import Detections, FasterRCNN, Objects
+from imagenet_transfer.models.geometry import Network
+from imagenet_transfer.models.region_configs import DetectorConfig
 from imagenet_transfer.seeds import seed_of
-from imagenet_transfer.training.checkpoints import copy_weights
+from imagenet_transfer.training.batches import DataOrder, batches_of_equal_size, grouped_by_size
 from imagenet_transfer.training.metrics import judged_map, mean_ap, outcomes
-from imagenet_transfer.training.tasks.classification import DataOrder
+from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.starts import region_backbone
 
-Sized = TypeVar("Sized")  # a training example with an `image`
 TEST_BATCH = 16  # images of one size that are tested together
 
 
@@ -35,27 +34,6 @@ class Example(NamedTuple):
     key: tuple[int, bool]
 
 
-def build_detector(
-    architecture: Mapping[str, Any],
-    num_classes: int,
-    config: DetectorConfig,
-    weights: Path | str | None,
-) -> FasterRCNN:
-    """Return a detector whose trunk has the weights of the file (None: a random start)."""
-    trunk = pretrained_trunk(architecture, num_classes, weights, config.copy_fc)
-    return FasterRCNN(trunk, num_classes, config)
-
-
-def pretrained_trunk(
-    architecture: Mapping[str, Any], num_classes: int, weights: Path | str | None, copy_fc: bool
-) -> AlexNet:
-    """Return a network with the weights of the file, but for fc8, and for fc6 and fc7 unless `copy_fc`."""
-    trunk = build_model(architecture, num_classes)
-    if weights is not None:
-        copy_weights(trunk, weights, without=("fc8",) if copy_fc else ("fc6", "fc7", "fc8"))
-    return trunk
-
-
 def objects_of(table: pd.DataFrame, classes: tuple[str, ...]) -> Objects:
     """Return the objects of one image, given its rows of a store's table."""
     numbers = [1 + classes.index(name) for name in table["class"]]
@@ -63,32 +41,6 @@ def objects_of(table: pd.DataFrame, classes: tuple[str, ...]) -> Objects:
         from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32))),
         torch.tensor(numbers, dtype=torch.int64),
     )
-
-
-def grouped_by_size(examples: Sequence[Sized]) -> list[list[Sized]]:
-    """Return the examples in groups whose images have one height and width."""
-    groups: dict[torch.Size, list[Sized]] = defaultdict(list)
-    for example in examples:
-        groups[example.image.shape].append(example)
-    return list(groups.values())
-
-
-def batches_of_equal_size(
-    images: Iterable[tuple[str, Tensor]], size: int
-) -> Iterator[tuple[list[str], Tensor]]:
-    """Yield names and images N,H,W,3 in batches of one height and width, `size` images as long as there are enough."""
-    waiting: dict[torch.Size, list[tuple[str, Tensor]]] = defaultdict(list)
-    for name, image in images:
-        group = waiting[image.shape]
-        group.append((name, image))
-        if len(group) == size:
-            yield _stacked(waiting.pop(image.shape))
-    yield from map(_stacked, waiting.values())
-
-
-def _stacked(group: list[tuple[str, Tensor]]) -> tuple[list[str], Tensor]:
-    names, images = zip(*group, strict=True)
-    return list(names), torch.stack(images)
 
 
 def detection_table(image: str, found: Detections, classes: tuple[str, ...]) -> pd.DataFrame:
@@ -100,12 +52,12 @@ def detection_table(image: str, found: Detections, classes: tuple[str, ...]) -> 
     return table
 
 
-class DetectionJob:
-    """Fine-tuning of a detector on a VOC store, for `training.train`.
+class DetectionTask:
+    """Fine-tuning of a detector on a VOC store, for `loop.train`.
 
-    Every epoch goes once through the trainval images with objects that are not difficult, each mirrored with
-    probability one half. `weights` are copied but for fc8 (None: a random start). The recipe's `detector` has
-    the keys of `DetectorConfig`, `ap_variant` is 11-point or all-point.
+    Every epoch goes once through the trainval images that have an object not marked difficult, each
+    mirrored with probability one half. `weights` are copied except those of the last layer (None: a
+    random start). The recipe has a section `detector`; `ap_variant` is 11-point or all-point.
     """
 
     fresh_layers: tuple[
@@ -115,30 +67,37 @@ class DetectionJob:
     def __init__(
         self,
         store: Store,
-        architecture: Mapping[str, Any],
+        architecture: Network | Mapping[str, Any],
         weights: Path | str | None,
-        recipe: Mapping[str, Any],
+        recipe: Recipe | Mapping[str, Any],
         seed: int,
         device: str = "cpu",
+        ap_variant: str = "11-point",
     ):
-        self.store, self.seed, self.device = store, seed, torch.device(device)
+        recipe = Recipe.of(recipe)
+        config = recipe.detector or DetectorConfig()
+        self.store = store
+        self.seed = seed
+        self.device = torch.device(device)
         self.classes = tuple(store.classes)
-        self.ap_variant: str = recipe.get("ap_variant", "11-point")
+        self.ap_variant = ap_variant
         torch.manual_seed(seed_of(seed, "initial values"))
-        config = DetectorConfig.from_mapping(recipe.get("detector", {}))
-        self.model = build_detector(architecture, len(self.classes), config, weights)
+        backbone = region_backbone(architecture, len(self.classes), weights, config.copy_fc)
+        self.model = FasterRCNN(backbone, len(self.classes), config)
         self.model.to(device, memory_format=torch.channels_last)
         self.names = store.images["image"].to_numpy()
         self.test_rows = store.split("test")
-        self.test_objects = store.objects[store.objects["image"].isin(self.names[self.test_rows])]
+        tested = store.objects["image"].isin(self.names[self.test_rows])
+        self.test_objects = store.objects[tested]
         self.objects = self._training_objects()
         self.train_rows = list(self.objects)
         self.num_images = len(self.train_rows)
         if self.num_images == 0:
             raise UserError(
-                f"{store.folder}: no trainval image has an object that counts; check the data set's classes."
+                f"{store.folder}: no trainval image has an object that counts; check the data set's "
+                "classes."
             )
-        self.order = DataOrder(self.num_images, recipe["batch_size"], seed)
+        self.order = DataOrder(self.num_images, recipe.batch_size, seed)
 
     def _training_objects(self) -> dict[int, Objects]:
         """Return the objects of each trainval image that has any, by record number, those marked difficult left out."""

@@ -1,0 +1,113 @@
+"""The contract for networks, in torch: what stages do with a network, whichever it is."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from imagenet_transfer.models.geometry import Network, Part
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, as torchvision's weights were trained
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Backbone(nn.Module):
+    """A network whose modules, by name, are those that `network.paths` speaks of."""
+
+    def __init__(self, network: Network, modules: Mapping[str, nn.Module]):
+        super().__init__()
+        self.network = network
+        self._frozen: set[str] = set()
+        self._keeps_statistics = False
+        mean = torch.tensor(IMAGENET_MEAN).mul_(255)
+        self.register_buffer("pixel_mean", mean, persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(IMAGENET_STD).mul_(255), persistent=False)
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Return float RGB images N,3,H,W, normalised by channel, from uint8 RGB images N,H,W,3."""
+        pixels = images.to(self.pixel_mean.dtype).sub_(self.pixel_mean).div_(self.pixel_std)
+        return pixels.permute(0, 3, 1, 2)  # channels_last without a copy
+
+    def run(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
+        """Return a part's output.
+
+        `dense` asks the trunk for the map of a whole image, a cell per `network.stride` pixels.
+        """
+        return self._through(part.modules, x)
+
+    def _through(self, paths: Iterable[str], x: Tensor) -> Tensor:
+        for path in paths:
+            x = self.get_submodule(path)(x)
+        return x
+
+    def trunk(self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None) -> Tensor:
+        """Return the map N,channels,H,W of preprocessed images, or the output of some of the parts."""
+        for part in self.network.trunk() if parts is None else parts:
+            x = self.run(part, x, dense)
+        return x
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Return the trunk's map of images of the input size, pooled as the head takes it."""
+        return self._through(self.network.pool, x)
+
+    def head(self, pooled: Tensor, upto: str | None = None) -> Tensor:
+        """Return the vectors N,vector_size of pooled maps, or the output of the part named `upto`."""
+        x = pooled
+        for part in self.network.head():
+            x = self.run(part, x)
+            if part.name == upto:
+                break
+        return x
+
+    def features(self, images: Tensor, layer: str) -> Tensor:
+        """Return a layer's features N,D of uint8 RGB images N,H,W,3 of the input size.
+
+        `layer` is one of `network.feature_sizes`.
+        """
+        pooled = self.pool(self.trunk(self.preprocess(images)))
+        if layer == self.network.last:
+            return self.last(self.head(pooled))
+        return self.head(pooled, upto=layer)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class scores N,num_classes of uint8 RGB images N,H,W,3 of the input size."""
+        return self.features(images, self.network.last)
+
+    @property
+    def last(self) -> nn.Linear:
+        """Return the last layer, which gives the class scores."""
+        return self.get_submodule(self.network.last_module)
+
+    def drop_last(self) -> None:
+        """Remove the last layer: what judges regions has layers of its own."""
+        parent, _, name = self.network.last_module.rpartition(".")
+        delattr(self.get_submodule(parent), name)
+
+    def freeze(self, *parts: str) -> None:
+        """Keep some parts as they are: neither their parameters nor their statistics change."""
+        self._frozen |= {*parts}
+        for path in self.network.paths(*parts):
+            self.get_submodule(path).requires_grad_(False)
+        self.train(self.training)
+
+    def keep_statistics(self) -> None:
+        """Keep the statistics of all normalisation layers, as is usual for training on regions."""
+        self._keeps_statistics = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Set training mode; normalisation layers of frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for layer in self._kept_as_they_are():
+            layer.eval()
+        return self
+
+    def _kept_as_they_are(self) -> Iterator[nn.Module]:
+        paths = self.network.paths(*self._frozen)
+        roots = [self] if self._keeps_statistics else map(self.get_submodule, paths)
+        for root in roots:
+            for module in root.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    yield module

@@ -1,0 +1,65 @@
+"""What a run leaves in its folder, however its numbers were measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from imagenet_transfer.files import sha256_of, write_csv, write_json
+from imagenet_transfer.running.provenance import fingerprint_of, provenance
+from imagenet_transfer.training.checkpoints import StateFile
+from imagenet_transfer.training.loop import Outcome
+
+UNITS = {"top1": "%", "top5": "%", "mAP": "%", "AP": "%"}
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run: history.csv, images.csv.gz (each test image's outcome), metrics.json.
+
+    `settings` and `inputs` (digests) are all that its numbers depend on.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    device: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return what stands for the settings and the inputs."""
+        return fingerprint_of({"settings": self.settings, "inputs": self.inputs})
+
+    @cached_property
+    def state_file(self) -> StateFile:
+        """Return the file that an interrupted run continues from."""
+        return StateFile(self.folder / "state.pt", self.fingerprint)
+
+    def write(self, facts: Mapping[str, Any], outcome: Outcome, tested: pd.DataFrame) -> None:
+        """Write the files; metrics.json comes last, and the saved state goes after it.
+
+        `facts` are written into metrics.json first.
+        """
+        write_csv(self.folder / "history.csv", pd.DataFrame(outcome.history))
+        write_csv(self.folder / "images.csv.gz", tested)
+        record = {
+            **facts,
+            "seed": self.settings["seed"],
+            "metrics": [metric_row(name, value) for name, value in outcome.metrics.items()],
+            "fingerprint": self.fingerprint,
+            "inputs": self.inputs,
+            "settings": self.settings,
+            "images": sha256_of(self.folder / "images.csv.gz"),
+            "wall_s": round(outcome.seconds, 2),
+            "provenance": provenance(self.device, outcome.commits),
+        }
+        write_json(self.folder / "metrics.json", record)
+        self.state_file.remove()
+
+
+def metric_row(name: str, value: float) -> dict[str, Any]:
+    """Return a metric as metrics.json has it."""
+    return {"metric": name, "value": value, "unit": UNITS.get(name.split("/")[0], "")}
