@@ -13,6 +13,7 @@ import yaml
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.study.strict_yaml import load_yaml
+from imagenet_transfer.study.training_checks import add_networks_and_recipes
 
 MOST_NAMED = 30  # names in a sentence
 
@@ -76,7 +77,9 @@ _Validator = jsonschema.validators.extend(
 
 @functools.cache
 def _validator(schema_path: Path | str) -> Any:
-    return _Validator(yaml.safe_load(Path(schema_path).read_text(encoding="utf-8")))
+    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    add_networks_and_recipes(schema)
+    return _Validator(schema)
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:
@@ -120,7 +123,8 @@ def _expectation(error: jsonschema.ValidationError) -> str:
             text = f"but should {LIMITS[name].format(wanted)}. {about}"
         case _:
             text = f"but should not be: {shortened(error.message)}. {about}"
-    return text.rstrip()
+    text = text.rstrip()
+    return text if text.endswith((".", ")")) else f"{text}."
 
 
 KINDS = {

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagenet_transfer.study.config_file import nearest_name
+from imagenet_transfer.study.training_checks import network_problems, part_problems, recipe_problems
 
 Config = Mapping[str, Any]
 SECTION_OF_KIND = {"detection": "detector", "action": "rstarcnn"}  # of a recipe
@@ -41,8 +42,9 @@ RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
 def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
     """Return a sentence for everything that is wrong with a config of the right shape; `wnids` are its classes."""
     checks = (
-        *(_dataset_problems, _architecture_problems, _recipe_problems),
+        *(_dataset_problems, network_problems, recipe_problems),
         *(_label_set_problems, _subset_problems, _task_problems, _output_problems, _claim_problems),
+        part_problems,
     )
     problems = [problem for check in checks for problem in check(config)]
     return list(dict.fromkeys([*problems, *_class_problems(config, wnids)]))
@@ -113,69 +115,6 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterable[str]:
     rendered = LAYOUT_OF_PART.get(entry.get("render", layout), entry.get("render", layout))
     if rendered != layout:
         yield f"{where}.render: {entry['render']} is rendered in the layout {rendered}, not {layout}; change one."
-
-
-def _architecture_problems(config: Config) -> Iterable[str]:
-    for name, entry in config["architectures"].items():
-        where, kernel, stride = (
-            f"architectures.{name}",
-            entry["conv1_kernel"],
-            entry["conv1_stride"],
-        )
-        if entry["input_size"] > entry["image_size"]:
-            yield f"{where}: input_size exceeds image_size ({entry['image_size']})."
-        if _pool5_side(entry["input_size"], kernel, stride) < 1:
-            least = next(
-                side for side in itertools.count(kernel) if _pool5_side(side, kernel, stride) > 0
-            )
-            yield (
-                f"{where}.input_size is {entry['input_size']}, too small for conv1_kernel {kernel} and conv1_stride "
-                f"{stride}: nothing is left after the last pooling; take {least} or more."
-            )
-
-
-def _pool5_side(side: int, kernel: int, stride: int) -> int:
-    """Return the side of AlexNet's last pooling (models/alexnet.py, which takes seconds to import), or 0."""
-    side = (side - kernel) // stride + 1
-    for _ in range(3):
-        side = -(-(side - 3) // 2) + 1 if side > 1 else 0
-    return side
-
-
-def _recipe_problems(config: Config) -> Iterable[str]:
-    for name, entry in config["recipes"].items():
-        where, unit = f"recipes.{name}", "iterations" if "iterations" in entry else "epochs"
-        steps, length = entry["lr_steps"], entry[unit]
-        if sorted(steps) != steps:
-            yield f"{where}.lr_steps: {_listed(steps)} do not ascend; put them in order."
-        elif steps and steps[-1] >= length:
-            yield f"{where}.lr_steps: {steps[-1]} lies beyond the end of the training, {length} {unit}; remove it."
-        for section in sorted(set(SECTION_OF_KIND.values()) & set(entry)):
-            yield from _switch_problems(f"{where}.{section}", entry[section])
-
-
-def _switch_problems(where: str, switches: Mapping[str, Any]) -> Iterable[str]:
-    """Yield the limits of a detector or of R*CNN that are the wrong way round; what is left out has the default."""
-    switches = LIMITS_LEFT_OUT | switches
-    for low, high in (("short_side", "long_side"), ("rpn_negative_iou", "rpn_positive_iou")):
-        if switches[low] > switches[high]:
-            yield f"{where}: {low}, {switches[low]}, exceeds {high}, {switches[high]}."
-    for key in ("background_iou", "secondary_iou"):
-        first, second = switches[key]
-        if first > second:
-            yield f"{where}.{key}: the first limit, {first}, exceeds the second, {second}."
-
-
-def _listed(values: Iterable[Any]) -> str:
-    return ", ".join(map(str, values))
-
-
-LIMITS_LEFT_OUT: Mapping[
-    str, Any
-] = {  # the defaults of models/faster_rcnn.py and models/rstarcnn.py
-    **{"short_side": 600, "long_side": 1000, "rpn_negative_iou": 0.3, "rpn_positive_iou": 0.7},
-    **{"background_iou": (0, 0.5), "secondary_iou": (0.2, 0.75)},
-}
 
 
 def _proposal_problems(where: str, spec: Mapping[str, Any]) -> Iterable[str]:

@@ -249,7 +249,7 @@ def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
     """On a flat ground without clutter, the boxes hold just the pixels that differ from it."""
     from miniature_world import scenes
 
-    flat = lambda rng, name, height, width, mood: (
+    flat = lambda rng, name, height, width, mood: (  # noqa: E731
         np.full((height, width, 3), 255, np.float32),
         0.9,
     )

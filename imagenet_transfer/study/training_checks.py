@@ -1,0 +1,125 @@
+"""Checks of networks and recipes, and the parts of the schema that come from their dataclasses."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.keys import schema_of
+from imagenet_transfer.models import NETWORKS, network_class, network_of
+from imagenet_transfer.models.geometry import Network
+from imagenet_transfer.training.recipe import SECTIONS, Recipe, recipe_schema
+
+Config = Mapping[str, Any]
+
+
+def add_networks_and_recipes(schema: dict[str, Any]) -> None:
+    """Fill in what `architectures` and `recipes` hold: each model has keys of its own."""
+    sections = schema["properties"]
+    sections["architectures"]["additionalProperties"] = {
+        "type": "object",
+        "required": ["model"],
+        "properties": {"model": {"enum": list(NETWORKS), "description": "The kind of network."}},
+        "allOf": [_keys_of(model) for model in NETWORKS],
+    }
+    sections["recipes"]["additionalProperties"] = recipe_schema()
+
+
+def _keys_of(model: str) -> dict[str, Any]:
+    """Return the condition by which a model's architectures have the keys of its dataclass."""
+    keys = schema_of(network_class(model))
+    keys["properties"]["model"] = {"description": "The kind of network."}
+    keys["required"].append("model")
+    chosen = {"properties": {"model": {"const": model}}, "required": ["model"]}
+    return {"if": chosen, "then": keys}
+
+
+def network_problems(config: Config) -> Iterator[str]:
+    """Yield what is wrong with the sizes of architectures."""
+    for name, entry in config["architectures"].items():
+        for problem in network_of(entry).problems():
+            yield f"architectures.{name}.{problem}"
+
+
+def recipe_problems(config: Config) -> Iterable[str]:
+    """Yield what is wrong with recipes: steps out of order, limits that are the wrong way round."""
+    for name, entry in config["recipes"].items():
+        recipe = Recipe.of(entry)
+        yield from _step_problems(f"recipes.{name}", recipe)
+        for section in SECTIONS:
+            if (switches := getattr(recipe, section)) is not None:
+                yield from _switch_problems(f"recipes.{name}.{section}", switches)
+
+
+def _step_problems(where: str, recipe: Recipe) -> Iterator[str]:
+    unit = "iterations" if recipe.iterations is not None else "epochs"
+    length = getattr(recipe, unit)
+    steps = list(recipe.lr_steps)
+    if sorted(steps) != steps:
+        yield f"{where}.lr_steps: {_listed(steps)} do not ascend; put them in order."
+    elif steps and steps[-1] >= length:
+        yield (
+            f"{where}.lr_steps: {steps[-1]} lies beyond the end of the training, {length} {unit}; "
+            "remove it."
+        )
+
+
+def _switch_problems(where: str, switches: Any) -> Iterator[str]:
+    """Yield the limits of a detector or of R*CNN that are the wrong way round."""
+    for low, high in (("short_side", "long_side"), ("rpn_negative_iou", "rpn_positive_iou")):
+        first = getattr(switches, low, 0)
+        second = getattr(switches, high, first)
+        if first > second:
+            yield f"{where}: {low}, {first}, exceeds {high}, {second}."
+    for key in ("background_iou", "secondary_iou"):
+        first, second = getattr(switches, key, (0, 1))
+        if first > second:
+            yield f"{where}.{key}: the first limit, {first}, exceeds the second, {second}."
+
+
+def part_problems(config: Config) -> Iterator[str]:
+    """Yield the parts that recipes freeze and the layers that outputs ask for, but networks lack."""
+    for name, entry in config["outputs"].items():
+        network = _network(config, entry.get("architecture"))
+        if network is None:
+            continue
+        for task in _tasks_of(entry):
+            yield from _frozen_problems(config, entry["architecture"], network, task)
+        layers = list(network.feature_sizes(1))
+        if entry.get("layer", layers[0]) not in layers:
+            yield (
+                f"outputs.{name}.layer: {entry['layer']} is not a layer of architecture "
+                f"{entry['architecture']} that features are taken from; take one of {_listed(layers)}."
+            )
+
+
+def _frozen_problems(
+    config: Config, architecture: str, network: Network, task: str
+) -> Iterator[str]:
+    name = config["tasks"].get(task, {}).get("recipe")
+    recipe = config["recipes"].get(name, {})
+    parts = [part.name for part in network.parts]
+    for section in SECTIONS:
+        for part in recipe.get(section, {}).get("frozen", ()):
+            if part not in parts:
+                yield (
+                    f"recipes.{name}.{section}.frozen: {part} is not a part of architecture "
+                    f"{architecture} that can be frozen; take some of {_listed(parts)}."
+                )
+
+
+def _tasks_of(output: Mapping[str, Any]) -> list[str]:
+    """Return the tasks that an output's networks are fine-tuned for."""
+    halves = [half for pair in output.get("splits", {}).values() for half in pair]
+    return [*output.get("tasks", []), *halves]
+
+
+def _network(config: Config, architecture: str | None) -> Network | None:
+    """Return the description of an architecture, or None if there is none or it is not valid."""
+    try:
+        return network_of(config["architectures"][architecture])
+    except (KeyError, UserError):
+        return None
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
