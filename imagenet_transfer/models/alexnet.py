@@ -82,7 +82,7 @@ class AlexNet(Network):
         return pooled(pooled(pooled(cells(self.input_size, self.conv1_kernel, self.conv1_stride))))
 
     @property
-    def mean_colour(self) -> tuple[float, float, float]:
+    def mean_colour(self) -> tuple[float, ...]:
         """Return the mean that is subtracted, in RGB."""
         blue, green, red = self.pixel_mean
         return red, green, blue

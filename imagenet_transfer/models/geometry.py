@@ -14,6 +14,9 @@ from imagenet_transfer.keys import side
 if TYPE_CHECKING:
     from imagenet_transfer.models.backbone import Backbone
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, as torchvision's weights were trained
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 
 def cells(length: int, kernel: int, stride: int = 1, pad: int = 0, ceil: bool = False) -> int:
     """Return how many places a window has along a side of `length` pixels or cells; 0 if none."""
@@ -91,9 +94,9 @@ class Network:
         raise NotImplementedError
 
     @property
-    def mean_colour(self) -> tuple[float, float, float]:
+    def mean_colour(self) -> tuple[float, ...]:
         """Return the colour (RGB, 0..255) that the network sees as zero."""
-        raise NotImplementedError
+        return tuple(255 * channel for channel in IMAGENET_MEAN)
 
     def build(self, num_classes: int) -> "Backbone":
         """Return the torch module, its first values drawn from torch's generator."""
