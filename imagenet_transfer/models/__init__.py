@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NETWORKS = {  # model: its description, as module:class
     "alexnet": "imagenet_transfer.models.alexnet:AlexNet",
+    "resnet18": "imagenet_transfer.models.resnet18:ResNet18",
 }
 
 

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from imagenet_transfer.models.geometry import IMAGENET_MEAN, IMAGENET_STD, Network, Part
 
 
-
 class Backbone(nn.Module):
     """A network whose modules, by name, are those that `network.paths` speaks of."""
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = {  # of each network: small enough for a test
     "alexnet": TINY,
+    "resnet18": {"model": "resnet18", "image_size": 36, "input_size": 32, "width": 4},
 }
 
 
