@@ -93,7 +93,7 @@ def embedding_step(task: ClassificationTask, recipe: dict) -> Callable[[int], No
     def step(number: int) -> None:
         images = task.load(number)[0][:, window, window].to(task.device)
         task.model.eval()
-        task.model.features(images, task.model.network.head()[-1].name).cpu()
+        task.model.activations(images, task.model.network.head()[-1].name).cpu()
 
     return step
 

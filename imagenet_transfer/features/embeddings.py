@@ -153,7 +153,7 @@ def activations(model: Backbone, images: Tensor, layer: str) -> Tensor:
 
     They are taken after the ReLU, except those of the last layer.
     """
-    return model.features(images, layer)
+    return model.activations(images, layer)
 
 
 def _centre_crops(store: Store, rows: np.ndarray, model: Backbone, batch: int) -> Iterator[Tensor]:

@@ -90,7 +90,7 @@ class CaffeAlexNet(Backbone):
         bgr = bgr.sub_(self.pixel_mean).div_(self.network.pixel_std)
         return bgr.permute(0, 3, 1, 2)  # channels_last without a copy
 
-    def run(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
+    def run_part(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
         """Return a part's output, after its ReLU, dropout, normalisation and pooling.
 
         `dense` pads conv1 and both pools so that a cell of conv5 is `stride` pixels, as
@@ -106,7 +106,7 @@ class CaffeAlexNet(Backbone):
             return x
         return F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
 
-    def pool(self, x: Tensor) -> Tensor:
+    def run_pool(self, x: Tensor) -> Tensor:
         """Return conv5's map pooled: pooled_side cells a side for images of the input size."""
         return F.max_pool2d(x, 3, 2, ceil_mode=True)
 

@@ -27,7 +27,7 @@ class Backbone(nn.Module):
         pixels = images.to(self.pixel_mean.dtype).sub_(self.pixel_mean).div_(self.pixel_std)
         return pixels.permute(0, 3, 1, 2)  # channels_last without a copy
 
-    def run(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
+    def run_part(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
         """Return a part's output.
 
         `dense` asks the trunk for the map of a whole image, a cell per `network.stride` pixels.
@@ -39,38 +39,38 @@ class Backbone(nn.Module):
             x = self.get_submodule(path)(x)
         return x
 
-    def trunk(self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None) -> Tensor:
+    def run_trunk(self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None) -> Tensor:
         """Return the map N,channels,H,W of preprocessed images, or the output of some of the parts."""
         for part in self.network.trunk() if parts is None else parts:
-            x = self.run(part, x, dense)
+            x = self.run_part(part, x, dense)
         return x
 
-    def pool(self, x: Tensor) -> Tensor:
+    def run_pool(self, x: Tensor) -> Tensor:
         """Return the trunk's map of images of the input size, pooled as the head takes it."""
         return self._through(self.network.pool, x)
 
-    def head(self, pooled: Tensor, upto: str | None = None) -> Tensor:
+    def run_head(self, pooled: Tensor, upto: str | None = None) -> Tensor:
         """Return the vectors N,vector_size of pooled maps, or the output of the part named `upto`."""
         x = pooled
         for part in self.network.head():
-            x = self.run(part, x)
+            x = self.run_part(part, x)
             if part.name == upto:
                 break
         return x
 
-    def features(self, images: Tensor, layer: str) -> Tensor:
+    def activations(self, images: Tensor, layer: str) -> Tensor:
         """Return a layer's features N,D of uint8 RGB images N,H,W,3 of the input size.
 
         `layer` is one of `network.feature_sizes`.
         """
-        pooled = self.pool(self.trunk(self.preprocess(images)))
+        pooled = self.run_pool(self.run_trunk(self.preprocess(images)))
         if layer == self.network.last:
-            return self.last(self.head(pooled))
-        return self.head(pooled, upto=layer)
+            return self.last(self.run_head(pooled))
+        return self.run_head(pooled, upto=layer)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class scores N,num_classes of uint8 RGB images N,H,W,3 of the input size."""
-        return self.features(images, self.network.last)
+        return self.activations(images, self.network.last)
 
     @property
     def last(self) -> nn.Linear:

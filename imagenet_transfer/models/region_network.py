@@ -68,14 +68,14 @@ class RegionNetwork(nn.Module):
         else:
             single = zip(keys, images.split(1), strict=True)
             x = torch.cat([self._remembered(key, image, size) for key, image in single])
-        return View(self.trunk.trunk(x, dense=True, parts=self._trained_parts), size, factor)
+        return View(self.trunk.run_trunk(x, dense=True, parts=self._trained_parts), size, factor)
 
     def _through_frozen(self, images: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the last frozen part's output for images resized to `size`."""
         x = self.trunk.preprocess(images)
         if x.shape[2:] != size:
             x = F.interpolate(x, size, mode="bilinear")
-        return self.trunk.trunk(x, dense=True, parts=self._frozen_parts)
+        return self.trunk.run_trunk(x, dense=True, parts=self._frozen_parts)
 
     def _remembered(self, key: Hashable, image: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the last frozen part's output for one image, kept while `KEPT_BYTES` last.
@@ -101,4 +101,4 @@ class RegionNetwork(nn.Module):
         network = self.trunk.network
         boxes = [image - last_pixel for image in rois]
         pooled = roi_pool(features.float(), boxes, network.pooled_side, 1 / network.stride)
-        return self.trunk.head(pooled)
+        return self.trunk.run_head(pooled)

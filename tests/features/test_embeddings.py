@@ -57,7 +57,7 @@ def layer_by_layer(store, weights, layer):
     network.load_state_dict(load_weights(weights))
     with torch.no_grad():
         x = network.preprocess(torch.from_numpy(store.pixels[:, 2:26, 2:26]))  # 24 pixels amid 28
-        x = network.pool(network.trunk(x)).flatten(1)
+        x = network.run_pool(network.run_trunk(x)).flatten(1)
         outputs = {"fc6": F.relu(network.fc6(x))}
         outputs["fc7"] = F.relu(network.fc7(outputs["fc6"]))
         outputs["fc8"] = network.fc8(outputs["fc7"])

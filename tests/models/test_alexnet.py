@@ -35,18 +35,18 @@ def test_it_has_the_parameters_of_caffes_network(network):
 def test_its_maps_have_the_sizes_of_the_paper(network):
     images = torch.zeros(1, 227, 227, 3, dtype=torch.uint8)
     with torch.no_grad():
-        maps = network.trunk(network.preprocess(images))
+        maps = network.run_trunk(network.preprocess(images))
         assert maps.shape == (1, 256, 13, 13)
-        assert network.pool(maps).shape == (1, 256, 6, 6)
+        assert network.run_pool(maps).shape == (1, 256, 6, 6)
         assert network.network.pooled_side == 6
-        assert network.features(images, "fc7").shape == (1, 4096)
+        assert network.activations(images, "fc7").shape == (1, 4096)
 
 
 @pytest.mark.parametrize("side, cells", [(600, 39), (1000, 64), (224, 15)])
 def test_the_dense_trunk_has_a_stride_of_16(network, side, cells):
     """600 x 1000 pixels give 39 x 64 cells in Caffe, whose pooling rounds up."""
     with torch.no_grad():
-        maps = network.trunk(torch.zeros(1, 3, side, 64), dense=True)
+        maps = network.run_trunk(torch.zeros(1, 3, side, 64), dense=True)
     assert maps.shape[2] == cells
     assert network.network.stride == 16
 
@@ -99,7 +99,7 @@ def test_pool5_size_is_right_for_other_geometries(size, kernel, stride):
     config = TINY | {"input_size": size, "conv1_kernel": kernel, "conv1_stride": stride}
     model = build_model(config, 3).eval()
     with torch.no_grad():
-        maps = model.pool(model.trunk(torch.zeros(1, 3, size, size)))
+        maps = model.run_pool(model.run_trunk(torch.zeros(1, 3, size, size)))
     assert maps.shape[2:] == (model.network.pooled_side,) * 2
 
 
@@ -107,6 +107,6 @@ def test_dropout_follows_fc6_and_fc7():
     torch.manual_seed(0)
     model = build_model(TINY, 3).train()
     flat = torch.rand(64, model.fc6.in_features) + 1
-    dropped = (model.head(flat) == 0).float().mean()
-    kept = (model.eval().head(flat) == 0).float().mean()
+    dropped = (model.run_head(flat) == 0).float().mean()
+    kept = (model.eval().run_head(flat) == 0).float().mean()
     assert dropped > kept + 0.2

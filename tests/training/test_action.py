@@ -197,7 +197,7 @@ REGIONS = Regions(
 def test_both_regions_go_through_the_same_layers():
     """Worked out from the parts: view, pooled regions, fc6 and fc7, two last layers, sum and maximum."""
     model = network().eval()
-    features = model.trunk.trunk(model.trunk.preprocess(picture()[None]), dense=True)
+    features = model.trunk.run_trunk(model.trunk.preprocess(picture()[None]), dense=True)
     own = model.primary(model.region_features(features, [REGIONS.primary]))
     beside = model.secondary(model.region_features(features, [REGIONS.secondary]))
     expected = own + torch.stack([beside[:2].max(0).values, beside[1:].max(0).values])
@@ -221,7 +221,7 @@ def test_images_are_resized_with_their_regions():
     enlarged = torch.nn.functional.interpolate(
         model.trunk.preprocess(picture()[None]), (96, 128), mode="bilinear"
     )
-    features = model.trunk.trunk(enlarged, dense=True)
+    features = model.trunk.run_trunk(enlarged, dense=True)
     own = model.primary(model.region_features(features, [2 * REGIONS.primary]))
     alone = REGIONS._replace(secondary=boxes(), paired=torch.zeros(2, 0, dtype=torch.bool))
     torch.testing.assert_close(model(picture()[None], [alone]), own)

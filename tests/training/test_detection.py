@@ -310,7 +310,7 @@ def test_roi_pooling_ends_at_the_last_pixel():
         1, model.trunk.network.channels, 6, 6
     )  # a cell holds its column
     seen = []
-    model.trunk.head = lambda flat: seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
+    model.trunk.run_head = lambda flat: seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
     for width in (
         12,
         13,
