@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NETWORKS = {  # model: its description, as module:class
     "alexnet": "imagenet_transfer.models.alexnet:AlexNet",
     "resnet18": "imagenet_transfer.models.resnet18:ResNet18",
+    "vgg16": "imagenet_transfer.models.vgg16:VGG16",
 }
 
 

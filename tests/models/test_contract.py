@@ -18,6 +18,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = {  # of each network: small enough for a test
     "alexnet": TINY,
+    "vgg16": {
+        **{"model": "vgg16", "image_size": 68, "input_size": 64, "width": 0.03, "fc_width": 12},
+        "batch_norm": True,
+    },
     "resnet18": {"model": "resnet18", "image_size": 36, "input_size": 32, "width": 4},
 }
 
