@@ -1,7 +1,7 @@
-"""Fill what comes from a run of the default study into README.md and docs/: tables, counts, a picture.
+"""Fill what a run of the default study gave into README.md, and compose its picture.
 
-Run `python docs/fill_in.py` in the repository after `make all`, or name another results folder. In the pages, the text
-between `<!-- NAME -->` and `<!-- end -->` is replaced.
+Run `python docs/fill_in.py` in the repository after `make all`, or name another results folder.
+The text between `<!-- NAME -->` and `<!-- end -->` is replaced.
 """
 
 import re
@@ -16,7 +16,7 @@ README = ROOT / "README.md"
 PICTURE = ROOT / "docs/miniature.png"
 BACKGROUND = (250, 249, 245)  # that of the contact sheet
 WIDTH = 1260  # of the picture, in pixels
-# Pieces of results/miniature.png, as (left, top, right, bottom): some classes, detection scenes, actions.
+# Pieces of results/miniature.png (left, top, right, bottom): classes, detection scenes, actions.
 PIECES = (
     (30, 100, 1282, 290),
     (30, 312, 1282, 435),
@@ -47,7 +47,7 @@ def findings(results: Path) -> str:
 
 
 def filled(page: str, name: str, text: str) -> str:
-    """Return a page with `text` between the marks `<!-- name -->` and `<!-- end -->`; ValueError without marks."""
+    """Return a page with `text` between the marks of `name`; ValueError if it has none."""
     marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not marks.search(page):
         raise ValueError(f"the page has no mark <!-- {name} -->")

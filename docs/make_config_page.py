@@ -1,4 +1,4 @@
-"""Write docs/config.md, a page with every key of a study's config, from the schema that checks configs.
+"""Write docs/config.md, a page with every key of a config, from the schema that checks configs.
 
 Run `python docs/make_config_page.py` after a change of workflow/schemas/config.schema.yaml.
 """
@@ -17,8 +17,8 @@ HEAD = """\
 
 <!-- made by docs/make_config_page.py from workflow/schemas/config.schema.yaml; do not edit -->
 
-A study is a YAML file with these keys. A key with a star is required. There are no hidden defaults: where a key may be
-left out, its description says what happens then. Unknown keys are errors, as are names that are not declared.
+A study is a YAML file with these keys. A key with a star is required; another may be left out.
+Unknown keys are errors, and so are names that are not declared.
 `<name>` is a name of your choice: lower-case letters, digits and single hyphens.
 """
 TABLE = "| key | value | meaning |\n| --- | --- | --- |\n"

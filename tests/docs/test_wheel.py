@@ -1,4 +1,4 @@
-"""The wheel: installed by itself it holds the package, the miniature world, and the resources that they read."""
+"""The wheel, installed by itself, holds both packages and the resources that they read."""
 
 import importlib.util
 import os
