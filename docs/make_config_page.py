@@ -1,13 +1,13 @@
 """Write docs/config.md, a page with every key of a config, from the schema that checks configs.
 
-Run `python docs/make_config_page.py` after a change of workflow/schemas/config.schema.yaml.
+Run `python docs/make_config_page.py` after a change of a key.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from imagenet_transfer.study.config_file import _validator
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -15,7 +15,7 @@ PAGE = ROOT / "docs/config.md"
 HEAD = """\
 # Every key of a config
 
-<!-- made by docs/make_config_page.py from workflow/schemas/config.schema.yaml; do not edit -->
+<!-- made by docs/make_config_page.py; do not edit -->
 
 A study is a YAML file with these keys. A key with a star is required; another may be left out.
 Unknown keys are errors, and so are names that are not declared.
@@ -33,6 +33,11 @@ NAMED = {  # what definitions of the schema are called here
 Schema = Mapping[str, Any]
 
 
+def read_schema() -> Schema:
+    """Return the schema that configs are checked against."""
+    return _validator(SCHEMA).schema
+
+
 def page(schema: Schema) -> str:
     """Return the page as Markdown."""
     sections = [section(schema, name, entry) for name, entry in schema["properties"].items()]
@@ -48,10 +53,9 @@ def section(schema: Schema, name: str, entry: Schema) -> str:
         lines += [TABLE + "\n".join(rows) + "\n", *one_of(entry.get("additionalProperties"))]
     else:
         lines.append(f"Value: {value_of(schema, entry)}.\n")
-    builders = entry.get("additionalProperties", {})
-    for case in builders.get("allOf", []) if isinstance(builders, Mapping) else []:
-        builder = case["if"]["properties"]["builder"]["const"]
-        lines += builder_section(schema, builder, schema["$defs"][builder])
+    inner = entry.get("additionalProperties")
+    for case in inner.get("allOf", []) if isinstance(inner, Mapping) else []:
+        lines += case_section(schema, case["if"]["properties"], resolve(schema, case["then"]))
     return "\n".join(lines)
 
 
@@ -62,15 +66,14 @@ def one_of(entry: Schema | bool | None) -> list[str]:
     return [f"Exactly one of {' and '.join(keys)} is required.\n"] if keys else []
 
 
-def builder_section(schema: Schema, builder: str, entry: Schema) -> list[str]:
-    """Return the lines about one builder of outputs."""
-    keys = {key: value for key, value in entry["properties"].items() if key != "builder"}
+def case_section(schema: Schema, condition: Schema, entry: Schema) -> list[str]:
+    """Return the lines about the keys that go with one value of another key, such as a builder."""
+    ((chosen, value),) = condition.items()
+    keys = {key: about for key, about in entry["properties"].items() if key != chosen}
     rows = rows_of(schema, {**entry, "properties": keys}, "<name>.")
-    return [
-        f"### Builder `{builder}`\n",
-        entry["description"] + "\n",
-        TABLE + "\n".join(rows) + "\n",
-    ]
+    title = f"### {chosen.capitalize()} `{value['const']}`\n"
+    about = [entry["description"] + "\n"] if "description" in entry else []
+    return [title, *about, TABLE + "\n".join(rows) + "\n"]
 
 
 def rows_of(schema: Schema, entry: Schema, path: str) -> Iterator[str]:
@@ -148,7 +151,7 @@ def limits(entry: Schema) -> str:
 
 def main() -> None:
     """Write the page."""
-    PAGE.write_text(page(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(read_schema()), encoding="utf-8")
     print(f"{PAGE} is up to date.")
 
 

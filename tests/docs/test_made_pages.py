@@ -4,7 +4,6 @@ import sys
 
 import pandas as pd
 import pytest
-import yaml
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -27,7 +26,7 @@ Pre-training sets: x: 1 class.
 
 @pytest.fixture(scope="module")
 def schema():
-    return yaml.safe_load(make_config_page.SCHEMA.read_text(encoding="utf-8"))
+    return make_config_page.read_schema()
 
 
 def keys(entry):
