@@ -1,6 +1,7 @@
 """The pages that a reader sees: fenced blocks, links, and what is wrong with a command."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -81,6 +82,8 @@ def problem_of(command: str, folder: Path = ROOT) -> str:
     if name in ("python", "python3") and words[0] == "-c":
         compile(words[1], "a page", "exec")
         return ""
+    if name == "python" and words[0] == "-m" and importlib.util.find_spec(words[1]) is None:
+        return f"there is no module {words[1]}"
     return "; ".join(problems_of_files(words, folder)) if name in CHECKED else f"{name} is unknown"
 
 

@@ -2,9 +2,11 @@
 
 import re
 import subprocess
+import tomllib
 
 import pages
 import pytest
+import yaml
 from conftest import ROOT
 from pages import PAGES, commands, jobs_of, problem_of, read, snakemake, words_of
 from snakemake.cli import get_argument_parser
@@ -38,6 +40,7 @@ WRONG = {  # commands with a mistake each, and what is said of it
     ".venv/bin/python -m pytest tests/label": "tests/label does not exist",
     "PYTHONPATH=tests .venv/bin/python tests/test_golden.py": "tests/test_golden.py does not exist",
     "smakemake -n": "smakemake is unknown",
+    "python -m nltk_downloader wordnet": "there is no module nltk_downloader",
 }
 
 
@@ -186,3 +189,11 @@ def test_make_help_lists_every_target():
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
     (phony,) = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.M)
     assert re.findall(r"^make (\S+) +\S", said, re.M) == phony.split()
+
+
+def test_the_conda_environment_has_the_ranges_of_pyproject():
+    project = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    *conda, pip = yaml.safe_load(read("envs/workflow.yaml"))["dependencies"]
+    lines = [line.replace("matplotlib-base", "matplotlib") for line in (*conda, *pip["pip"])]
+    jobs_need = [line for line in project if not line.startswith(("snakemake", "pygments"))]
+    assert {line.replace(" ", "") for line in lines} == {*jobs_need, "python>=3.11", "pip"}
