@@ -1,10 +1,12 @@
-# `make table2` and `make test` set up everything they need by themselves.
+# `make help` lists the targets. Each sets up what it needs in .venv by itself; plain `make` makes Table 2.
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 READY := .venv/ready
+READY_TEST := .venv/ready-test
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: table2 all test test-faults test-kills test-slurm lint plan quick clean
+.PHONY: table2 all plan test quick lint test-slurm test-faults test-kills clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -13,35 +15,44 @@ table2: $(READY)  ## the main job: Table 2 of the default study
 all: $(READY)  ## everything that the default study declares
 	$(BIN)/snakemake --cores $(CORES)
 
-test: lint  ## linters, unit tests, DAG tests and one whole small study
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
-
 plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml
 	$(BIN)/snakemake plan --cores 1 --quiet all --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
 
-test-slurm: $(READY)  ## submission to a real SLURM that the tests start (root; munge slurmctld slurmd slurm-client)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm
+test: lint  ## linters, unit tests, DAG tests and one whole small study
+	$(PYTEST) -n 2 --dist loadfile
 
-test-faults: $(READY)  ## full disks, read-only folders, lost and damaged files, signals, clocks (root, to mount): ten minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
+quick: $(READY_TEST)  ## the tests without whole studies
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults"
 
-test-kills: $(READY)  ## fifty and more random kills of a small study, which change no number: twenty minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kills -s
-
-quick: $(READY)  ## the tests without whole studies
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults"
-
-lint: $(READY)
+lint: $(READY_TEST)  ## the linters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-$(READY): pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	touch $(READY)
+test-slurm: $(READY_TEST)  ## jobs on a SLURM that the tests start (root; packages: docs/cluster.md)
+	$(PYTEST) -m slurm
 
-clean:  ## what the workflow computed (not .venv)
+test-faults: $(READY_TEST)  ## full disks, lost and damaged files, clocks set back (root, to mount): ten minutes
+	$(PYTEST) -m faults
+
+test-kills: $(READY_TEST)  ## a small study killed at fifty or more random moments: twenty minutes
+	$(PYTEST) -m kills -s
+
+clean:  ## delete what the default study computed (not .venv)
 	rm -rf results data/miniature stores proposals embeddings logs .snakemake benchmarks/*/
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@echo "Installing PyTorch, Snakemake and what they need into .venv: about 6 GB on disk with PyTorch's"
+	@echo "CUDA build, which pip picks on Linux. README.md says how to get the smaller one for CPUs first."
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --editable .
+	touch $@
+
+$(READY_TEST): $(READY) pyproject.toml
+	@echo "Installing the tools of the tests into .venv: pytest, ruff, snakefmt and Snakemake's SLURM plugin."
+	$(BIN)/python -m pip install --editable '.[test]'
+	touch $@

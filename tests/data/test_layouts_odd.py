@@ -429,7 +429,7 @@ def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
             list_dataset(entry)
         return str(caught.value)
 
-    row = f'README.md, "Data", row `{layout}`, shows what belongs where.'
+    row = f"docs/data.md, row `{layout}`, shows what belongs where."
     assert f"set is missing ({tmp_path} is empty)" in said() and said().endswith(row)
     put(tmp_path / "set", "an archive, perhaps")
     assert "set is a file where a folder is expected" in said()
@@ -440,10 +440,9 @@ def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
     assert f"({tmp_path}/set holds the_data.tar.gz, still packed, images/)" in said()
 
 
-def test_the_readme_has_the_rows_that_errors_name():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("\n### Data\n")[2].partition("\n### ")[0]
-    assert all(f"| `{layout}` |" in section for layout in LAYOUTS)
+def test_the_docs_have_the_rows_that_errors_name():
+    page = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    assert all(f"\n| `{layout}` |" in page for layout in LAYOUTS)
 
 
 def test_long_folders_are_cut_short(tmp_path):

@@ -87,7 +87,7 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
         listing = LAYOUTS[layout](check_folder(root), entry, wnids)
     except LayoutError as error:
         raise LayoutError(
-            f'{error} README.md, "Data", row `{layout}`, shows what belongs where.'
+            f"{error} docs/data.md, row `{layout}`, shows what belongs where."
         ) from error
     except NamesError as error:
         raise UserError(f"{root}: {error}") from error
