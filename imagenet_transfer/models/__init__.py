@@ -1,7 +1,7 @@
 """Networks by the name that a config gives them. Nothing here imports torch before a network is built."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imagenet_transfer.errors import UserError
@@ -37,3 +37,9 @@ def network_of(architecture: Network | Mapping[str, Any]) -> Network:
 def build_model(architecture: Network | Mapping[str, Any], num_classes: int) -> "Backbone":
     """Return a network with first values drawn from torch's generator."""
     return network_of(architecture).build(num_classes)
+
+
+def feature_layers(architectures: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names of the layers that features of some architectures can be taken from."""
+    networks = map(network_of, architectures)
+    return {layer for network in networks for layer in network.feature_sizes(num_classes=1)}

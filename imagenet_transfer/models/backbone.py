@@ -39,7 +39,9 @@ class Backbone(nn.Module):
             x = self.get_submodule(path)(x)
         return x
 
-    def run_trunk(self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None) -> Tensor:
+    def run_trunk(
+        self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None
+    ) -> Tensor:
         """Return the map N,channels,H,W of preprocessed images, or the output of some of the parts."""
         for part in self.network.trunk() if parts is None else parts:
             x = self.run_part(part, x, dense)

@@ -34,7 +34,7 @@ class StateFile:
     def load(self) -> tuple[dict[str, Any] | None, str]:
         """Return the state, or None if there is none to continue from, and a sentence about it for the log."""
         if not self.path.exists():
-            return None, "Starts from the beginning: there is not a saved state."
+            return None, "Starts from the beginning: there is no saved state."
         try:
             state = _load(self.path)
         except Unreadable as error:

@@ -19,6 +19,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_text
 from imagenet_transfer.training.imported import checksums
 from imagenet_transfer.running.jobs import check_writable, count_gpus, prepare_environment
+from imagenet_transfer.models import feature_layers
 from imagenet_transfer.running.provenance import digests_of
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.study.study import PretrainRun, Study, TransferRun
@@ -112,7 +113,7 @@ wildcard_constraints:
     subset=any_of([*study.subsets, SCRATCH]),
     arch=any_of(study.architectures),
     task=any_of(study.tasks),
-    layer="fc6|fc7|fc8",
+    layer=any_of(feature_layers(study.architectures.values())),
     baseline=any_of(study.subsets),
     table=outputs_built_by("transfer", "budgets"),
     part=any_of(entry["render"] for entry in study.datasets.values() if "render" in entry),
