@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from imagenet_transfer.data.layouts.listing import check_unique, first_names, image_files, shown
+from imagenet_transfer.data.layouts.listing import check_unique, first_names, image_files, printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import exclusive
 
@@ -78,7 +78,7 @@ def unpack_ilsvrc(
             for part, path in paths.items():
                 unpackers[part](path, root, wnids, images)
     except OSError as error:
-        where = shown(str(error.filename or root), 300)
+        where = printable(str(error.filename or root), 300)
         raise UserError(
             f"{where} cannot be read or written ({error.strerror}): check the disk and the rights, and run the same "
             "target again; finished folders are kept."
@@ -90,7 +90,7 @@ def _unpack_train(path: Path, root: Path, wnids: Sequence[str], images: Mapping[
     with path.open("rb") as file, _tar(file, path) as outer:
         members = _class_archives(outer, path, wnids)
         pending = [wnid for wnid in sorted(wnids) if not _is_filled(folder / wnid)]
-        _check_space(sum(members[wnid].size for wnid in pending), root)
+        _check_room_to_unpack(sum(members[wnid].size for wnid in pending), root)
         _say(
             f"{folder}: {len(wnids) - len(pending):,} classes are there, {len(pending):,} to unpack."
         )
@@ -150,7 +150,7 @@ def _unpack_val(path: Path, root: Path, wnids: Sequence[str], images: Mapping[st
     if _is_filled(folder):
         _say(f"{folder} is there and is kept; delete it to have it unpacked again.")
         return
-    _check_space(path.stat().st_size, root)
+    _check_room_to_unpack(path.stat().st_size, root)
 
     def check(names: Sequence[str]) -> None:
         numbers = sorted(int(MEMBERS["val"].fullmatch(name)[2]) for name in names)
@@ -212,7 +212,7 @@ def _tar(file: IO[bytes], path: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is not a whole archive ({shown(str(error))}): fetch it again.")
+    return UserError(f"{path} is not a whole archive ({printable(str(error))}): fetch it again.")
 
 
 def _members(
@@ -252,7 +252,7 @@ def _stranger(path: Path, member: tarfile.TarInfo, like: str, part: str) -> User
     )
     if is_of != part and part:
         return UserError(
-            f"{path} holds '{shown(member.name)}': it is the archive `{is_of}` ({OFFICIAL[is_of]}) and not `{part}` "
+            f"{path} holds '{printable(member.name)}': it is the archive `{is_of}` ({OFFICIAL[is_of]}) and not `{part}` "
             f"({like}); correct `archives` in the config."
         )
     kind = (
@@ -266,7 +266,7 @@ def _stranger(path: Path, member: tarfile.TarInfo, like: str, part: str) -> User
         kind = "a file with holes"
     where = "" if _is_plain(member.name) else ", on a path that leads out of the folder"
     return UserError(
-        f"{path} holds '{shown(member.name)}' ({kind}{where}), which the official {like} does not: "
+        f"{path} holds '{printable(member.name)}' ({kind}{where}), which the official {like} does not: "
         "nothing of it was unpacked; fetch the official one."
     )
 
@@ -293,7 +293,7 @@ def _unpack(
             target = partial / match[1]
             if target.exists():
                 raise UserError(
-                    f"The archive of {folder} holds '{shown(member.name)}' twice: fetch it again."
+                    f"The archive of {folder} holds '{printable(member.name)}' twice: fetch it again."
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
@@ -309,7 +309,7 @@ def _is_filled(folder: Path) -> bool:
     return folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir())
 
 
-def _check_space(needed: int, root: Path) -> None:
+def _check_room_to_unpack(needed: int, root: Path) -> None:
     """Raise UserError before hours of work if the disk cannot take the images."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free

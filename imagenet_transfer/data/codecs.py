@@ -25,12 +25,12 @@ FORMATS = (
 Encoder = Callable[[bytes], tuple[bytes, int, int]]
 
 
-class Unreadable(Exception):
+class UnreadableImage(Exception):
     """An image file that cannot be used; the text is the reason."""
 
 
 def encoder(spec: Mapping[str, Any]) -> Encoder:
-    """Return the function of the spec's codec: file bytes -> (record, height, width), or Unreadable."""
+    """Return the function of the spec's codec: file bytes -> (record, height, width), or UnreadableImage."""
     size, quality = spec.get("size"), spec.get("quality", 90)
 
     def encode_jpeg(data: bytes) -> tuple[bytes, int, int]:
@@ -47,7 +47,7 @@ def _encode_original(data: bytes) -> tuple[bytes, int, int]:
     pixels, kept = _decoded(data)
     height, width = pixels.shape[:2]
     if max(height, width) > MAX_SIDE:
-        raise Unreadable(f"{width}×{height} pixels are too many")
+        raise UnreadableImage(f"{width}×{height} pixels are too many")
     return data if kept else _jpeg(pixels, REENCODE_QUALITY), height, width
 
 
@@ -63,33 +63,33 @@ def _decoded(data: bytes) -> tuple[np.ndarray, bool]:
             with contextlib.suppress(ValueError):
                 return simplejpeg.decode_jpeg(data), "progressive" not in image.info
         return _pixels(image), False
-    except (Unreadable, MemoryError):
+    except (UnreadableImage, MemoryError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise Unreadable(f"more than {MAX_PIXELS:,} pixels, as in a decompression bomb") from error
+        raise UnreadableImage(f"more than {MAX_PIXELS:,} pixels, as in a decompression bomb") from error
     except Image.UnidentifiedImageError as error:
-        raise Unreadable(
+        raise UnreadableImage(
             f"cannot identify the image format: it begins with {data[:16]!r}"
         ) from error
     except Exception as error:  # Pillow's readers raise a dozen types on broken bytes
-        raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from error
+        raise UnreadableImage(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
 
 def _check_sides(width: int, height: int) -> None:
     if min(width, height) < 1 or width * height > MAX_PIXELS:
-        raise Unreadable(f"{width}×{height} pixels are too {'many' if width * height else 'few'}")
+        raise UnreadableImage(f"{width}×{height} pixels are too {'many' if width * height else 'few'}")
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
     """Return the image's pixels as uint8 RGB: of 16 bits the upper 8, of several frames the first."""
     if image.mode == "F":
-        raise Unreadable(
+        raise UnreadableImage(
             "its pixels are floating-point numbers, whose black and white nobody knows"
         )
     if image.mode.startswith("I"):
         grey = np.asarray(image)
         if grey.min() < 0 or grey.max() >= 2**16:
-            raise Unreadable("its pixels have more than 16 bits")
+            raise UnreadableImage("its pixels have more than 16 bits")
         return np.repeat((grey // 256).astype(np.uint8)[..., None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.data.codecs import Encoder, Unreadable, encoder
+from imagenet_transfer.data.codecs import Encoder, UnreadableImage, encoder
 from imagenet_transfer.data.layouts import Listing
 from imagenet_transfer.data.packing import libraries
 from imagenet_transfer.data.store import Store
@@ -89,7 +89,7 @@ def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
     """Return an image's record, whose bytes are those that were packed."""
     try:
         data = encode(source.read_bytes())[0]
-    except (OSError, Unreadable) as error:
+    except (OSError, UnreadableImage) as error:
         raise _not_as_packed(store, f"{source} cannot be read ({error})") from error
     if zlib.crc32(data) != store.index["crc32"][row]:
         _check_libraries(store)

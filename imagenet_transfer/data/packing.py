@@ -31,11 +31,11 @@ from imagenet_transfer.data.codecs import (
     RESIZE,
     REVISION,
     Encoder,
-    Unreadable,
+    UnreadableImage,
     encoder,
 )
 from imagenet_transfer.data.layouts import Listing
-from imagenet_transfer.data.layouts.listing import shown
+from imagenet_transfer.data.layouts.listing import printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, csv_bytes, write_csv, write_json
 from imagenet_transfer.versions import VERSIONS
@@ -108,7 +108,7 @@ def build_store(
         plan = _plan(listing, Path(root), folder, spec)
         if not _start(plan):
             return
-        _check_space(plan, spec)
+        _check_room_to_pack(plan, spec)
         parts = _pack_shards(plan, workers, progress)
         _finish(plan, listing, spec, parts)
 
@@ -192,7 +192,7 @@ def _remove(folder: Path, pattern: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_space(plan: Plan, spec: Mapping[str, Any]) -> None:
+def _check_room_to_pack(plan: Plan, spec: Mapping[str, Any]) -> None:
     """Raise UserError before hours of work if raw rows, whose bytes are known, cannot fit."""
     if spec["codec"] != "raw":
         return
@@ -309,7 +309,7 @@ def _pack_shard(plan: Plan, number: int, advance: Callable[[], None]) -> dict:
             advance()
             try:
                 data, height, width = plan.encode(_read(plan.root / plan.paths[row]))
-            except Unreadable as error:
+            except UnreadableImage as error:
                 unreadable.append([plan.paths[row], str(error)])
                 continue
             file.write(data)
@@ -327,12 +327,12 @@ def _read(path: Path) -> bytes:
     try:
         check_regular(path)
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise Unreadable(f"more than {MAX_FILE_BYTES:,} bytes, too many for an image")
+            raise UnreadableImage(f"more than {MAX_FILE_BYTES:,} bytes, too many for an image")
         data = path.read_bytes()
     except OSError as error:
-        raise Unreadable(error.strerror) from error
+        raise UnreadableImage(error.strerror) from error
     if not data:
-        raise Unreadable("empty file")
+        raise UnreadableImage("empty file")
     return data
 
 
@@ -409,7 +409,7 @@ def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.n
         plan.part(number).unlink(missing_ok=True)
     first = "; ".join(
         "{}: {}×{} pixels, <size> says {:g}×{:g}".format(
-            shown(image), *found[image], *listing.sizes[image]
+            printable(image), *found[image], *listing.sizes[image]
         )
         for image in wrong[:3]
     )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagenet_transfer.data import packing
-from imagenet_transfer.data.codecs import MAX_PIXELS, Unreadable, encoder
+from imagenet_transfer.data.codecs import MAX_PIXELS, UnreadableImage, encoder
 from imagenet_transfer.data.layouts.listing import make_listing
 from imagenet_transfer.data.store import Store, build_store
 from imagenet_transfer.errors import UserError
@@ -271,7 +271,7 @@ def test_the_reason_says_what_is_wrong(tmp_path, name):
     data, words = BROKEN[name]
     (tmp_path / "x.JPEG").write_bytes(data)
     for spec in CODECS.values():
-        with pytest.raises(Unreadable) as caught:
+        with pytest.raises(UnreadableImage) as caught:
             encoder(spec)(packing._read(tmp_path / "x.JPEG"))
         reason = str(caught.value)
         assert words in reason
@@ -284,11 +284,11 @@ def test_bombs_are_refused_before_memory_is_taken(tmp_path):
     for index, name in enumerate(bombs):
         (tmp_path / f"{index}.JPEG").write_bytes(BROKEN[name][0])
     program = (
-        "import resource, sys, pathlib; from imagenet_transfer.data.codecs import encoder, Unreadable\n"
+        "import resource, sys, pathlib; from imagenet_transfer.data.codecs import encoder, UnreadableImage\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
         "    try: encoder({'codec': 'raw', 'size': 16})(path.read_bytes()); sys.exit(f'{path} was read')\n"
-        "    except Unreadable: pass\n"
+        "    except UnreadableImage: pass\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     started = time.monotonic()
@@ -345,7 +345,7 @@ def test_a_file_without_permission_is_named():
     try:
         if user == 0:
             os.seteuid(65534)  # nobody: root may read everything
-        with pytest.raises(Unreadable, match="Permission denied"):
+        with pytest.raises(UnreadableImage, match="Permission denied"):
             packing._read(folder / "x.JPEG")
     finally:
         os.seteuid(user)
@@ -355,7 +355,7 @@ def test_a_file_without_permission_is_named():
 def test_a_file_larger_than_any_image_is_named(tmp_path):
     with (tmp_path / "x.JPEG").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(Unreadable, match="more than 268,435,456 bytes"):
+    with pytest.raises(UnreadableImage, match="more than 268,435,456 bytes"):
         packing._read(tmp_path / "x.JPEG")
 
 
@@ -375,7 +375,7 @@ def judged(data, spec):
     """Return the record of a file, or the reason why there is none; anything else is an error."""
     try:
         record, height, width = encoder(spec)(data)
-    except Unreadable as error:
+    except UnreadableImage as error:
         assert 3 < len(str(error)) < 250 and "\n" not in str(error)
         return str(error)
     assert record and height > 0 and width > 0

@@ -9,7 +9,7 @@ from imagenet_transfer.data.layouts.listing import (
     Listing,
     NamesError,
     check_folder,
-    shown,
+    printable,
 )
 from imagenet_transfer.errors import UserError
 
@@ -92,7 +92,7 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
     except NamesError as error:
         raise UserError(f"{root}: {error}") from error
     except OSError as error:
-        where = shown(str(error.filename or root), 300)
+        where = printable(str(error.filename or root), 300)
         raise UserError(
             f"{where} cannot be read ({error.strerror}): check the disk and the rights."
         ) from error

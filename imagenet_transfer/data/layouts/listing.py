@@ -155,8 +155,8 @@ def found_in(folder: Path) -> str:
     packed = sorted(name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES))
     others = sorted(set(names).difference(packed))
     place = folder.absolute() if folder == Path() else folder
-    listed = [f"{shown(name)}, still packed" for name in packed[:3]] + [
-        shown(name) for name in others[:4]
+    listed = [f"{printable(name)}, still packed" for name in packed[:3]] + [
+        printable(name) for name in others[:4]
     ]
     more = ", ..." if len(listed) < len(names) else ""
     return f" ({place} holds {', '.join(listed)}{more})" if listed else f" ({place} is empty)"
@@ -180,7 +180,7 @@ def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]
         match = matcher.fullmatch(line)
         if match is None:
             raise UserError(
-                f"{path}, line {number}: '{shown(line)}' is not `{wanted}`: unpack or fetch it again."
+                f"{path}, line {number}: '{printable(line)}' is not `{wanted}`: unpack or fetch it again."
             )
         rows.append(match.groups())
     return rows
@@ -237,10 +237,10 @@ def check_unique(names: Iterable[str], path: Path, what: str) -> None:
 def first_names(names: Iterable[str], number: int = 3) -> str:
     """Return the first few names, comma-separated, with dots if there are more."""
     names = list(names)
-    return ", ".join(map(shown, names[:number])) + (", ..." if len(names) > number else "")
+    return ", ".join(map(printable, names[:number])) + (", ..." if len(names) > number else "")
 
 
-def shown(name: str, most: int = 80) -> str:
+def printable(name: str, most: int = 80) -> str:
     """Return a name as it may stand in a sentence: on one line, printable, at most so many characters."""
     text = name if name.isprintable() else ascii(name)[1:-1]
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -15,8 +15,8 @@ from imagenet_transfer.data.layouts.listing import (
     check_unique,
     files_by_stem,
     make_listing,
+    printable,
     read_columns,
-    shown,
 )
 from imagenet_transfer.errors import UserError
 
@@ -114,7 +114,7 @@ def _objects(
     for image, number, name, *_ in rows:
         if name not in classes and name not in VOC_CLASSES:
             raise UserError(
-                f"{folder / image}.xml: object {number} is a '{shown(name)}', which is no class of VOC: correct it, "
+                f"{folder / image}.xml: object {number} is a '{printable(name)}', which is no class of VOC: correct it, "
                 "or unpack the annotations again."
             )
     return [row for row in rows if row[2] in classes]
@@ -153,9 +153,9 @@ def _parse(path: Path) -> Element:
         ValueError,
         LookupError,
     ) as error:  # LookupError: an encoding that Python does not know
-        raise _Flaw(f"it is no XML ({shown(str(error))})") from error
+        raise _Flaw(f"it is no XML ({printable(str(error))})") from error
     if root.tag != "annotation":
-        raise _Flaw(f"its outermost tag is <{shown(root.tag)}>, not <annotation>")
+        raise _Flaw(f"its outermost tag is <{printable(root.tag)}>, not <annotation>")
     return root
 
 
@@ -178,7 +178,7 @@ def _read_object(element: Element, name: str, size: tuple[float, float]) -> tupl
         raise _Flaw(f"{where}, outside the image of {size[0]:g}×{size[1]:g} pixels")
     difficult = (element.findtext("difficult") or "").strip() or "0"
     if difficult not in ("0", "1"):
-        raise _Flaw(f"{name} has <difficult> '{shown(difficult)}', neither 0 nor 1")
+        raise _Flaw(f"{name} has <difficult> '{printable(difficult)}', neither 0 nor 1")
     return _text(element, "name", name), xmin, ymin, xmax, ymax, int(difficult)
 
 
@@ -200,5 +200,5 @@ def _text(element: Element, tag: str, name: str) -> str:
 def _number(element: Element, tag: str, name: str) -> float:
     text = _text(element, tag, name)
     if not DECIMAL.fullmatch(text):
-        raise _Flaw(f"{name} has '{shown(text)}' for a number in <{tag}>")
+        raise _Flaw(f"{name} has '{printable(text)}' for a number in <{tag}>")
     return float(text)
