@@ -537,13 +537,13 @@ def test_an_action_recipe_s_default_limits_count_too():
     [
         ("", "the class list is empty"),
         ("\n \n", "the class list is empty"),
-        ("dog\n", "'dog' is no wnid"),
-        ("n02084071, n02121620\n", "'n02084071,' is no wnid"),
+        ("dog\n", "'dog' is not a wnid"),
+        ("n02084071, n02121620\n", "'n02084071,' is not a wnid"),
         ("n02084071\nn02084071\n", "the class list has n02084071 twice; remove one"),
-        ("n0208407१\n", "is no wnid"),
-        ("\ufeffn02084071\n", "is no wnid"),
-        ("x" * 10_000, "is no wnid"),
-        (b"\xff\xfe\x00", "as it is no text"),
+        ("n0208407१\n", "is not a wnid"),
+        ("\ufeffn02084071\n", "is not a wnid"),
+        ("x" * 10_000, "is not a wnid"),
+        (b"\xff\xfe\x00", "as it is not text"),
         (bytes(2**22 + 1), "it has more than 4,194,304 bytes"),
     ],
     ids=range(10),
@@ -558,15 +558,15 @@ def test_lists_of_classes_that_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to("nowhere")
     for name, sentence in {
-        "": "it is no regular file",
-        "pipe": "it is no regular file",
+        "": "it is not a regular file",
+        "pipe": "it is not a regular file",
         "dangling": "No such file",
         "none": "neither a list of the workflow (ilsvrc2012, miniature, tiny-imagenet) nor a file",
         "x" * 5000: "neither a list of the workflow",
         "a\x00b": "neither a list of the workflow",
     }.items():
         assert sentence in complaint_about(changed("classes", str(tmp_path / name)))
-    assert "it is no regular file" in complaint_about(changed("classes", "/dev/zero"))
+    assert "it is not a regular file" in complaint_about(changed("classes", "/dev/zero"))
     assert "neither a list of the workflow" in complaint_about(
         changed("classes", "../classes/miniature")
     )

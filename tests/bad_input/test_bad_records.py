@@ -48,8 +48,8 @@ RECORDS = [
     (edited(metrics=[[1, 2, 3]]), "is no longer the record of a run"),
     (edited(provenance="here"), "is no longer the record of a run"),
     (edited(provenance=None), "is no longer the record of a run"),
-    (folder_instead, "it is no regular file"),
-    (pipe, "it is no regular file"),
+    (folder_instead, "it is not a regular file"),
+    (pipe, "it is not a regular file"),
     (os.unlink, "No such file"),
 ]
 
@@ -105,13 +105,13 @@ def test_resources_that_were_edited(tmp_path):
     roots, table = tmp_path / "pascal_roots.csv", tmp_path / "taxonomy.csv"
     assert len(read_paper_numbers(tmp_path)) == len(read_paper_numbers())
     roots.write_text(re.sub(r"dog,n\d+", "dog,dog", roots.read_text()))
-    refused(lambda: read_pascal_roots(roots), roots, "'dog' is no wnid")
+    refused(lambda: read_pascal_roots(roots), roots, "'dog' is not a wnid")
     roots.write_text("object,wnid\ndog,n02084071\ndog,n02084071\n")
-    refused(lambda: read_pascal_roots(roots), roots, "has two rows of dog")
+    refused(lambda: read_pascal_roots(roots), roots, "has two rows for dog")
     table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")
-    refused(lambda: read_taxonomy(table), table, "has two rows of n")
+    refused(lambda: read_taxonomy(table), table, "has two rows for n")
     table.write_text("wnid,name,hypernyms\nn1,a,n2\nn2,b,n1\n")
-    refused(lambda: read_taxonomy(table), table, "run in a circle")
+    refused(lambda: read_taxonomy(table), table, "form a circle")
     for name in ("paper_statements.csv", "paper_numbers.csv"):
         (tmp_path / name).write_text("a,b\n1,2\n")
         refused(lambda: read_paper_numbers(tmp_path), tmp_path / name, "it lacks the columns")

@@ -286,8 +286,8 @@ def test_weights_that_are_no_files(tmp_path):
     signal.alarm(60)  # a pipe would be waited for
     try:
         for name, sentence in {
-            "pipe": "no regular file",
-            "folder": "no regular file",
+            "pipe": "not a regular file",
+            "folder": "not a regular file",
             "none": "No such file",
         }.items():
             path = tmp_path / f"{name}.pt"

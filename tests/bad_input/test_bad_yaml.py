@@ -117,8 +117,8 @@ def test_configs_that_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, sentence in {
         "none.yaml": "No such file",
-        "": "no regular file",
-        "pipe": "no regular file",
+        "": "not a regular file",
+        "pipe": "not a regular file",
     }.items():
         with pytest.raises(UserError, match="cannot be read") as caught:
             read_config(tmp_path / name)

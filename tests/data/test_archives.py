@@ -168,7 +168,7 @@ def test_a_class_that_was_half_before_is_named(given_archives, tmp_path):
     half = tmp_path / "root/train/n01443537/n01443537_1.JPEG"
     half.parent.mkdir(parents=True)
     half.write_bytes(b"x")
-    with pytest.raises(UserError, match=r"holds 7 images .* says 9: .*differing: n01443537\)"):
+    with pytest.raises(UserError, match=r"has 7 images .* says 9: .*differing: n01443537\)"):
         unpack({"train": given_archives["train"]}, tmp_path / "root", train=9)
 
 
@@ -191,12 +191,12 @@ BAD = {
     "absolute path": (
         "train",
         nested({GOOD: b"x", "/etc/n01443537_2.JPEG": b"x"}),
-        rf"n01443537.tar holds '/.*{OUT}",
+        rf"n01443537.tar has '/.*{OUT}",
     ),
     "parent folder": (
         "train",
         nested({"../n01443537_2.JPEG": b"x"}),
-        rf"holds '\.\./n01443537_2.JPEG' .*{OUT}",
+        rf"has '\.\./n01443537_2.JPEG' .*{OUT}",
     ),
     "sub-folder": (
         "train",
@@ -211,7 +211,7 @@ BAD = {
     "hard link": (
         "train",
         nested({"a": b"x", GOOD: special(GOOD, tarfile.LNKTYPE, "/etc/passwd")}),
-        r"holds 'a'",
+        r"has 'a'",
     ),
     "hard link out": (
         "train",
@@ -231,27 +231,27 @@ BAD = {
     "folder outside": (
         "train",
         nested({"../up": special("../up", tarfile.DIRTYPE)}),
-        rf"holds '../up' .*{OUT}",
+        rf"has '../up' .*{OUT}",
     ),
-    "newline": ("train", nested({"n01443537_1\n.JPEG": b"x"}), r"holds 'n01443537_1\\n.JPEG'"),
-    "terminal codes": ("train", nested({"\x1b[2Jn01443537_1.JPEG": b"x"}), r"holds '\\x1b\[2J"),
-    "endless name": ("train", nested({"n" * 5000: b"x"}), r"holds 'n{77}\.\.\.'"),
+    "newline": ("train", nested({"n01443537_1\n.JPEG": b"x"}), r"has 'n01443537_1\\n.JPEG'"),
+    "terminal codes": ("train", nested({"\x1b[2Jn01443537_1.JPEG": b"x"}), r"has '\\x1b\[2J"),
+    "endless name": ("train", nested({"n" * 5000: b"x"}), r"has 'n{77}\.\.\.'"),
     "another class's image": (
         "train",
         nested({"n01440764_1.JPEG": b"x"}),
-        "holds 'n01440764_1.JPEG' .a file., which",
+        "has 'n01440764_1.JPEG' .a file., which",
     ),
     "no class archive": (
         "train",
         tar_of({"readme.txt": b"x"}),
-        "holds 'readme.txt' .a file., which",
+        "has 'readme.txt' .a file., which",
     ),
     "class missing": (
         "train",
         train_tar(WNIDS[:2]),
         "lacks 1 of the study's 3 classes .first: n02084071.* has 1,000",
     ),
-    "class empty": ("train", nested({}), "n01443537.tar holds no files"),
+    "class empty": ("train", nested({}), "n01443537.tar has no files"),
     "class no tar": (
         "train",
         tar_of({f"{wnid}.tar": b"x" * 2000 for wnid in WNIDS}),
@@ -262,7 +262,7 @@ BAD = {
         tar_of({f"{wnid}.tar": b"" for wnid in WNIDS}),
         "tar is not a whole archive",
     ),
-    "image twice": ("train", nested({GOOD: b"x", f"./{GOOD}": b"y"}), rf"holds './{GOOD}' twice"),
+    "image twice": ("train", nested({GOOD: b"x", f"./{GOOD}": b"y"}), rf"has './{GOOD}' twice"),
     "cut off in an image": (
         "train",
         train_tar()[:9000],
@@ -285,18 +285,18 @@ BAD = {
     "val as train": (
         "train",
         val_tar(),
-        r"it is the archive `val` \(ILSVRC2012_img_val.tar\) and not `train`",
+        r"it is the archive `val` \(ILSVRC2012_img_val.tar\), not `train`",
     ),
     "train as val": (
         "val",
         train_tar(),
-        "it is the archive `train` .ILSVRC2012_img_train.tar. and not `val`",
+        "it is the archive `train` .ILSVRC2012_img_train.tar., not `val`",
     ),
     "devkit as val": ("val", devkit_tar(), "it is the archive `devkit`"),
     "test as val": (
         "val",
         tar_of({"ILSVRC2012_test_00000001.JPEG": b"x"}),
-        "holds 'ILSVRC2012_test_00000001.JPEG'",
+        "has 'ILSVRC2012_test_00000001.JPEG'",
     ),
     "val link": (
         "val",
@@ -305,13 +305,13 @@ BAD = {
     ),
     "val cut off": ("val", val_tar()[:2500], "is not a whole archive"),
     "val cut off between": ("val", val_tar()[:2048], "is not a whole archive .it is cut off"),
-    "val short": ("val", val_tar(3), "holds 3 images where there should be 4"),
+    "val short": ("val", val_tar(3), "has 3 images where there should be 4"),
     "val gap": (
         "val",
         tar_of({f"ILSVRC2012_val_{n:08d}.JPEG": b"x" for n in (1, 2, 3, 5)}),
         "4 images .* should be 5",
     ),
-    "val of nothing": ("val", tar_of({}), "holds no files"),
+    "val of nothing": ("val", tar_of({}), "has no files"),
     "devkit without truth": (
         "devkit",
         tar_of({f"{DEVKIT}/data/meta.mat": b"x"}),
@@ -320,7 +320,7 @@ BAD = {
     "devkit outside": (
         "devkit",
         tar_of({f"{DEVKIT}/../../x": b"x"}),
-        rf"holds '{DEVKIT}/../../x' .*{OUT}",
+        rf"has '{DEVKIT}/../../x' .*{OUT}",
     ),
     "devkit link": (
         "devkit",
@@ -452,7 +452,7 @@ def test_a_full_disk_is_said_before_anything_is_unpacked(given_archives, tmp_pat
         ),
         (
             {"voc": {"layout": "voc", "root": "x", "archives": {}}},
-            "datasets.voc has `archives`, and another layout: give",
+            "datasets.voc has `archives`, but is not of layout ilsvrc: give",
         ),
     ],
 )

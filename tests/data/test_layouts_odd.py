@@ -278,7 +278,7 @@ def test_the_devkits_meta_with_its_1860_synsets(tmp_path, line_end):
 def test_an_inner_node_is_no_label(tmp_path):
     entry = flat(tmp_path)
     devkit(tmp_path, "490\n1001\n490\n")
-    with pytest.raises(UserError, match=r"ids that are no class of .*meta.mat \(1001\)"):
+    with pytest.raises(UserError, match=r"ids that are not classes of .*meta.mat \(1001\)"):
         list_dataset(entry, WNIDS)
 
 

@@ -47,14 +47,14 @@ def test_another_size_is_named(entry, size):
     with pytest.raises(UserError) as caught:
         pack(entry)
     said = str(caught.value)
-    assert said.startswith(f"{entry['root']}: 1 of 2 pictures have another width or height")
+    assert said.startswith(f"{entry['root']}: 1 of 2 images do not have the width and height")
     assert f"({second.stem}: {size[0]}×{size[1]} pixels, <size> says 40×30)" in said
     assert not (Path(entry["root"]) / "store/meta.json").exists()
 
 
 def test_all_are_counted_and_pictures_that_were_put_right_are_packed(entry):
     pictures(entry, (20, 15), (20, 15))
-    with pytest.raises(UserError, match="2 of 2 pictures"):
+    with pytest.raises(UserError, match="2 of 2 images"):
         pack(entry)
     pictures(entry, STATED, STATED)
     assert (pack(entry) / "meta.json").exists()

@@ -196,5 +196,5 @@ def test_an_image_listed_twice_is_told(tmp_path):
 
 def test_declared_numbers_are_checked(tmp_path):
     entry = make_places365(tmp_path) | {"images": {"train": 5, "val": 2}}
-    with pytest.raises(UserError, match="holds 4 train images where"):
+    with pytest.raises(UserError, match="has 4 train images, but"):
         list_dataset(entry)

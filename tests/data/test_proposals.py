@@ -174,10 +174,10 @@ def test_a_file_of_boxes(store, tmp_path):
         ),
         ("".join(LINES) + "000001,9,1,2,2\n", "1 boxes whose xmax or ymax is smaller .*000001"),
         ("".join(LINES) + "000001,nan,1,2,2\n", "1 boxes whose xmax or ymax is smaller .*000001"),
-        ("".join(LINES) + "000001,0,1,2,2\n", "1 boxes that reach out of their image .*000001"),
-        ("".join(LINES) + "000002,1,1,97,2\n", "1 boxes that reach out of their image .*000002"),
-        ("".join(LINES) + "000002,1,1,wide,2\n", "no table of boxes .*wide"),
-        ("".join(LINES) + "000002,1,1,,2\n", "no table of boxes"),
+        ("".join(LINES) + "000001,0,1,2,2\n", "1 boxes that reach beyond their image .*000001"),
+        ("".join(LINES) + "000002,1,1,97,2\n", "1 boxes that reach beyond their image .*000002"),
+        ("".join(LINES) + "000002,1,1,wide,2\n", "not a table of boxes .*wide"),
+        ("".join(LINES) + "000002,1,1,,2\n", "not a table of boxes"),
     ],
 )
 def test_wrong_boxes_are_named(store, tmp_path, text, words):
@@ -193,7 +193,7 @@ def test_wrong_files_are_named(store, tmp_path):
     with pytest.raises(UserError, match="needs the columns image, xmin"):
         propose(store, tmp_path / "p", spec, 1)
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="no table of boxes"):
+    with pytest.raises(UserError, match="not a table of boxes"):
         propose(store, tmp_path / "p", spec, 1)
 
 

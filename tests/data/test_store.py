@@ -357,7 +357,7 @@ def test_stores_that_are_not_whole_are_refused(tmp_path, source):
     (folder / "meta.json").write_text(meta)
     shard = folder / "shard-00004.bin"
     shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"shard-00004.bin is missing or has not its"):
+    with pytest.raises(UserError, match=r"shard-00004.bin is missing or does not have its"):
         Store(folder)
 
 

@@ -57,7 +57,7 @@ BAD_LISTS = [
         make_caffe,
         "val.txt",
         f"{val_name(1)}.JPEG 999999999\n",
-        "has labels 0 to 999999999, but no such number",
+        "has labels 0 to 999999999, but there is no list",
     ),
     (
         make_caffe,
@@ -70,7 +70,7 @@ BAD_LISTS = [
         make_caffe,
         "val.txt",
         f"{val_name(1)}.JPEG 0\n{val_name(2)}.JPEG 0\n",
-        "no such number of classes is known",
+        "there is no list of",
     ),
     (make_caffe, "synsets.txt", "n01440764 tench\n", "line 1: 'n01440764 tench' is not `wnid`"),
     (make_caffe, "synsets.txt", "n01440764\n", "lists 1 wnids for the labels 0 to 1"),
@@ -118,7 +118,7 @@ BAD_LISTS = [
         "does not have (first: n00000007)",
     ),
     (make_devkit, TRUTH, "1\n-2\n", "line 2: '-2' is not `an id from 1 to 1000`"),
-    (make_devkit, TRUTH, "1\n0\n", "holds ids that are no class of "),
+    (make_devkit, TRUTH, "1\n0\n", "has ids that are not classes of "),
     (make_devkit, TRUTH, f"1\n{BIG}\n", "is not `an id from 1 to 1000`"),
     (make_devkit, TRUTH, "1 2\n", "line 1: '1 2' is not `an id"),
     (make_devkit, TRUTH, "1\n", "1 images in "),
@@ -138,9 +138,9 @@ BAD_LISTS = [
         make_devkit,
         META,
         meta(wnids=("tench", "goldfish")),
-        "has classes that are no wnids (tench, goldfish)",
+        "has classes that are not wnids (tench, goldfish)",
     ),
-    (make_devkit, META, meta(ids=(1, 1001)), "holds ids that are no class of "),
+    (make_devkit, META, meta(ids=(1, 1001)), "has ids that are not classes of "),
     (make_tiny, "wnids.txt", "tench\n", "line 1: 'tench' is not `wnid`"),
     (make_tiny, "wnids.txt", "n01440764\nn01440764\n", "names 1 wnids more than once"),
     (
@@ -185,15 +185,15 @@ BAD_LISTS = [
         make_sun,
         "Partitions/ClassName.txt",
         "/a/abbey\n/../..\n",
-        "has class names that are no folders (../..)",
+        "has class names that are not folders (../..)",
     ),
     (
         make_sun,
         "Partitions/ClassName.txt",
         "/a//abbey\n",
-        "has class names that are no folders (a//abbey)",
+        "has class names that are not folders (a//abbey)",
     ),
-    (make_sun, "Partitions/ClassName.txt", "\\a\\abbey\n", "has class names that are no folders"),
+    (make_sun, "Partitions/ClassName.txt", "\\a\\abbey\n", "has class names that are not folders"),
     (
         make_sun,
         "Partitions/ClassName.txt",
@@ -246,7 +246,7 @@ BAD_LISTS = [
     (make_places365, CATEGORIES, "/a/abbey -1\n", "line 1: '/a/abbey -1' is not `path label`"),
     (make_places365, CATEGORIES, f"/a/abbey {BIG}\n", "is not `path label`"),
     (make_places365, CATEGORIES, "/a/abbey 0\n/a/abbey 1\n", "names 1 classes more than once"),
-    (make_places365, CATEGORIES, "/a/abbey 0\n/a/../.. 1\n", "has class names that are no folders"),
+    (make_places365, CATEGORIES, "/a/abbey 0\n/a/../.. 1\n", "has class names that are not folders"),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg\n", "is not `path label`"),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg,0\n", "is not `path label`"),
     (
@@ -308,7 +308,7 @@ BAD_LISTS = [
         make_voc,
         "VOC2007/JPEGImages/000005.png",
         b"x",
-        "names 1 images (but for the suffix) more than once",
+        "names 1 images (apart from the suffix) more than once",
     ),
     (
         make_action,
@@ -368,13 +368,13 @@ BAD_LISTS = [
         make_action,
         f"{ACTION}/reading_train.txt",
         "2011_000001 2 1\n",
-        "are not annotated as such (first: object 2 of",
+        "are not annotated as people (first: object 2 of",
     ),
     (
         make_action,
         f"{ACTION}/reading_train.txt",
         "2011_000001 0 1\n",
-        "are not annotated as such (first: object 0 of",
+        "are not annotated as people (first: object 0 of",
     ),
     (
         make_action,
@@ -495,6 +495,6 @@ def test_no_right_to_read_is_a_sentence(tmp_path, make, monkeypatch):
         return read(self, *more, **keys)
 
     monkeypatch.setattr(Path, "read_text", denied)
-    assert f"{path} cannot be read (Permission denied): check the disk and the rights." in said_of(
+    assert f"{path} cannot be read (Permission denied): check the disk and the permissions." in said_of(
         entry
     )

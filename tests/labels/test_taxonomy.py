@@ -138,7 +138,7 @@ def test_unknown_wnid_is_named(wnid):
 
 @pytest.mark.usefixtures("shared_reader")
 def test_what_is_no_wnid_is_named():
-    with pytest.raises(UserError, match="'dog' is no wnid"):
+    with pytest.raises(UserError, match="'dog' is not a wnid"):
         from_wordnet(["dog"])
 
 
@@ -173,7 +173,7 @@ def test_other_version_of_wordnet_is_refused(monkeypatch, tmp_path):
     [
         ("wnid,name\nn1,a\n", "has the columns wnid, name instead of"),
         ("wnid,name,hypernyms\nn1,a,n2\n", "n2 has no row of its own"),
-        ("wnid,name,hypernyms\nn1,a,n2\nn2,b,n1\n", "run in a circle"),
+        ("wnid,name,hypernyms\nn1,a,n2\nn2,b,n1\n", "form a circle"),
         ("", "cannot be read"),
     ],
 )
@@ -184,7 +184,7 @@ def test_spoilt_table_is_refused(tmp_path, text, complaint):
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"), [("", "empty"), ("n02084071\ndog\n", "'dog' is no wnid")]
+    ("text", "complaint"), [("", "empty"), ("n02084071\ndog\n", "'dog' is not a wnid")]
 )
 def test_spoilt_class_list_is_refused(tmp_path, text, complaint):
     (tmp_path / "classes.txt").write_text(text)
