@@ -1,7 +1,6 @@
 """Files between the stages, and files that users bring beside their images: damaged or edited, they get a sentence."""
 
 import gzip
-import io
 import json
 import os
 import pickle
@@ -11,9 +10,9 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import image_bytes, refusal, smooth_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from imagenet_transfer.data import packing
 from imagenet_transfer.data.layouts.listing import make_listing
@@ -35,20 +34,13 @@ class Executed:
         return os.system, ("touch PWNED",)
 
 
-def picture(seed):
-    buffer = io.BytesIO()
-    coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
-    Image.fromarray(coarse).resize((32, 24)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A folder with a store of six images, `out`, packed from `in`."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "in").mkdir()
     for seed in range(6):
-        (folder / f"in/p{seed}.jpg").write_bytes(picture(seed))
+        (folder / f"in/p{seed}.jpg").write_bytes(image_bytes(smooth_picture(seed)))
     listing = make_listing([("train", f"p{seed}", "c", f"p{seed}.jpg") for seed in range(6)], ["c"])
     build_store(
         listing, folder / "in", folder / "out", {"codec": "raw", "size": 8}, 1, progress=False
@@ -62,17 +54,6 @@ def folder(whole, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(whole / "out", tmp_path / "store")
     return tmp_path / "store"
-
-
-def refused(work, *words):
-    """Check that `work` is answered with one sentence that has the words in it."""
-    with pytest.raises(UserError) as caught:
-        work()
-    said = str(caught.value)
-    for word in words:
-        assert str(word) in said, said
-    assert said.endswith((".", ")")) and len(said) < 600 and "\n" not in said, said
-    return said
 
 
 # Stores
@@ -168,7 +149,7 @@ def test_stores(folder, name, damage, sentence):
         assert len(store.images) + len(store.objects) == 6
         store.batch(range(6))
 
-    refused(use, folder, sentence)
+    refusal(use, folder, sentence)
     assert not (folder.parent / "PWNED").exists()
 
 
@@ -260,7 +241,7 @@ LABEL_SETS = [
 def test_label_sets_that_were_edited(tmp_path, change, sentence):
     path = tmp_path / "set.csv"
     change(label_set()).to_csv(path, index=False)
-    refused(lambda: read_label_set(path), path, sentence)
+    refusal(lambda: read_label_set(path), path, sentence)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +252,7 @@ def test_label_sets_that_are_damaged(tmp_path, damage):
     path.write_text(label_set().to_csv(index=False))
     assert len(read_label_set(path)) == 6
     damage(path)
-    refused(lambda: read_label_set(path), path)
+    refusal(lambda: read_label_set(path), path)
 
 
 @pytest.fixture
@@ -312,10 +293,10 @@ MANIFESTS = [
 def test_manifests(manifest, which, damage, sentence):
     assert len(read_manifest(manifest[0]).rows) == 18
     damage(manifest[which])
-    refused(lambda: read_manifest(manifest[0]), manifest[0], sentence)
+    refusal(lambda: read_manifest(manifest[0]), manifest[0], sentence)
     if which == 1 and "is not the manifest" not in sentence:
-        refused(lambda: manifest_digest(manifest[0]), manifest[1])
-        refused(lambda: subset_sizes([manifest[1]]), manifest[1])
+        refusal(lambda: manifest_digest(manifest[0]), manifest[1])
+        refusal(lambda: subset_sizes([manifest[1]]), manifest[1])
 
 
 # Region proposals
@@ -331,7 +312,10 @@ BOXES = [
     (b"\xff\xfe" + HEADER.encode("utf-16"), "is not a table of boxes"),
     (GOOD.encode(), "is not a table of boxes"),
     (b"image,x1,y1,x2,y2\n" + GOOD.encode(), "is not a table of boxes"),
-    (HEADER.replace(",", ";").encode() + GOOD.replace(",", ";").encode(), "is not a table of boxes"),
+    (
+        HEADER.replace(",", ";").encode() + GOOD.replace(",", ";").encode(),
+        "is not a table of boxes",
+    ),
     (HEADER.encode(), "has no box for 6 of 6 images (first: p0)"),
     (
         (HEADER + GOOD.replace("p3,1,1,8,8\n", "")).encode(),
@@ -359,7 +343,7 @@ def test_boxes_of_the_user(folder, content, sentence):
     path = folder.parent / "boxes.csv"
     path.write_bytes(content)
     spec = {"method": "file", "path": str(path)}
-    refused(
+    refusal(
         lambda: propose(Store(folder), folder.parent / "proposals", spec, 1, progress=False),
         path,
         sentence,
@@ -380,12 +364,12 @@ def test_boxes_in_files_of_other_kinds(folder):
         archive.writestr("c", "d")
     for path in sorted(path for path in here.iterdir() if path != folder):
         spec = {"method": "file", "path": str(path)}
-        refused(
+        refusal(
             lambda spec=spec: propose(Store(folder), here / "proposals", spec, 1, progress=False),
             path,
         )
     spec = {"method": "file", "path": "none.csv"}
-    refused(
+    refusal(
         lambda: propose(Store(folder), here / "proposals", spec, 1, progress=False),
         "none.csv is missing",
     )
@@ -411,7 +395,7 @@ def test_proposals_that_are_damaged(folder, name, damage):
     propose(Store(folder), here, {"method": "file", "path": str(path)}, 1, progress=False)
     assert len(read_proposals(here).boxes) == 6
     damage(here / name)
-    refused(lambda: read_proposals(here), here)
+    refusal(lambda: read_proposals(here), here)
     assert not (folder.parent / "PWNED").exists()
 
 

@@ -1,6 +1,5 @@
 """Image files that are none or broken: each is packed, or named with a reason and counted; none is left out unsaid."""
 
-import io
 import os
 import resource
 import shutil
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from helpers import image_bytes, smooth_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -32,17 +32,6 @@ CODECS = {
     "jpeg": {"codec": "jpeg", "size": 16},
     "original": {"codec": "original"},
 }
-
-
-def picture(mode="RGB", height=24, width=32):
-    coarse = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
-
-
-def saved(image, kind, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def chunk(name, data):
@@ -68,7 +57,7 @@ def with_sides(jpeg, width, height):
 
 
 def gif(width, height):
-    data = bytearray(saved(picture("P"), "GIF"))
+    data = bytearray(image_bytes(smooth_picture(mode="P"), "GIF"))
     data[6:10] = struct.pack("<HH", width, height)
     at = data.index(b"\x2c", 13 + 3 * 2 ** ((data[10] & 7) + 1))
     data[at + 5 : at + 9] = struct.pack("<HH", width, height)
@@ -103,27 +92,27 @@ def tiff(width, height):
     )
 
 
-JPEG, FULL = saved(picture(), "JPEG", quality=95), {"quality": 95}
+JPEG, FULL = image_bytes(smooth_picture(), "JPEG", quality=95), {"quality": 95}
 LARGE_EXIF = Image.Exif()
 LARGE_EXIF[0x010E] = "x" * 60_000
 
 
 def animation():
     frames = [Image.new("P", (32, 24), colour) for colour in range(5)]
-    return saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    return image_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 
 def see_through():
-    image = picture("P")
-    return saved(image, "PNG", transparency=bytes(range(256)))
+    image = smooth_picture(mode="P")
+    return image_bytes(image, "PNG", transparency=bytes(range(256)))
 
 
 SOUND = {  # files of any sort that hold a picture
     "jpeg": JPEG,
-    "progressive jpeg": saved(picture(), "JPEG", progressive=True, **FULL),
-    "grey jpeg": saved(picture("L"), "JPEG", **FULL),
-    "cmyk jpeg": saved(picture("CMYK"), "JPEG", **FULL),
-    "jpeg with a large exif": saved(picture(), "JPEG", exif=LARGE_EXIF, **FULL),
+    "progressive jpeg": image_bytes(smooth_picture(), "JPEG", progressive=True, **FULL),
+    "grey jpeg": image_bytes(smooth_picture(mode="L"), "JPEG", **FULL),
+    "cmyk jpeg": image_bytes(smooth_picture(mode="CMYK"), "JPEG", **FULL),
+    "jpeg with a large exif": image_bytes(smooth_picture(), "JPEG", exif=LARGE_EXIF, **FULL),
     "jpeg with a broken exif": JPEG[:2]
     + b"\xff\xe1\x00\x10Exif\0\0\xff\xff\xff\xff\xff\xff"
     + b"\0\0"
@@ -132,27 +121,27 @@ SOUND = {  # files of any sort that hold a picture
     + b"\xff\xe1\x00\x0eExif\0\0II*\0\xff\xff"
     + JPEG[2:],
     "jpeg with rubbish behind": JPEG + bytes(1000),
-    "png": saved(picture(), "PNG"),
-    "png of 16 bits": saved(
-        Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "PNG"
+    "png": image_bytes(smooth_picture(), "PNG"),
+    "png of 16 bits": image_bytes(
+        Image.fromarray(np.asarray(smooth_picture(mode="L")).astype(np.uint16) * 257), "PNG"
     ),
     "png with a palette and alpha": see_through(),
-    "png with alpha": saved(picture("RGBA"), "PNG"),
-    "grey png with alpha": saved(picture("LA"), "PNG"),
-    "black and white png": saved(picture("1"), "PNG"),
-    "gif": saved(picture("P"), "GIF"),
+    "png with alpha": image_bytes(smooth_picture(mode="RGBA"), "PNG"),
+    "grey png with alpha": image_bytes(smooth_picture(mode="LA"), "PNG"),
+    "black and white png": image_bytes(smooth_picture(mode="1"), "PNG"),
+    "gif": image_bytes(smooth_picture(mode="P"), "GIF"),
     "animated gif": animation(),
-    "webp": saved(picture(), "WEBP"),
-    "bmp": saved(picture(), "BMP"),
-    "tiff": saved(picture(), "TIFF"),
-    "tiff of 16 bits": saved(
-        Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "TIFF"
+    "webp": image_bytes(smooth_picture(), "WEBP"),
+    "bmp": image_bytes(smooth_picture(), "BMP"),
+    "tiff": image_bytes(smooth_picture(), "TIFF"),
+    "tiff of 16 bits": image_bytes(
+        Image.fromarray(np.asarray(smooth_picture(mode="L")).astype(np.uint16) * 257), "TIFF"
     ),
-    "cmyk tiff": saved(picture("CMYK"), "TIFF"),
-    "one pixel": saved(picture(height=1, width=1), "PNG"),
-    "one jpeg pixel": saved(picture(height=1, width=1), "JPEG"),
-    "a line": saved(picture(height=1, width=5000), "PNG"),
-    "a column": saved(picture(height=5000, width=1), "JPEG"),
+    "cmyk tiff": image_bytes(smooth_picture(mode="CMYK"), "TIFF"),
+    "one pixel": image_bytes(smooth_picture(height=1, width=1), "PNG"),
+    "one jpeg pixel": image_bytes(smooth_picture(height=1, width=1), "JPEG"),
+    "a line": image_bytes(smooth_picture(height=1, width=5000), "PNG"),
+    "a column": image_bytes(smooth_picture(height=5000, width=1), "JPEG"),
 }
 
 BROKEN = {  # files that hold none, and words of the reason
@@ -198,16 +187,16 @@ BROKEN = {  # files that hold none, and words of the reason
     "bmp of 20,000 pixels": (bmp(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
     "tiff of 20,000 pixels": (tiff(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
     "tiff of numbers": (
-        saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
+        image_bytes(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
         "floating-point",
     ),
     "tiff of 32 bits": (
-        saved(Image.fromarray(np.full((4, 4), 2**20, np.int32)), "TIFF"),
+        image_bytes(Image.fromarray(np.full((4, 4), 2**20, np.int32)), "TIFF"),
         "more than 16 bits",
     ),
-    "webp cut": (saved(picture(), "WEBP")[:60], ""),
-    "tiff cut": (saved(picture(), "TIFF")[:300], ""),
-    "gif cut": (saved(picture("P"), "GIF")[:-200], ""),
+    "webp cut": (image_bytes(smooth_picture(), "WEBP")[:60], ""),
+    "tiff cut": (image_bytes(smooth_picture(), "TIFF")[:300], ""),
+    "gif cut": (image_bytes(smooth_picture(mode="P"), "GIF")[:-200], ""),
 }
 
 
@@ -239,7 +228,9 @@ def test_whatever_holds_a_picture_is_packed(tmp_path, codec):
 def test_pictures_look_as_they_should(name):
     """The brightness varies as the picture's does: 16 bits are no white, the palette is no row of numbers."""
     pixels = np.frombuffer(encoder(CODECS["raw"])(SOUND[name])[0], np.uint8).reshape(16, 16, 3)
-    expected = np.asarray(picture("L").resize((16, 16), Image.Resampling.BILINEAR), float)
+    expected = np.asarray(
+        smooth_picture(mode="L").resize((16, 16), Image.Resampling.BILINEAR), float
+    )
     if name in ("animated gif", "a line", "a column", "black and white png"):
         assert pixels.max() <= 255 and (name != "animated gif" or np.ptp(pixels) == 0)
     else:
@@ -383,12 +374,14 @@ def judged(data, spec):
 
 
 KINDS = {
-    "jpeg": saved(picture(height=96, width=96), "JPEG", quality=95),
-    "progressive": saved(picture(height=96, width=96), "JPEG", quality=95, progressive=True),
-    "png": saved(picture(height=96, width=96), "PNG"),
-    "gif": saved(picture("P", height=96, width=96), "GIF"),
-    "webp": saved(picture(height=96, width=96), "WEBP"),
-    "tiff": saved(picture(height=96, width=96), "TIFF", compression="tiff_lzw"),
+    "jpeg": image_bytes(smooth_picture(height=96, width=96), "JPEG", quality=95),
+    "progressive": image_bytes(
+        smooth_picture(height=96, width=96), "JPEG", quality=95, progressive=True
+    ),
+    "png": image_bytes(smooth_picture(height=96, width=96), "PNG"),
+    "gif": image_bytes(smooth_picture(mode="P", height=96, width=96), "GIF"),
+    "webp": image_bytes(smooth_picture(height=96, width=96), "WEBP"),
+    "tiff": image_bytes(smooth_picture(height=96, width=96), "TIFF", compression="tiff_lzw"),
 }
 
 

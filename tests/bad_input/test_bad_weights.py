@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import RECIPE, TINY, Pictures
+from helpers import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -223,15 +224,6 @@ NETWORKS = {  # plain tensors, but not of this network
 }
 
 
-def refused(work, path):
-    """Return the sentence that `work` is answered with, after a look at its form."""
-    with pytest.raises(UserError) as caught:
-        work()
-    said = str(caught.value)
-    assert str(path) in said and said.endswith(".") and len(said) < 500 and "\n" not in said, said
-    return said
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_no_file_of_weights(tmp_path, monkeypatch, name):
@@ -239,12 +231,12 @@ def test_what_is_no_file_of_weights(tmp_path, monkeypatch, name):
     write, sentence = FILES[name]
     path = tmp_path / "weights.pt"
     write(path)
-    assert sentence in refused(lambda: load_weights(path), path)
+    assert sentence in refusal(lambda: load_weights(path), path)
     for work in (
         lambda: copy_weights(build_model(TINY, 4), path, ("fc8",)),
         lambda: load_network(path, TINY),
     ):
-        assert sentence in refused(work, path)
+        assert sentence in refusal(work, path)
     assert list(tmp_path.iterdir()) == [path], "nothing was executed"
 
 
@@ -264,7 +256,7 @@ def test_weights_of_another_network(tmp_path, name):
     write(path)
     model = build_model(TINY, 4)
     with torch.no_grad():
-        assert re.search(sentence, refused(lambda: copy_weights(model, path, without=()), path))
+        assert re.search(sentence, refusal(lambda: copy_weights(model, path, without=()), path))
 
 
 def test_fine_tuning_and_features_refuse_them_too(tmp_path):
@@ -272,11 +264,11 @@ def test_fine_tuning_and_features_refuse_them_too(tmp_path):
     torch.save(spoilt(float("nan")), path)
     pictures = Pictures(8, 4)
     table = pictures.table()
-    said = refused(
+    said = refusal(
         lambda: ClassificationJob(pictures, table, table, 4, TINY, RECIPE, 1, weights=path), path
     )
     assert "conv3.weight holds values" in said
-    assert "conv3.weight holds values" in refused(lambda: load_network(path, TINY), path)
+    assert "conv3.weight holds values" in refusal(lambda: load_network(path, TINY), path)
 
 
 def test_weights_that_are_no_files(tmp_path):
@@ -291,7 +283,7 @@ def test_weights_that_are_no_files(tmp_path):
             "none": "No such file",
         }.items():
             path = tmp_path / f"{name}.pt"
-            assert sentence in refused(lambda path=path: load_weights(path), path)
+            assert sentence in refusal(lambda path=path: load_weights(path), path)
     finally:
         signal.alarm(0)
     assert time.monotonic() - started < 30

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from helpers import write_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_sets import FUZZED, SIZE, an_object, annotation, box, make_voc, put, said_of
+from small_sets import FUZZED, SIZE, an_object, annotation, box, make_voc, said_of
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
@@ -17,7 +18,7 @@ def voc(tmp_path) -> dict:
 
 
 def annotate(voc: dict, data: bytes | str) -> Path:
-    return put(Path(voc["root"]) / "VOC2007/Annotations/000005.xml", data)
+    return write_file(Path(voc["root"]) / "VOC2007/Annotations/000005.xml", data)
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha"}">' for n in range(10))

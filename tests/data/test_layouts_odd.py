@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
+from helpers import image_bytes, write_file
 from PIL import Image
+from small_sets import val_name
 
 from imagenet_transfer.data.layouts import LAYOUTS, list_dataset
 from imagenet_transfer.data.store import Store, build_store
@@ -19,39 +21,29 @@ RED, BLUE = (230, 20, 20), (20, 20, 230)
 BOM = b"\xef\xbb\xbf"
 
 
-def put(path: Path, data: bytes | str = b"x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
-
-
-def picture(width: int = 32, height: int = 32) -> Image.Image:
+def red_and_blue(width: int = 32, height: int = 32) -> Image.Image:
     """Return a picture that is red on the left and blue on the right."""
     pixels = np.empty((height, width, 3), dtype=np.uint8)
     pixels[:, : width // 2], pixels[:, width // 2 :] = RED, BLUE
     return Image.fromarray(pixels)
 
 
-def encoded(image: Image.Image, form: str = "JPEG", **more) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **more)
-    return buffer.getvalue()
-
-
 def rotated_by_exif(image: Image.Image) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    return encoded(image, quality=95, exif=exif)
+    return image_bytes(image, quality=95, exif=exif)
 
 
 def ilsvrc(root: Path, **images: bytes) -> dict:
     """Write a data set with the given images in its first class."""
-    images = images or {"a": encoded(picture())}
+    images = images or {"a": image_bytes(red_and_blue())}
     for number, data in enumerate(images.values()):
-        put(root / "train" / WNIDS[0] / f"{WNIDS[0]}_{number}.JPEG", data)
-    put(root / "train" / WNIDS[1] / f"{WNIDS[1]}_0.JPEG", encoded(picture()))
+        write_file(root / "train" / WNIDS[0] / f"{WNIDS[0]}_{number}.JPEG", data)
+    write_file(root / "train" / WNIDS[1] / f"{WNIDS[1]}_0.JPEG", image_bytes(red_and_blue()))
     for number, wnid in enumerate(WNIDS, start=1):
-        put(root / "val" / wnid / f"ILSVRC2012_val_{number:08d}.JPEG", encoded(picture()))
+        write_file(
+            root / "val" / wnid / f"ILSVRC2012_val_{number:08d}.JPEG", image_bytes(red_and_blue())
+        )
     return {"layout": "ilsvrc", "root": str(root)}
 
 
@@ -80,21 +72,21 @@ def colours(pixels: np.ndarray) -> list[tuple[str, str]]:
 
 def test_odd_image_files_keep_their_pixels(tmp_path):
     """CMYK and PNG under the name JPEG are in ILSVRC2012; the others are in SUN397 and in users' own sets."""
-    plain = picture()
+    plain = red_and_blue()
     grey = plain.convert("L")
     images = {
-        "plain": encoded(plain),
-        "cmyk": encoded(plain.convert("CMYK"), quality=95),
-        "png": encoded(plain, "PNG"),
-        "png with alpha": encoded(plain.convert("RGBA"), "PNG"),
-        "palette": encoded(plain.quantize(8), "PNG"),
-        "gif": encoded(plain, "GIF"),
-        "bmp": encoded(plain, "BMP"),
-        "webp": encoded(plain, "WEBP", lossless=True),
-        "progressive": encoded(plain, progressive=True),
+        "plain": image_bytes(plain),
+        "cmyk": image_bytes(plain.convert("CMYK"), quality=95),
+        "png": image_bytes(plain, "PNG"),
+        "png with alpha": image_bytes(plain.convert("RGBA"), "PNG"),
+        "palette": image_bytes(plain.quantize(8), "PNG"),
+        "gif": image_bytes(plain, "GIF"),
+        "bmp": image_bytes(plain, "BMP"),
+        "webp": image_bytes(plain, "WEBP", lossless=True),
+        "progressive": image_bytes(plain, progressive=True),
         "turned": rotated_by_exif(plain),
-        "wide": encoded(picture(90, 40)),
-        "grey": encoded(grey),
+        "wide": image_bytes(red_and_blue(90, 40)),
+        "grey": image_bytes(grey),
     }
     store = packed(ilsvrc(tmp_path / "data", **images), tmp_path / "store")
     names = [f"{WNIDS[0]}_{number}" for number in range(len(images))]
@@ -106,9 +98,9 @@ def test_odd_image_files_keep_their_pixels(tmp_path):
 def voc_tree(root: Path, annotation: bytes, image: bytes, line_end: str = "\n") -> dict:
     data = root / "VOC2007"
     for split, name in (("trainval", "000005"), ("test", "000001")):
-        put(data / "ImageSets/Main" / f"{split}.txt", f"{name}{line_end}")
-        put(data / "JPEGImages" / f"{name}.jpg", image)
-        put(data / "Annotations" / f"{name}.xml", annotation)
+        write_file(data / "ImageSets/Main" / f"{split}.txt", f"{name}{line_end}")
+        write_file(data / "JPEGImages" / f"{name}.jpg", image)
+        write_file(data / "Annotations" / f"{name}.xml", annotation)
     return {"layout": "voc", "year": 2007, "root": str(root)}
 
 
@@ -158,7 +150,7 @@ ANNOTATION = """<annotation>
     ],
 )
 def test_annotations_in_any_dress(tmp_path, form):
-    entry = voc_tree(tmp_path, form(ANNOTATION), encoded(picture(90, 40)), "\r\n\r\n \r\n")
+    entry = voc_tree(tmp_path, form(ANNOTATION), image_bytes(red_and_blue(90, 40)), "\r\n\r\n \r\n")
     objects = list_dataset(entry).objects
     assert objects.to_numpy().tolist() == [
         ["000001", 1, "person", 1, 7, 45.70000076293945, 40, 0],
@@ -167,23 +159,19 @@ def test_annotations_in_any_dress(tmp_path, form):
 
 
 def test_boxes_stay_on_their_pixels_whatever_exif_says(tmp_path):
-    entry = voc_tree(tmp_path / "data", ANNOTATION.encode(), rotated_by_exif(picture(90, 40)))
+    entry = voc_tree(tmp_path / "data", ANNOTATION.encode(), rotated_by_exif(red_and_blue(90, 40)))
     store = packed(entry, tmp_path / "store", "original")
     pixels = store.image(0)
     assert pixels.shape == (40, 90, 3)
     assert colours(pixels[None]) == [("red", "blue")]
 
 
-def val_name(number: int) -> str:
-    return f"ILSVRC2012_val_{number:08d}"
-
-
 def flat(root: Path) -> dict:
     """Write a data set with a flat val of three images, whose classes are the second, first, second."""
     for wnid in WNIDS:
-        put(root / "train" / wnid / f"{wnid}_1.JPEG")
+        write_file(root / "train" / wnid / f"{wnid}_1.JPEG")
     for number in (1, 2, 3):
-        put(root / "val" / f"{val_name(number)}.JPEG")
+        write_file(root / "val" / f"{val_name(number)}.JPEG")
     return {"layout": "ilsvrc", "root": str(root)}
 
 
@@ -211,7 +199,7 @@ KAGGLE = f"""ImageId,PredictionString
 )
 def test_label_files_in_any_dress(tmp_path, name, text, bom, dress):
     entry = flat(tmp_path)
-    put(tmp_path / name, bom + dress(text).encode())
+    write_file(tmp_path / name, bom + dress(text).encode())
     images = list_dataset(entry, WNIDS).images
     assert images["class"][images.split == "val"].tolist() == EXPECTED
 
@@ -219,8 +207,8 @@ def test_label_files_in_any_dress(tmp_path, name, text, bom, dress):
 def test_caffes_lists_with_synsets(tmp_path):
     """caffe_ilsvrc12.tar.gz lists all classes, of which a small val.txt may lack the last."""
     entry = flat(tmp_path)
-    put(tmp_path / "caffe_ilsvrc12/val.txt", CAFFE)
-    put(
+    write_file(tmp_path / "caffe_ilsvrc12/val.txt", CAFFE)
+    write_file(
         tmp_path / "caffe_ilsvrc12/synsets.txt",
         "".join(f"{wnid}\n" for wnid in [*WNIDS, "n02084071", "n15075141"]),
     )
@@ -263,8 +251,8 @@ def meta_mat() -> bytes:
 
 def devkit(root: Path, truth: str) -> None:
     folder = root / "ILSVRC2012_devkit_t12" / "data"
-    put(folder / "meta.mat", meta_mat())
-    put(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
+    write_file(folder / "meta.mat", meta_mat())
+    write_file(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -285,7 +273,7 @@ def test_an_inner_node_is_no_label(tmp_path):
 def test_links_and_spaces(tmp_path):
     """The root, a folder of a class and a file may be links, and any name may have spaces."""
     real = tmp_path / "a disk" / "ILSVRC 2012"
-    ilsvrc(real, first=encoded(picture()), second=encoded(picture()))
+    ilsvrc(real, first=image_bytes(red_and_blue()), second=image_bytes(red_and_blue()))
     class_folder = real / "train" / WNIDS[1]
     class_folder.rename(tmp_path / "fish, gold")
     class_folder.symlink_to(tmp_path / "fish, gold")
@@ -330,9 +318,9 @@ def test_suffixes_and_stray_files(tmp_path):
         'q,"uote.JPEG',
         "two.dots.jpg",
     ):
-        put(folder / name, encoded(picture()))
+        write_file(folder / name, image_bytes(red_and_blue()))
     for name in ("Thumbs.db", ".DS_Store", "._b.JPG", "notes.txt", "README", ".JPEG"):
-        put(folder / name)
+        write_file(folder / name)
     store = packed(entry, tmp_path / "store")
     rows = store.images[store.images["class"] == WNIDS[1]]
     names = ["1e5", "NA", "b", "c", "d", f"{WNIDS[1]}_0", "null", 'q,"uote', "two.dots"]
@@ -357,11 +345,13 @@ def sun_tree(root: Path, classes: list[str], line_end: str = "\n", bom: bytes = 
     lists = {"ClassName": "", "Training_01": "sun_aaa.jpg", "Testing_01": "sun_bbb.jpg"}
     for title, file in lists.items():
         lines = [f"/{name}/{file}".rstrip("/") for name in classes]
-        put(root / "Partitions" / f"{title}.txt", bom + line_end.join([*lines, "", ""]).encode())
+        write_file(
+            root / "Partitions" / f"{title}.txt", bom + line_end.join([*lines, "", ""]).encode()
+        )
     for name in classes:
-        put(root / name / "sun_aaa.jpg", encoded(picture(), "PNG"))
-        put(root / name / "sun_bbb.JPG", encoded(picture(), "GIF"))
-        put(root / name / "sun_never listed.jpg")
+        write_file(root / name / "sun_aaa.jpg", image_bytes(red_and_blue(), "PNG"))
+        write_file(root / name / "sun_bbb.JPG", image_bytes(red_and_blue(), "GIF"))
+        write_file(root / name / "sun_never listed.jpg")
     return {"layout": "sun397", "partition": 1, "root": str(root)}
 
 
@@ -379,9 +369,9 @@ def test_sun_of_three_levels(tmp_path, line_end, bom):
 
 def test_files_that_differ_in_case_alone_are_told_apart(tmp_path):
     entry = sun_tree(tmp_path, ["a/abbey"])
-    put(tmp_path / "a/abbey/SUN_AAA.jpg")
+    write_file(tmp_path / "a/abbey/SUN_AAA.jpg")
     for name in ("sun_aaa", "SUN_AAA"):
-        put(tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n")
+        write_file(tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n")
         assert list_dataset(entry).images.path.tolist() == [
             "a/abbey/sun_bbb.JPG",
             f"a/abbey/{name}.jpg",
@@ -390,16 +380,16 @@ def test_files_that_differ_in_case_alone_are_told_apart(tmp_path):
 
 def test_tiny_imagenet_as_it_is_published(tmp_path):
     base = tmp_path / "tiny-imagenet-200"
-    put(base / "wnids.txt", "\r\n".join([*WNIDS, ""]))
-    put(base / "words.txt", "n00001740\tentity\n")
+    write_file(base / "wnids.txt", "\r\n".join([*WNIDS, ""]))
+    write_file(base / "words.txt", "n00001740\tentity\n")
     for wnid in WNIDS:
-        put(base / "train" / wnid / "images" / f"{wnid}_0.JPEG")
-        put(base / "train" / wnid / f"{wnid}_boxes.txt", f"{wnid}_0.JPEG\t0\t10\t63\t58\n")
+        write_file(base / "train" / wnid / "images" / f"{wnid}_0.JPEG")
+        write_file(base / "train" / wnid / f"{wnid}_boxes.txt", f"{wnid}_0.JPEG\t0\t10\t63\t58\n")
     for number in range(len(WNIDS)):
-        put(base / "val/images" / f"val_{number}.JPEG")
-        put(base / "test/images" / f"test_{number}.JPEG")
+        write_file(base / "val/images" / f"val_{number}.JPEG")
+        write_file(base / "test/images" / f"test_{number}.JPEG")
     lines = [f"val_{number}.JPEG\t{wnid}\t0\t32\t44\t62" for number, wnid in enumerate(WNIDS)]
-    put(base / "val/val_annotations.txt", BOM + "\r\n".join([*lines, ""]).encode())
+    write_file(base / "val/val_annotations.txt", BOM + "\r\n".join([*lines, ""]).encode())
     images = list_dataset(
         {"layout": "tiny-imagenet", "root": str(tmp_path), "images": {"train": 2, "val": 2}}
     ).images
@@ -431,11 +421,11 @@ def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
 
     row = f'README.md, "Data", row `{layout}`, shows what belongs where.'
     assert f"set is missing ({tmp_path} is empty)" in said() and said().endswith(row)
-    put(tmp_path / "set", "an archive, perhaps")
+    write_file(tmp_path / "set", "an archive, perhaps")
     assert "set is a file where a folder is expected" in said()
     (tmp_path / "set").unlink()
-    put(tmp_path / "set" / "the_data.tar.gz")
-    put(tmp_path / "set" / "images" / "x.jpg")
+    write_file(tmp_path / "set" / "the_data.tar.gz")
+    write_file(tmp_path / "set" / "images" / "x.jpg")
     assert FIRST_EXPECTED[layout] in said() and said().endswith(row)
     assert f"({tmp_path}/set holds the_data.tar.gz, still packed, images/)" in said()
 
@@ -448,7 +438,7 @@ def test_the_readme_has_the_rows_that_errors_name():
 
 def test_long_folders_are_cut_short(tmp_path):
     for number in range(30):
-        put(tmp_path / f"{number:02d}{'x' * 200}\n.jpg")
+        write_file(tmp_path / f"{number:02d}{'x' * 200}\n.jpg")
     with pytest.raises(UserError) as caught:
         list_dataset({"layout": "voc", "year": 2007, "root": str(tmp_path)})
     assert len(str(caught.value)) < 1000

@@ -1,9 +1,9 @@
 """Pictures of another size than their annotations state, as shrunk copies have: they are not packed."""
 
-import io
 from pathlib import Path
 
 import pytest
+from helpers import image_bytes
 from PIL import Image
 from small_sets import make_action, make_voc
 
@@ -19,9 +19,7 @@ def pictures(entry: dict, *sizes: tuple[int, int]) -> list[Path]:
     """Write pictures of these widths and heights, one after the other, in place of the data set's; return them all."""
     paths = sorted(Path(entry["root"]).glob("VOC20*/JPEGImages/*"))
     for path, size in zip(paths, sizes, strict=True):
-        buffer = io.BytesIO()
-        Image.new("RGB", size, "green").save(buffer, "JPEG")
-        path.write_bytes(buffer.getvalue())
+        path.write_bytes(image_bytes(Image.new("RGB", size, "green")))
     return paths
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers import write_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_sets import (
@@ -21,7 +22,6 @@ from small_sets import (
     make_tiny,
     make_voc,
     meta,
-    put,
     said_of,
     val_name,
 )
@@ -246,7 +246,12 @@ BAD_LISTS = [
     (make_places365, CATEGORIES, "/a/abbey -1\n", "line 1: '/a/abbey -1' is not `path label`"),
     (make_places365, CATEGORIES, f"/a/abbey {BIG}\n", "is not `path label`"),
     (make_places365, CATEGORIES, "/a/abbey 0\n/a/abbey 1\n", "names 1 classes more than once"),
-    (make_places365, CATEGORIES, "/a/abbey 0\n/a/../.. 1\n", "has class names that are not folders"),
+    (
+        make_places365,
+        CATEGORIES,
+        "/a/abbey 0\n/a/../.. 1\n",
+        "has class names that are not folders",
+    ),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg\n", "is not `path label`"),
     (make_places365, TRAIN365, "/a/abbey/00000001.jpg,0\n", "is not `path label`"),
     (
@@ -392,7 +397,7 @@ def test_a_bad_list_is_named(tmp_path, case):
     make, name, data, words = case
     entry = make(tmp_path)
     list_dataset(entry)
-    put(tmp_path / name, data)
+    write_file(tmp_path / name, data)
     assert words in said_of(entry)
 
 
@@ -495,6 +500,7 @@ def test_no_right_to_read_is_a_sentence(tmp_path, make, monkeypatch):
         return read(self, *more, **keys)
 
     monkeypatch.setattr(Path, "read_text", denied)
-    assert f"{path} cannot be read (Permission denied): check the disk and the permissions." in said_of(
-        entry
+    assert (
+        f"{path} cannot be read (Permission denied): check the disk and the permissions."
+        in said_of(entry)
     )
