@@ -8,8 +8,15 @@ import time
 
 import pytest
 import yaml
+from config_changes import (
+    CONFIG,
+    ENTRY,
+    STUDIES,
+    changed,
+    checked_sentences,
+    complaint_about,
+)
 from conftest import ROOT
-from test_bad_configs import CONFIG, ENTRY, STUDIES, changed, checked_sentences, complaint_about
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.study.config_file import check_owner, read_config
