@@ -1,4 +1,4 @@
-"""Data sets of two images a split in every layout, and what they are refused with."""
+"""Data sets of two images per split in every layout, and what they are refused with."""
 
 import io
 from pathlib import Path
@@ -27,7 +27,8 @@ SIZE = "<size><width>40</width><height>30</height><depth>3</depth></size>"
 
 
 def box(xmin="10", ymin="5", xmax="20", ymax="15") -> str:
-    return f"<bndbox><xmin>{xmin}</xmin><ymin>{ymin}</ymin><xmax>{xmax}</xmax><ymax>{ymax}</ymax></bndbox>"
+    corners = f"<xmin>{xmin}</xmin><ymin>{ymin}</ymin><xmax>{xmax}</xmax><ymax>{ymax}</ymax>"
+    return f"<bndbox>{corners}</bndbox>"
 
 
 def an_object(inner: str = box(), name: str = "<name>dog</name>") -> str:

@@ -242,7 +242,7 @@ def test_files_with_holes_are_refused(tmp_path):
     ),
 )
 def test_no_damage_leads_to_another_error(tmp_path, cut, changes):
-    """Bytes are changed or cut off: the archive is refused, unless the changed ones are an image's."""
+    """Whatever is changed or cut off: the archive is refused, or all its images are there."""
     data = bytearray(train_tar()[: 40_960 - cut])
     for at, change in changes:
         data[at : at + len(change)] = change

@@ -1,7 +1,6 @@
-"""Files between the stages, and files that users bring beside their images: damaged or edited, they get a sentence."""
+"""Files between the stages, and users' own boxes: damaged or edited, they get a sentence."""
 
 import gzip
-import json
 import os
 import pickle
 import shutil
@@ -10,6 +9,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from damages import cut, edited, folder_instead, pipe, raw
 from helpers import image_bytes, refusal, smooth_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ from imagenet_transfer.training.stages import manifest_digest
 
 
 class Executed:
-    """What a pickle would execute, if anyone let it."""
+    """Something that a pickle would execute, if it could: it makes the file PWNED."""
 
     def __reduce__(self):
         return os.system, ("touch PWNED",)
@@ -36,7 +36,7 @@ class Executed:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A folder with a store of six images, `out`, packed from `in`."""
+    """Return a folder with a store of six images, `out`, packed from `in`."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "in").mkdir()
     for seed in range(6):
@@ -50,43 +50,13 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def folder(whole, tmp_path, monkeypatch):
-    """A copy of the store, in the current folder."""
+    """Return a copy of the store in the current folder."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(whole / "out", tmp_path / "store")
     return tmp_path / "store"
 
 
 # Stores
-
-
-def edited(**changes):
-    """Return a writer of JSON with other values; `...` removes a key."""
-
-    def write(path):
-        content = {**json.loads(path.read_text()), **changes}
-        path.write_text(
-            json.dumps({key: value for key, value in content.items() if value is not ...})
-        )
-
-    return write
-
-
-def raw(data):
-    return lambda path: path.write_bytes(data)
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def folder_instead(path):
-    path.unlink()
-    path.mkdir()
-
-
-def pipe(path):
-    path.unlink()
-    os.mkfifo(path)
 
 
 def pickled(path):
@@ -156,7 +126,7 @@ def test_stores(folder, name, damage, sentence):
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.sampled_from(["meta.json", "index.npy", "images.csv.gz", "shard-00000.bin"]), st.data())
 def test_a_store_with_flipped_bits_is_read_or_refused(tmp_path_factory, whole, name, data):
-    """And never has another number of images, or other pixels."""
+    """If it is read, it has the same number of images and the same pixels."""
     folder = tmp_path_factory.getbasetemp() / "flipped"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole / "out", folder)
@@ -175,7 +145,7 @@ def test_a_store_with_flipped_bits_is_read_or_refused(tmp_path_factory, whole, n
         assert np.array_equal(pixels, Store(whole / "out").batch(range(6)))
 
 
-def test_a_build_goes_on_over_damaged_notes_of_an_earlier_one(whole, tmp_path):
+def test_a_build_continues_despite_damaged_parts_of_an_earlier_one(whole, tmp_path):
     listing = make_listing([("train", f"p{seed}", "c", f"p{seed}.jpg") for seed in range(6)], ["c"])
     plan = packing._plan(listing, whole / "in", tmp_path / "out", {"codec": "raw", "size": 8})
     (tmp_path / "out").mkdir()
@@ -362,7 +332,9 @@ def test_boxes_in_files_of_other_kinds(folder):
     with zipfile.ZipFile(here / "two.csv.zip", "w") as archive:
         archive.writestr("a", "b")
         archive.writestr("c", "d")
-    for path in sorted(path for path in here.iterdir() if path != folder):
+    paths = sorted(path for path in here.iterdir() if path != folder)
+    assert len(paths) == 13
+    for path in paths:
         spec = {"method": "file", "path": str(path)}
         refusal(
             lambda spec=spec: propose(Store(folder), here / "proposals", spec, 1, progress=False),
@@ -390,7 +362,8 @@ def test_boxes_in_files_of_other_kinds(folder):
     ],
 )
 def test_proposals_that_are_damaged(folder, name, damage):
-    path, here = folder.parent / "boxes.csv", folder.parent / "proposals"
+    path = folder.parent / "boxes.csv"
+    here = folder.parent / "proposals"
     path.write_text(HEADER + GOOD)
     propose(Store(folder), here, {"method": "file", "path": str(path)}, 1, progress=False)
     assert len(read_proposals(here).boxes) == 6
@@ -399,11 +372,9 @@ def test_proposals_that_are_damaged(folder, name, damage):
     assert not (folder.parent / "PWNED").exists()
 
 
-def test_a_search_goes_on_over_damaged_parts_of_an_earlier_one(folder):
-    spec, here = (
-        {"method": "selective-search", "mode": "single", "min_side": 2},
-        folder.parent / "proposals",
-    )
+def test_a_search_continues_despite_damaged_parts_of_an_earlier_one(folder):
+    spec = {"method": "selective-search", "mode": "single", "min_side": 2}
+    here = folder.parent / "proposals"
     store = Store(folder)
     propose(store, here, spec, 1, progress=False)
     facts = {key: read_proposals(here).facts[key] for key in ("spec", "store", "opencv", "version")}

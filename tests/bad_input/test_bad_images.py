@@ -1,4 +1,4 @@
-"""Image files that are none or broken: each is packed, or named with a reason and counted; none is left out unsaid."""
+"""Odd, broken and false image files: each is packed, or counted and named with a reason."""
 
 import os
 import resource
@@ -92,13 +92,14 @@ def tiff(width, height):
     )
 
 
-JPEG, FULL = image_bytes(smooth_picture(), "JPEG", quality=95), {"quality": 95}
+FULL = {"quality": 95}
+JPEG = image_bytes(smooth_picture(), "JPEG", **FULL)
 LARGE_EXIF = Image.Exif()
 LARGE_EXIF[0x010E] = "x" * 60_000
 
 
 def animation():
-    frames = [Image.new("P", (32, 24), colour) for colour in range(5)]
+    frames = [smooth_picture(seed, mode="P") for seed in range(5)]
     return image_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 
@@ -107,7 +108,7 @@ def see_through():
     return image_bytes(image, "PNG", transparency=bytes(range(256)))
 
 
-SOUND = {  # files of any sort that hold a picture
+SOUND = {  # files with a picture
     "jpeg": JPEG,
     "progressive jpeg": image_bytes(smooth_picture(), "JPEG", progressive=True, **FULL),
     "grey jpeg": image_bytes(smooth_picture(mode="L"), "JPEG", **FULL),
@@ -144,7 +145,7 @@ SOUND = {  # files of any sort that hold a picture
     "a column": image_bytes(smooth_picture(height=5000, width=1), "JPEG"),
 }
 
-BROKEN = {  # files that hold none, and words of the reason
+BROKEN = {  # files without one, and words of the reason
     "empty": (b"", "empty file"),
     "text": (b"not an image\n", "cannot identify the image format: it begins with b'not an image"),
     "html": (
@@ -213,7 +214,7 @@ def pack(root, listing, folder, spec=CODECS["raw"], **options):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_whatever_holds_a_picture_is_packed(tmp_path, codec):
+def test_every_file_with_a_picture_is_packed(tmp_path, codec):
     listing = make_source(tmp_path / "in", {f"{name}.JPEG": data for name, data in SOUND.items()})
     store = pack(tmp_path / "in", listing, tmp_path / "out", CODECS[codec])
     assert sorted(store.images["image"]) == sorted(SOUND)
@@ -222,23 +223,31 @@ def test_whatever_holds_a_picture_is_packed(tmp_path, codec):
         assert store.image(row).dtype == np.uint8
 
 
+SIDES = {"a line": {"height": 1, "width": 5000}, "a column": {"height": 5000, "width": 1}}
+
+
 @pytest.mark.parametrize(
     "name", [name for name in SOUND if name not in ("one pixel", "one jpeg pixel")]
 )
 def test_pictures_look_as_they_should(name):
-    """The brightness varies as the picture's does: 16 bits are no white, the palette is no row of numbers."""
+    """Brightness varies as in the picture: 16 bits are not white, a palette is not its numbers."""
     pixels = np.frombuffer(encoder(CODECS["raw"])(SOUND[name])[0], np.uint8).reshape(16, 16, 3)
-    expected = np.asarray(
-        smooth_picture(mode="L").resize((16, 16), Image.Resampling.BILINEAR), float
-    )
-    if name in ("animated gif", "a line", "a column", "black and white png"):
-        assert pixels.max() <= 255 and (name != "animated gif" or np.ptp(pixels) == 0)
-    else:
-        assert np.corrcoef(pixels.mean(2).ravel(), expected.ravel())[0, 1] > 0.8
+    grey = smooth_picture(mode="L", **SIDES.get(name, {}))
+    expected = np.asarray(grey.resize((16, 16), Image.Resampling.BILINEAR), float)
+    assert np.corrcoef(pixels.mean(2).ravel(), expected.ravel())[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("name", ["one pixel", "one jpeg pixel"])
+def test_one_pixel_fills_its_record(name):
+    pixels = np.frombuffer(encoder(CODECS["raw"])(SOUND[name])[0], np.uint8).reshape(-1, 3)
+    expected = np.asarray(smooth_picture(height=1, width=1), float)[0, 0]
+    assert np.abs(pixels - expected).max() <= 2  # of 255, as JPEG rounds
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_whatever_holds_none_is_named_with_a_reason_and_counted(tmp_path, monkeypatch, codec):
+def test_every_file_without_a_picture_is_counted_and_named_with_a_reason(
+    tmp_path, monkeypatch, codec
+):
     monkeypatch.chdir(tmp_path)
     files = {f"{name}.JPEG": data for name, (data, _) in BROKEN.items()}
     listing = make_source(tmp_path / "in", {"sound.JPEG": JPEG, **files})
@@ -270,15 +279,17 @@ def test_the_reason_says_what_is_wrong(tmp_path, name):
 
 
 def test_bombs_are_refused_before_memory_is_taken(tmp_path):
-    """All of them together: within seconds, in a process that may take little more than Python with NumPy does."""
+    """All of them take seconds, in a process with little more memory than Python and NumPy."""
     bombs = [name for name in BROKEN if "pixels" in name or "MB" in name]
     for index, name in enumerate(bombs):
         (tmp_path / f"{index}.JPEG").write_bytes(BROKEN[name][0])
     program = (
-        "import resource, sys, pathlib; from imagenet_transfer.data.codecs import encoder, UnreadableImage\n"
+        "import resource, sys, pathlib\n"
+        "from imagenet_transfer.data.codecs import encoder, UnreadableImage\n"
+        "encode = encoder({'codec': 'raw', 'size': 16})\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
-        "    try: encoder({'codec': 'raw', 'size': 16})(path.read_bytes()); sys.exit(f'{path} was read')\n"
+        "    try: encode(path.read_bytes()); sys.exit(f'{path} was read')\n"
         "    except UnreadableImage: pass\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
@@ -293,7 +304,7 @@ def test_bombs_are_refused_before_memory_is_taken(tmp_path):
     assert time.monotonic() - started < 40
 
 
-def test_things_that_are_no_files_are_named(tmp_path):
+def test_things_that_are_not_files_are_named(tmp_path):
     root = tmp_path / "in"
     names = ("folder", "pipe", "dangling", "endless", "socket", "circle", "absent")
     listing = make_source(root, {"sound.JPEG": JPEG, **{f"{name}.JPEG": b"x" for name in names}})
@@ -363,7 +374,7 @@ def test_a_shortage_of_memory_is_not_taken_for_a_bad_image(monkeypatch):
 
 
 def judged(data, spec):
-    """Return the record of a file, or the reason why there is none; anything else is an error."""
+    """Return a file's record, or the reason why it has none; anything else is an error."""
     try:
         record, height, width = encoder(spec)(data)
     except UnreadableImage as error:
@@ -388,7 +399,7 @@ KINDS = {
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_cut_file_is_named(data):
-    """Cut anywhere but in the last bytes, which say that it ends."""
+    """Cut anywhere, except in the last bytes, which only mark the end."""
     kind = data.draw(st.sampled_from(sorted(KINDS)))
     whole = KINDS[kind]
     tail = {"png": 24, "gif": 400, "tiff": 200}.get(kind, 12)
@@ -403,7 +414,7 @@ def test_a_cut_file_is_named(data):
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=9),
 )
 def test_flipped_bits_are_packed_or_named(kind, flips):
-    """Packed if the file still decodes, and then the record does too."""
+    """Packed if the file still decodes; then the record decodes too."""
     damaged = bytearray(KINDS[kind])
     for at, mask in flips:
         damaged[at % len(damaged)] ^= mask

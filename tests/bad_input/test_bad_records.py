@@ -6,10 +6,10 @@ import re
 import shutil
 
 import pytest
+from damages import edited, folder_instead, pipe, raw
 from helpers import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bad_files import edited, folder_instead, pipe, raw
 
 from imagenet_transfer.claims.comparison import RESOURCES, read_paper_numbers
 from imagenet_transfer.errors import UserError
@@ -103,7 +103,8 @@ def test_resources_that_were_edited(tmp_path):
         "rates.csv",
     ):
         shutil.copy(RESOURCES / name, tmp_path)
-    roots, table = tmp_path / "pascal_roots.csv", tmp_path / "taxonomy.csv"
+    roots = tmp_path / "pascal_roots.csv"
+    table = tmp_path / "taxonomy.csv"
     assert len(read_paper_numbers(tmp_path)) == len(read_paper_numbers())
     roots.write_text(re.sub(r"dog,n\d+", "dog,dog", roots.read_text()))
     refusal(lambda: read_pascal_roots(roots), roots, "'dog' is not a wnid")

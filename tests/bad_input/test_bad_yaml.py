@@ -1,4 +1,4 @@
-"""YAML that is none, or reads as something else than it looks; and what `snakemake` says of such configs."""
+"""Broken YAML, YAML that is read as something unexpected, and what `snakemake` says about both."""
 
 import os
 import re
@@ -120,7 +120,7 @@ def test_what_yaml_reads_as_something_else(tmp_path, content, sentence):
     assert sentence in complaint_about(read_config(path))
 
 
-def test_configs_that_are_no_files(tmp_path):
+def test_configs_that_are_not_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, sentence in {
         "none.yaml": "No such file",
@@ -149,7 +149,7 @@ def test_a_damaged_record_of_the_study_is_named(tmp_path):
 
 
 def dry_run(tmp_path, config, *words):
-    """Return what `snakemake -n` says of a bad config."""
+    """Return what `snakemake -n` says about a bad config."""
     path = tmp_path / "study.yaml"
     path.write_bytes(config)
     command = [

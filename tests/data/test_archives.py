@@ -155,7 +155,7 @@ def test_a_study_without_archives_is_told_where_to_name_them(datasets, said):
 
 
 def test_the_target_unpack_ilsvrc(given_archives, tmp_path, monkeypatch):
-    """`snakemake unpack_ilsvrc` with the archives in the config; they change no parameter of a store."""
+    """`snakemake unpack_ilsvrc` unpacks a config's archives, which are no parameters of stores."""
     project = Project(tmp_path / "study").create()
     given_archives["train"].write_bytes(train_tar(CLASSES.split()))
     monkeypatch.chdir(project.folder)

@@ -53,11 +53,9 @@ def devkit_form(root: Path) -> None:
     ids = {0: 7, 1: 3, 2: 5}  # by rank of the wnid: not in its order
     synsets = np.zeros(4, dtype=[("ILSVRC2012_ID", object), ("WNID", object), ("words", object)])
     for row, (rank, number) in zip(synsets, [*ids.items(), (None, 1001)], strict=True):
-        row["ILSVRC2012_ID"], row["WNID"], row["words"] = (
-            number,
-            "n00001740" if rank is None else WNIDS[rank],
-            "w",
-        )
+        row["ILSVRC2012_ID"] = number
+        row["WNID"] = "n00001740" if rank is None else WNIDS[rank]
+        row["words"] = "w"
     folder = root / "ILSVRC2012_devkit_t12" / "data"
     truth = "".join(f"{ids[label]}\n" for label in LABELS)
     write_file(folder / "ILSVRC2012_validation_ground_truth.txt", truth)

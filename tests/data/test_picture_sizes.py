@@ -1,4 +1,4 @@
-"""Pictures of another size than their annotations state, as shrunk copies have: they are not packed."""
+"""Pictures without the size in their annotations, such as shrunk copies, are not packed."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ STATED = (40, 30)  # small_sets.SIZE
 
 
 def pictures(entry: dict, *sizes: tuple[int, int]) -> list[Path]:
-    """Write pictures of these widths and heights, one after the other, in place of the data set's; return them all."""
+    """Write pictures of these widths and heights in place of the data set's; return their paths."""
     paths = sorted(Path(entry["root"]).glob("VOC20*/JPEGImages/*"))
     for path, size in zip(paths, sizes, strict=True):
         path.write_bytes(image_bytes(Image.new("RGB", size, "green")))
@@ -50,7 +50,7 @@ def test_another_size_is_named(entry, size):
     assert not (Path(entry["root"]) / "store/meta.json").exists()
 
 
-def test_all_are_counted_and_pictures_that_were_put_right_are_packed(entry):
+def test_all_are_counted_and_corrected_pictures_are_packed(entry):
     pictures(entry, (20, 15), (20, 15))
     with pytest.raises(UserError, match="2 of 2 images"):
         pack(entry)

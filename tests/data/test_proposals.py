@@ -1,4 +1,4 @@
-"""Region proposals: the same for any number of workers and after interruptions; users' boxes are checked."""
+"""Region proposals: equal for any number of workers and interruption; users' boxes are checked."""
 
 import json
 from pathlib import Path

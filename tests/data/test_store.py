@@ -93,7 +93,8 @@ def test_batches_come_in_the_order_asked_for(tmp_path, source, spec, threads):
 
 
 def test_jpeg_store_is_close_to_the_raw_one(tmp_path, source):
-    raw, jpeg = packed(source, tmp_path / "raw"), packed(source, tmp_path / "jpeg", JPEG)
+    raw = packed(source, tmp_path / "raw")
+    jpeg = packed(source, tmp_path / "jpeg", JPEG)
     difference = raw.batch(range(40)).astype(int) - jpeg.batch(range(40))
     assert np.abs(difference).mean() < 3
 
@@ -154,7 +155,7 @@ def test_original_keeps_baseline_jpegs_and_unturned_pixels(tmp_path):
 
 
 def bomb() -> bytes:
-    """A small file that claims 20,000×20,000 pixels."""
+    """Return a small file that claims 20,000×20,000 pixels."""
     data = bytearray(image_bytes(smooth_picture(0)))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = (20_000).to_bytes(2, "big") * 2
@@ -172,7 +173,8 @@ def test_unreadable_images_are_named_and_left_out_if_allowed(tmp_path, capsys):
     listing = make_source(tmp_path / "source", files | {"bomb.JPEG": bomb(), "gone.JPEG": good})
     (tmp_path / "source" / "gone.JPEG").unlink()
     (tmp_path / "source" / "gone.JPEG").symlink_to(tmp_path / "nowhere")
-    source, folder = (tmp_path / "source", listing), tmp_path / "store"
+    source = (tmp_path / "source", listing)
+    folder = tmp_path / "store"
     with pytest.raises(
         UserError, match=r"5 images cannot be read and `max_unreadable` is 4 .*unreadable\.csv"
     ):
@@ -214,7 +216,8 @@ def slow(path):
 packing._read = slow
 root = Path({root!r})
 files = {{path.name: path.read_bytes() for path in sorted(root.iterdir())}}
-packing.build_store(test_store.make_source(root, files), root, Path({folder!r}), test_store.RAW, 2, progress=False)
+listing = test_store.make_source(root, files)
+packing.build_store(listing, root, Path({folder!r}), test_store.RAW, 2, progress=False)
 """
 
 
@@ -230,7 +233,7 @@ def start_slow_build(root: Path, folder: Path) -> subprocess.Popen:
     return process
 
 
-def test_a_killed_build_is_carried_on_to_the_same_bytes(tmp_path, source, capsys):
+def test_a_killed_build_is_continued_to_the_same_bytes(tmp_path, source, capsys):
     folder = tmp_path / "store"
     process = start_slow_build(source[0], folder)
     process.kill()
@@ -258,7 +261,8 @@ def test_the_same_pixels_by_another_library_are_the_same_store(tmp_path, source,
     packed(source, tmp_path / "laptop")
     monkeypatch.setattr(packing, "libraries", lambda: {"pillow": "another"})
     packed(source, tmp_path / "cluster")
-    laptop, cluster = folder_contents(tmp_path / "laptop"), folder_contents(tmp_path / "cluster")
+    laptop = folder_contents(tmp_path / "laptop")
+    cluster = folder_contents(tmp_path / "cluster")
     assert {name for name in laptop if laptop[name] != cluster[name]} == {"packed.json"}
 
 
@@ -274,9 +278,10 @@ def test_other_settings_start_afresh_and_say_so(tmp_path, source, capsys):
     assert folder_contents(tmp_path / "store") == folder_contents(tmp_path / "jpeg")
 
 
-def test_a_full_disk_is_a_sentence_and_what_is_done_is_kept(tmp_path, source, monkeypatch):
+def test_a_full_disk_gets_a_sentence_and_finished_shards_are_kept(tmp_path, source, monkeypatch):
     folder = tmp_path / "store"
-    fsync, calls = os.fsync, []
+    fsync = os.fsync
+    calls = []
 
     def full(descriptor):
         calls.append(descriptor)
@@ -307,7 +312,7 @@ class _Disk:
     free = 100
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path, source):
+def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path, source):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         packed(source, tmp_path / "file" / "store")

@@ -1,4 +1,4 @@
-"""The reader of VOC2012's action set, on small exact trees with the oddities of the real one, and its store."""
+"""The reader of VOC2012's action set, on a small exact tree with the oddities of the real one."""
 
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def test_a_small_tree(root):
 
 
 def test_a_split_may_list_its_people(root):
-    """PASCAL's own train.txt holds images, as R*CNN reads it; people's numbers beside them must agree."""
+    """PASCAL's train.txt has images, as R*CNN reads it; numbers of people, if any, must agree."""
     images_alone = read_voc_action(root)
     for split, people in PEOPLE.items():
         write_file(

@@ -1,4 +1,4 @@
-"""Bad annotations of VOC: each gets a sentence that names file and object, never another error, never silence."""
+"""Bad annotations of VOC: each gets a sentence that names the file and the object."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha"}">' for n i
 BAD_XML = {
     "empty file": (b"", "it is not XML (no element found"),
     "blanks": (b" \n\n", "it is not XML"),
-    "no XML": (b"not a word of XML", "it is not XML (syntax error"),
+    "not XML": (b"not a word of XML", "it is not XML (syntax error"),
     "web page": (b"<html><body>404</body></html>", "its outermost tag is <html>, not <annotation>"),
     "zero bytes": (bytes(500), "it is not XML"),
     "an image": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is not XML"),
@@ -39,11 +39,11 @@ BAD_XML = {
         "it is not XML",
     ),
     "unknown encoding": (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "it is not XML"),
-    "codec that is no encoding": (
+    "codec that is not an encoding": (
         b'<?xml version="1.0" encoding="base64"?><annotation/>',
         "it is not XML",
     ),
-    "UTF-16 that is none": (b'\xff\xfe<?xml version="1.0"?><annotation/>', "it is not XML"),
+    "UTF-16 by its mark only": (b'\xff\xfe<?xml version="1.0"?><annotation/>', "it is not XML"),
     "entity": (f'<!DOCTYPE a [<!ENTITY b "c">]>{annotation("&b;")}', "it declares a document type"),
     "billion laughs": (
         f"<!DOCTYPE a [{LAUGHS}]>{annotation('&l9;')}",
@@ -54,7 +54,8 @@ BAD_XML = {
         "it declares a document type",
     ),
     "external entity": (
-        f'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>{annotation(an_object(name="<name>&b;</name>"))}',
+        '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>'
+        + annotation(an_object(name="<name>&b;</name>")),
         "it declares a document type",
     ),
     "parameter entity": (
