@@ -1,9 +1,8 @@
 """Unpacking the official archives of ILSVRC2012: safely, resumably, without copying inner archives.
 
 Files are written to a hidden folder that is renamed when it is complete, so that class folders are
-never half full. Only files are unpacked, and only if they have the names of the official archives.
-Links, devices and paths that lead elsewhere make the archive refused, which is stricter than
-`tarfile`'s filter "data".
+never half full. Archives with other files than the official ones, with links, devices or paths
+that lead elsewhere are refused, which is stricter than `tarfile`'s filter "data".
 """
 
 import contextlib
@@ -279,7 +278,7 @@ def _unpack(
     check: Callable[[Sequence[str]], None] = lambda names: None,
     below: str = "",
 ) -> None:
-    """Write the files under their matched names, then rename their folder to `folder` at once.
+    """Write the files under their matched names to a hidden folder, and rename that to `folder`.
 
     `below`: a subfolder to rename instead. `check` raises UserError unless all names are there.
     """

@@ -43,9 +43,9 @@ def read_sun(root: Path, partition: int) -> Listing:
 
 
 def _partitions(root: Path) -> Path:
-    """Return the folder of the lists: `Partitions`, in or next to the root, or these places.
+    """Return the folder of the lists: `Partitions` in or next to the root, the root or its parent.
 
-    Partitions.zip has no folder, so people unpack it anywhere.
+    The last two are where people unpack Partitions.zip, which has no folder in it.
     """
     places = (root / "Partitions", root.parent / "Partitions", root, root.parent)
     lists = next(
