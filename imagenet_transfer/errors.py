@@ -1,5 +1,5 @@
-"""The one exception that is meant for the user's eyes."""
+"""The one exception whose text is meant for users."""
 
 
 class UserError(Exception):
-    """Something that the user can mend: its text names the file or key, says what is wrong and what to do."""
+    """Something the user can mend: the text names the file or key, what is wrong, what to do."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Reading and writing files that are either whole or absent."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 from imagenet_transfer.errors import UserError
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes a quarter of a second, which processes that only start a job can do without
+    import pandas as pd  # a quarter of a second, which processes that only start a job save
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it is renamed to `path` if the block ends well, else removed.
+    """Yield a temporary path next to `path`: renamed to `path` if the block succeeds, else deleted.
 
-    An OSError of writing names `path`, whatever library met it, so that users read which file could not be written.
+    Raises OSError if the file cannot be written, which names `path` whichever library failed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Delete the temporary files of `path` that killed processes of this machine have left."""
+    """Delete the temporary files of `path` that killed processes of this machine left behind."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.{machine()}.*.tmp"):
         process = leftover.name.split(".")[-2]
         if process.isdecimal() and not is_alive(int(process)):
@@ -61,7 +61,7 @@ def remove_leftovers(path: Path) -> None:
 
 @lru_cache(maxsize=1)
 def machine() -> str:
-    """Return a name of this machine and, in a container, of its processes: only there does a process number say who."""
+    """Return a name of this machine or container, within which process numbers are unique."""
     try:
         numbers = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
@@ -70,7 +70,7 @@ def machine() -> str:
 
 
 def is_alive(process: int) -> bool:
-    """Tell whether a process of this machine still runs; one that only waits to be noticed as dead does not."""
+    """Return whether a process of this machine is running; a zombie is not."""
     try:
         os.kill(process, 0)
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -81,7 +81,7 @@ def is_alive(process: int) -> bool:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return the error that a library covered by a RuntimeError, as torch.save does with a full disk."""
+    """Return the error behind a RuntimeError, such as torch.save's when the disk is full."""
     while isinstance(error, RuntimeError) and error.__context__ is not None:
         error = error.__context__
     return error
@@ -89,11 +89,12 @@ def _cause(error: BaseException) -> BaseException:
 
 @contextlib.contextmanager
 def exclusive(folder: Path | str, work: str) -> Iterator[None]:
-    """Hold a folder for this process alone; UserError if another one holds it, saying that it does `work` there.
+    """Hold a folder for this process; raise UserError if another one holds it.
 
-    The lock, a hidden file beside the folder, ends with its process, however that ends: a file and not the folder, as
-    network file systems lock files for all machines and folders, if at all, for one. Where a file system has no locks,
-    nothing is held: Snakemake's own lock of the study's folder has to do.
+    `work` is a verb for the error's text: what the other process does with the folder.
+    The lock ends with its process, however that ends. It is a hidden file next to the folder, as
+    network file systems lock files for all machines, but folders for one machine or not at all.
+    Where a file system has no locks, Snakemake's lock of the study's folder has to do.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,20 +102,19 @@ def exclusive(folder: Path | str, work: str) -> Iterator[None]:
     descriptor = _lock(path)
     if descriptor is None:
         raise UserError(
-            f"Another process {work} {folder} at this moment: wait for it, or stop it, and run the same command again."
+            f"Another process {work} {folder} at this moment: wait for it, or stop it, "
+            "and run the same command again."
         )
     try:
         yield
     finally:
-        with contextlib.suppress(
-            OSError
-        ):  # before the lock ends: who holds the file holds the one that has the name
-            path.unlink()
+        with contextlib.suppress(OSError):
+            path.unlink()  # before the lock ends: whoever holds the file holds this name's file
         os.close(descriptor)
 
 
 def _lock(path: Path) -> int | None:
-    """Return an open file that this process alone has locked and that still has the name `path`; None if it cannot."""
+    """Return the open file `path`, locked for this process; None if another process holds it."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -130,7 +130,7 @@ def _lock(path: Path) -> int | None:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 text with LF line ends."""
+    """Write UTF-8 text with LF line endings."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -141,12 +141,12 @@ def write_json(path: Path | str, content: Any) -> None:
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Return the frame as UTF-8 CSV without index and with LF line ends."""
+    """Return the frame as UTF-8 CSV without its index and with LF line endings."""
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
-    """Write a frame as CSV; `.gz` is compressed without name and time, so that equal content means equal bytes."""
+    """Write a frame as CSV; `.gz` has no name and no time in it: equal content, equal bytes."""
     data = csv_bytes(frame)
     if Path(path).suffix == ".gz":
         buffer = io.BytesIO()
@@ -171,15 +171,15 @@ def read_json(path: Path | str) -> Any:
 
 
 def check_regular(path: Path | str) -> Path:
-    """Return the path; raise OSError if it is no regular file, as opening a pipe would wait forever."""
+    """Return the path; raise OSError unless it is a regular file, as opening a pipe would block."""
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return path
 
 
 def read_small_text(path: Path | str, most: int) -> str:
-    """Return a text file's content; raise OSError if it has more than `most` bytes or is no regular file."""
+    """Return a text file's content; raise OSError unless it is regular, of at most `most` bytes."""
     path = check_regular(path)
     if path.stat().st_size > most:
         raise OSError(
@@ -189,7 +189,7 @@ def read_small_text(path: Path | str, most: int) -> str:
 
 
 def read_facts(path: Path | str, *keys: str) -> dict[str, Any]:
-    """Return what a stage left in a JSON file; raise UserError if it is damaged or lacks one of the keys."""
+    """Return a stage's JSON file; raise UserError if it is damaged or lacks one of the keys."""
     try:
         content = read_json(check_regular(path))
     except (OSError, ValueError, RecursionError) as error:
@@ -201,7 +201,7 @@ def read_facts(path: Path | str, *keys: str) -> dict[str, Any]:
 
 
 def read_table(path: Path | str, columns: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-    """Return what a stage left in a CSV file; raise UserError if it is damaged or lacks one of the columns.
+    """Return a stage's CSV file; raise UserError if it is damaged or lacks one of the columns.
 
     `options` are those of pandas.read_csv.
     """

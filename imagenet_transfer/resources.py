@@ -1,4 +1,4 @@
-"""The one path to the files in `resources/`: taxonomy, class lists, the paper's numbers, rates, style."""
+"""Where the files of `resources/` are: taxonomy, class lists, the paper's numbers, rates, style."""
 
 from pathlib import Path
 

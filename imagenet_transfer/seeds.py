@@ -1,4 +1,4 @@
-"""Seeds come from names, never from list positions: adding a subset or a replicate changes no other run."""
+"""Seeds come from names, not from positions: a new subset or replicate changes no other run."""
 
 import hashlib
 
@@ -9,5 +9,5 @@ def digest_of(*parts: str | int) -> bytes:
 
 
 def seed_of(*parts: str | int) -> int:
-    """Return a 63-bit seed that depends on the parts alone: `seed_of(study_seed, "pretrain", "images-250")`."""
+    """Return a 63-bit seed that depends only on the parts: `seed_of(2016, "pretrain", name)`."""
     return int.from_bytes(digest_of(*parts)[:8], "big") >> 1

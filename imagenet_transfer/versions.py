@@ -1,7 +1,7 @@
-"""The version of each stage's numerics: raise one when that stage's results change, and say why in CHANGELOG.md.
+"""The version of each stage's numerics; raise it when results change, and say why in CHANGELOG.md.
 
-Scripts and package files are no rerun triggers: a reformatted file must not retrain a network. A version is a parameter
-of its stage, so raising it does exactly that, for the stage and everything below it.
+Changed code triggers no reruns, as a reformatted file must not retrain a network. A version is a
+parameter of its stage, so raising it reruns the stage and everything that depends on it.
 """
 
 VERSIONS = {

@@ -1,15 +1,14 @@
-"""Data sets of two images a split in every layout, and what they are refused with."""
+"""Data sets of two images per split in every layout, and what they are refused with."""
 
 import io
 from pathlib import Path
 
 import numpy as np
-import pytest
+from helpers import refusal, write_file
 from hypothesis import HealthCheck
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
-from imagenet_transfer.errors import UserError
 
 WNIDS = ["n01440764", "n01443537"]
 FUZZED = {
@@ -19,27 +18,17 @@ FUZZED = {
 }
 
 
-def put(path: Path, data: bytes | str = b"x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
-
-
 def said_of(entry: dict, wnids=()) -> str:
     """Return the sentence that a data set is refused with."""
-    with pytest.raises(UserError) as caught:
-        list_dataset(entry, wnids)
-    said = str(caught.value)
-    assert len(said) < 900 and said.isprintable(), said
-    assert entry["root"] in said
-    return said
+    return refusal(lambda: list_dataset(entry, wnids), entry["root"], longest=900)
 
 
 SIZE = "<size><width>40</width><height>30</height><depth>3</depth></size>"
 
 
 def box(xmin="10", ymin="5", xmax="20", ymax="15") -> str:
-    return f"<bndbox><xmin>{xmin}</xmin><ymin>{ymin}</ymin><xmax>{xmax}</xmax><ymax>{ymax}</ymax></bndbox>"
+    corners = f"<xmin>{xmin}</xmin><ymin>{ymin}</ymin><xmax>{xmax}</xmax><ymax>{ymax}</ymax>"
+    return f"<bndbox>{corners}</bndbox>"
 
 
 def an_object(inner: str = box(), name: str = "<name>dog</name>") -> str:
@@ -56,20 +45,20 @@ def val_name(number: int) -> str:
 
 def make_ilsvrc(root: Path) -> dict:
     for wnid in WNIDS:
-        put(root / "train" / wnid / f"{wnid}_1.JPEG")
+        write_file(root / "train" / wnid / f"{wnid}_1.JPEG")
     for number in (1, 2):
-        put(root / "val" / f"{val_name(number)}.JPEG")
+        write_file(root / "val" / f"{val_name(number)}.JPEG")
     return {"layout": "ilsvrc", "root": str(root)}
 
 
 def make_kaggle(root: Path) -> dict:
     boxes = [f"{val_name(number)},{wnid} 1 2 3 4 \n" for number, wnid in enumerate(WNIDS, start=1)]
-    put(root / "LOC_val_solution.csv", "ImageId,PredictionString\n" + "".join(boxes))
+    write_file(root / "LOC_val_solution.csv", "ImageId,PredictionString\n" + "".join(boxes))
     return make_ilsvrc(root)
 
 
 def make_caffe(root: Path) -> dict:
-    put(root / "val.txt", f"{val_name(1)}.JPEG 0\n{val_name(2)}.JPEG 1\n")
+    write_file(root / "val.txt", f"{val_name(1)}.JPEG 0\n{val_name(2)}.JPEG 1\n")
     return make_ilsvrc(root)
 
 
@@ -89,38 +78,40 @@ META = "ILSVRC2012_devkit_t12/data/meta.mat"
 
 
 def make_devkit(root: Path) -> dict:
-    put(root / TRUTH, "1\n2\n")
-    put(root / META, meta())
+    write_file(root / TRUTH, "1\n2\n")
+    write_file(root / META, meta())
     return make_ilsvrc(root)
 
 
 def make_tiny(root: Path) -> dict:
-    put(root / "wnids.txt", "".join(f"{wnid}\n" for wnid in WNIDS))
+    write_file(root / "wnids.txt", "".join(f"{wnid}\n" for wnid in WNIDS))
     for wnid in WNIDS:
-        put(root / "train" / wnid / "images" / f"{wnid}_0.JPEG")
+        write_file(root / "train" / wnid / "images" / f"{wnid}_0.JPEG")
     lines = [f"val_{number}.JPEG\t{wnid}\t0\t32\t44\t62\n" for number, wnid in enumerate(WNIDS)]
-    put(root / "val/val_annotations.txt", "".join(lines))
+    write_file(root / "val/val_annotations.txt", "".join(lines))
     for number in (0, 1):
-        put(root / "val/images" / f"val_{number}.JPEG")
+        write_file(root / "val/images" / f"val_{number}.JPEG")
     return {"layout": "tiny-imagenet", "root": str(root)}
 
 
 def make_sun(root: Path) -> dict:
-    put(root / "Partitions/ClassName.txt", "/a/abbey\n/b/bar\n")
-    put(root / "Partitions/Training_01.txt", "/a/abbey/sun_a.jpg\n/b/bar/sun_a.jpg\n")
-    put(root / "Partitions/Testing_01.txt", "/a/abbey/sun_b.jpg\n/b/bar/sun_b.jpg\n")
+    write_file(root / "Partitions/ClassName.txt", "/a/abbey\n/b/bar\n")
+    write_file(root / "Partitions/Training_01.txt", "/a/abbey/sun_a.jpg\n/b/bar/sun_a.jpg\n")
+    write_file(root / "Partitions/Testing_01.txt", "/a/abbey/sun_b.jpg\n/b/bar/sun_b.jpg\n")
     for name in ("a/abbey/sun_a", "a/abbey/sun_b", "b/bar/sun_a", "b/bar/sun_b"):
-        put(root / f"{name}.jpg")
+        write_file(root / f"{name}.jpg")
     return {"layout": "sun397", "partition": 1, "root": str(root)}
 
 
 def make_places365(root: Path) -> dict:
-    put(root / "categories_places365.txt", "/a/abbey 0\n/b/bar 1\n")
-    put(root / "places365_train_standard.txt", "/a/abbey/00000001.jpg 0\n/b/bar/00000001.jpg 1\n")
-    put(root / "places365_val.txt", "Places365_val_00000001.jpg 1\n")
+    write_file(root / "categories_places365.txt", "/a/abbey 0\n/b/bar 1\n")
+    write_file(
+        root / "places365_train_standard.txt", "/a/abbey/00000001.jpg 0\n/b/bar/00000001.jpg 1\n"
+    )
+    write_file(root / "places365_val.txt", "Places365_val_00000001.jpg 1\n")
     for name in ("data_256_standard/a/abbey/00000001", "data_256_standard/b/bar/00000001"):
-        put(root / f"{name}.jpg")
-    put(root / "val_256/Places365_val_00000001.jpg")
+        write_file(root / f"{name}.jpg")
+    write_file(root / "val_256/Places365_val_00000001.jpg")
     return {"layout": "places365", "root": str(root)}
 
 
@@ -128,19 +119,21 @@ LISTS205 = "trainvalsplit_places205"
 
 
 def make_places205(root: Path) -> dict:
-    put(root / LISTS205 / "train_places205.csv", "a/abbey/gsun_a.jpg 0\nb/bar/gsun_b.jpg 1\n")
-    put(root / LISTS205 / "val_places205.csv", "a/abbey/gsun_c.jpg 0\n")
+    write_file(
+        root / LISTS205 / "train_places205.csv", "a/abbey/gsun_a.jpg 0\nb/bar/gsun_b.jpg 1\n"
+    )
+    write_file(root / LISTS205 / "val_places205.csv", "a/abbey/gsun_c.jpg 0\n")
     for name in ("a/abbey/gsun_a", "b/bar/gsun_b", "a/abbey/gsun_c"):
-        put(root / f"images256/{name}.jpg")
+        write_file(root / f"images256/{name}.jpg")
     return {"layout": "places205", "root": str(root)}
 
 
 def make_voc(root: Path) -> dict:
     data = root / "VOC2007"
     for split, name in (("trainval", "000005"), ("test", "000001")):
-        put(data / "ImageSets/Main" / f"{split}.txt", f"{name}\n")
-        put(data / "JPEGImages" / f"{name}.jpg")
-        put(data / "Annotations" / f"{name}.xml", annotation(an_object()))
+        write_file(data / "ImageSets/Main" / f"{split}.txt", f"{name}\n")
+        write_file(data / "JPEGImages" / f"{name}.jpg")
+        write_file(data / "Annotations" / f"{name}.xml", annotation(an_object()))
     return {"layout": "voc", "year": 2007, "root": str(root)}
 
 
@@ -149,10 +142,10 @@ ACTION = "VOC2012/ImageSets/Action"
 
 def make_action(root: Path) -> dict:
     for split, name in (("train", "2011_000001"), ("val", "2011_000002")):
-        put(root / ACTION / f"{split}.txt", f"{name}\n")
+        write_file(root / ACTION / f"{split}.txt", f"{name}\n")
         for action in ACTIONS:
-            put(root / ACTION / f"{action}_{split}.txt", f"{name}  1 -1\n")
-        put(root / "VOC2012/JPEGImages" / f"{name}.jpg")
+            write_file(root / ACTION / f"{action}_{split}.txt", f"{name}  1 -1\n")
+        write_file(root / "VOC2012/JPEGImages" / f"{name}.jpg")
         person = an_object(name="<name>person</name>")
-        put(root / "VOC2012/Annotations" / f"{name}.xml", annotation(person))
+        write_file(root / "VOC2012/Annotations" / f"{name}.xml", annotation(person))
     return {"layout": "voc-action", "root": str(root)}

@@ -1,8 +1,8 @@
-"""Unpacking the official archives of ILSVRC2012: safe, resumable, without a copy of the archives inside the archive.
+"""Unpacking the official archives of ILSVRC2012: safely, resumably, without copying inner archives.
 
-Files are written into a hidden folder that is renamed when it is whole, so that a folder of a class is never half full.
-Only files are taken, and only under the names that they have in the official archives: links, devices and paths that
-lead elsewhere are refused with the archive, which is more than `tarfile`'s filter "data" asks.
+Files are written to a hidden folder that is renamed when it is complete, so that class folders are
+never half full. Archives with other files than the official ones, with links, devices or paths
+that lead elsewhere are refused, which is stricter than `tarfile`'s filter "data".
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from imagenet_transfer.data.layouts.listing import check_unique, first_names, image_files, shown
+from imagenet_transfer.data.layouts.listing import check_unique, first_names, image_files, printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import exclusive
 
@@ -28,34 +28,33 @@ OFFICIAL = {
     "val": "ILSVRC2012_img_val.tar",
     "devkit": "ILSVRC2012_devkit_t12.tar.gz",
 }
-MEMBERS = {  # what each holds; the devkit's truth and meta.mat are all that the layout needs
+MEMBERS = {  # the files in each
     "train": re.compile(r"(?:\./)?(n[0-9]{8})\.tar"),
     "val": re.compile(r"(?:\./)?(ILSVRC2012_val_([0-9]{8})\.JPEG)"),
     "devkit": re.compile(r"(?:\./)?(ILSVRC2012_devkit_t12(?:/[A-Za-z0-9_][A-Za-z0-9_. -]*)+)"),
 }
-NEEDED = ("data/meta.mat", "data/ILSVRC2012_validation_ground_truth.txt")  # of the devkit
-MAX_DEVKIT = 2**28  # bytes unpacked; it has a few millions
+NEEDED = ("data/meta.mat", "data/ILSVRC2012_validation_ground_truth.txt")  # of the devkit's files
+MAX_DEVKIT = 2**28  # bytes when unpacked; the real one has a few million
 END = bytes(tarfile.BLOCKSIZE)  # a whole tar ends in empty blocks
 
 
 def unpack_datasets(datasets: Mapping[str, Mapping[str, Any]], wnids: Sequence[str]) -> None:
-    """Unpack the `archives` of every ILSVRC data set of a config into its root; what is there already is kept.
+    """Unpack the `archives` of a config's ILSVRC data sets into their roots, keeping what is there.
 
-    Raises UserError if no data set has any, and for archives that are missing, damaged or not what they should be.
+    Raises UserError if no data set has any, or if an archive is missing, damaged or another one.
     """
-    given = {name: entry for name, entry in datasets.items() if "archives" in entry}
-    wrong = [name for name, entry in given.items() if entry["layout"] != "ilsvrc"]
-    if wrong or not given:
-        lack = (
-            f"datasets.{wrong[0]} has `archives`, and another layout"
-            if wrong
-            else "No data set has `archives`"
-        )
+    with_archives = {name: entry for name, entry in datasets.items() if "archives" in entry}
+    wrong = [name for name, entry in with_archives.items() if entry["layout"] != "ilsvrc"]
+    if wrong or not with_archives:
+        lack = "No data set has `archives`"
+        if wrong:
+            lack = f"datasets.{wrong[0]} has `archives`, but is not of layout ilsvrc"
         raise UserError(
-            f"{lack}: give a data set of layout ilsvrc the key `archives: {{train: PATH, val: PATH, devkit: PATH}}`, "
-            "and unpack others with tar or unzip."
+            f"{lack}: give a data set of layout ilsvrc the key "
+            "`archives: {train: PATH, val: PATH, devkit: PATH}`, and unpack others with tar or "
+            "unzip."
         )
-    for entry in given.values():
+    for entry in with_archives.values():
         unpack_ilsvrc(entry["archives"], Path(entry["root"]), wnids, entry.get("images") or {})
 
 
@@ -64,13 +63,15 @@ def unpack_ilsvrc(
 ) -> None:
     """Unpack the given ones of `train`, `val` and `devkit` into `root`, for the classes `wnids`.
 
-    `images`: declared numbers of images, checked at the end: of all classes in train, at least so many in val.
+    `images`: the declared numbers of images: exact for train (in all `wnids`), a minimum for val.
+    Raises UserError if the numbers differ, or if an archive is missing, damaged or another one.
     """
     paths = {part: Path(path) for part, path in archives.items()}
     for part, path in paths.items():
         if not path.is_file():
             raise UserError(
-                f"{path} is missing, which the config names as `archives: {part}` ({OFFICIAL[part]})."
+                f"{path} is missing, which the config names as `archives: {part}`: "
+                f"fetch {OFFICIAL[part]}, or correct the path."
             )
     unpackers = {"train": _unpack_train, "val": _unpack_val, "devkit": _unpack_devkit}
     try:
@@ -78,10 +79,10 @@ def unpack_ilsvrc(
             for part, path in paths.items():
                 unpackers[part](path, root, wnids, images)
     except OSError as error:
-        where = shown(str(error.filename or root), 300)
+        where = printable(str(error.filename or root), 300)
         raise UserError(
-            f"{where} cannot be read or written ({error.strerror}): check the disk and the rights, and run the same "
-            "target again; finished folders are kept."
+            f"{where} cannot be read or written ({error.strerror}): check the disk and the "
+            "permissions, and run the same target again; finished folders are kept."
         ) from error
 
 
@@ -90,10 +91,9 @@ def _unpack_train(path: Path, root: Path, wnids: Sequence[str], images: Mapping[
     with path.open("rb") as file, _tar(file, path) as outer:
         members = _class_archives(outer, path, wnids)
         pending = [wnid for wnid in sorted(wnids) if not _is_filled(folder / wnid)]
-        _check_space(sum(members[wnid].size for wnid in pending), root)
-        _say(
-            f"{folder}: {len(wnids) - len(pending):,} classes are there, {len(pending):,} to unpack."
-        )
+        _check_room_to_unpack(sum(members[wnid].size for wnid in pending), root)
+        there = len(wnids) - len(pending)
+        _say(f"{folder}: {there:,} classes are there, {len(pending):,} to unpack.")
         for wnid in tqdm(pending, unit=" classes", mininterval=60):
             _unpack_class(outer.extractfile(members[wnid]), path, wnid, folder / wnid)
         found = {wnid: len(image_files(folder / wnid)) for wnid in sorted(wnids)}
@@ -110,26 +110,24 @@ def _unpack_train(path: Path, root: Path, wnids: Sequence[str], images: Mapping[
 def _class_archives(
     outer: tarfile.TarFile, path: Path, wnids: Sequence[str]
 ) -> dict[str, tarfile.TarInfo]:
-    """Return the inner archives by class; UserError if one of `wnids` is missing. Looks at the headers alone."""
+    """Return the inner archives by class; raise UserError if one of `wnids` is missing."""
     members = [(match[1], member) for match, member in _members(outer, path, "train")]
     check_unique([wnid for wnid, _ in members], path, "class archives")
     missing = sorted(set(wnids).difference(wnid for wnid, _ in members))
     if missing:
         raise UserError(
-            f"{path} holds {len(members):,} class archives and lacks {len(missing):,} of the study's {len(wnids):,} "
-            f"classes (first: {first_names(missing)}); {OFFICIAL['train']} has 1,000: fetch that one."
+            f"{path} has {len(members):,} class archives and lacks {len(missing):,} of the study's "
+            f"{len(wnids):,} classes (first: {first_names(missing)}); {OFFICIAL['train']} has "
+            "1,000: fetch that one."
         )
     return dict(members)
 
 
 def _unpack_class(file: IO[bytes], path: Path, wnid: str, folder: Path) -> None:
     label = Path(f"{path}: {wnid}.tar")
+    images = re.compile(rf"(?:\./)?({wnid}_[0-9]+\.JPEG)")
     with _tar(file, label) as inner:
-        _unpack(
-            _named(inner, label, re.compile(rf"(?:\./)?({wnid}_[0-9]+\.JPEG)"), f"{wnid}.tar"),
-            inner,
-            folder,
-        )
+        _unpack(_named(inner, label, images, f"{wnid}.tar"), inner, folder)
 
 
 def _count(file: IO[bytes], path: Path) -> int:
@@ -140,8 +138,9 @@ def _count(file: IO[bytes], path: Path) -> int:
 def _wrong_number(folder: Path, found: int, expected: int, short: Sequence[str]) -> UserError:
     blame = f" (differing: {first_names(short)})" if short else ""
     return UserError(
-        f"{folder} holds {found:,} images of the study's classes where `images: train` says {expected:,}: delete the "
-        f"class folders that were there before and are not whole{blame} and unpack again, or correct `images`."
+        f"{folder} has {found:,} images of the study's classes, but `images: train` says "
+        f"{expected:,}: delete the class folders that were there before and are not "
+        f"complete{blame} and unpack again, or correct `images`."
     )
 
 
@@ -150,15 +149,15 @@ def _unpack_val(path: Path, root: Path, wnids: Sequence[str], images: Mapping[st
     if _is_filled(folder):
         _say(f"{folder} is there and is kept; delete it to have it unpacked again.")
         return
-    _check_space(path.stat().st_size, root)
+    _check_room_to_unpack(path.stat().st_size, root)
 
     def check(names: Sequence[str]) -> None:
         numbers = sorted(int(MEMBERS["val"].fullmatch(name)[2]) for name in names)
         if numbers != list(range(1, len(numbers) + 1)) or len(numbers) < images.get("val", 1):
             expected = max(images.get("val", 0), *numbers)
             raise UserError(
-                f"{path} holds {len(numbers):,} images where there should be {expected:,}, numbered from 1 without "
-                f"gaps: fetch {OFFICIAL['val']} again."
+                f"{path} has {len(numbers):,} images where there should be {expected:,}, numbered "
+                f"from 1 without gaps: fetch {OFFICIAL['val']} again."
             )
 
     with path.open("rb") as file, _tar(file, path) as tar:
@@ -183,7 +182,7 @@ def _unpack_devkit(path: Path, root: Path, wnids: Sequence[str], images: Mapping
 
 
 def _inflated(path: Path) -> bytes:
-    """Return the devkit's tar; UserError if it is cut off or grows without end."""
+    """Return the devkit's tar; raise UserError if it is cut off or larger than MAX_DEVKIT."""
     try:
         with path.open("rb") as packed:
             zipped = packed.read(2) == b"\x1f\x8b"
@@ -193,17 +192,18 @@ def _inflated(path: Path) -> bytes:
         raise _damaged(path, error) from error
     if len(data) > MAX_DEVKIT:
         raise UserError(
-            f"{path} unpacks to more than {MAX_DEVKIT:,} bytes, which {OFFICIAL['devkit']} does not."
+            f"{path} unpacks to more than {MAX_DEVKIT:,} bytes, which {OFFICIAL['devkit']} does "
+            "not: fetch that one."
         )
     return data
 
 
-# --- any archive ------------------------------------------------------------------------------------------------------
+# --- any archive ----------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _tar(file: IO[bytes], path: Path) -> Iterator[tarfile.TarFile]:
-    """Open an uncompressed tar, and turn whatever its bytes lead to into a sentence that names `path`."""
+    """Open an uncompressed tar; any error of reading it becomes a UserError that names `path`."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             yield tar
@@ -212,33 +212,34 @@ def _tar(file: IO[bytes], path: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is not a whole archive ({shown(str(error))}): fetch it again.")
+    return UserError(f"{path} is not a whole archive ({printable(str(error))}): fetch it again.")
 
 
 def _members(
     tar: tarfile.TarFile, path: Path, part: str
 ) -> Iterator[tuple[re.Match, tarfile.TarInfo]]:
-    """Yield the files of an official archive with the match of their names."""
+    """Yield the files of an official archive and the matches of their names."""
     return _named(tar, path, MEMBERS[part], OFFICIAL[part], part)
 
 
 def _named(
     tar: tarfile.TarFile, path: Path, pattern: re.Pattern, like: str, part: str = ""
 ) -> Iterator[tuple[re.Match, tarfile.TarInfo]]:
-    """Yield the files whose names match; UserError at the first that does not, and if the archive is cut off."""
+    """Yield (match, file) for each file; UserError for another name, or if the end is missing."""
     empty = True
     for member in tar:
         if member.isdir() and _is_plain(member.name):
             continue
-        empty, match = False, pattern.fullmatch(member.name)
+        empty = False
+        match = pattern.fullmatch(member.name)
         if match is None or not member.isreg() or member.issparse():
             raise _stranger(path, member, like, part)
         yield match, member
-    tar.fileobj.seek(tar.offset)  # where tarfile saw the end, be it one or not
+    tar.fileobj.seek(tar.offset)  # where tarfile stopped, at the real end or not
     if tar.fileobj.read(len(END)) != END:
         raise tarfile.ReadError("it is cut off or damaged" if not empty else "it is empty")
     if empty:
-        raise UserError(f"{path} holds no files: fetch it again.")
+        raise UserError(f"{path} has no files: fetch it again.")
 
 
 def _is_plain(name: str) -> bool:
@@ -246,29 +247,28 @@ def _is_plain(name: str) -> bool:
 
 
 def _stranger(path: Path, member: tarfile.TarInfo, like: str, part: str) -> UserError:
-    """Return what to say of a member that the archive should not have."""
+    """Return the error for a member that the archive should not have."""
     is_of = next(
         (other for other, pattern in MEMBERS.items() if pattern.fullmatch(member.name)), part
     )
     if is_of != part and part:
         return UserError(
-            f"{path} holds '{shown(member.name)}': it is the archive `{is_of}` ({OFFICIAL[is_of]}) and not `{part}` "
-            f"({like}); correct `archives` in the config."
+            f"{path} has '{printable(member.name)}': it is the archive `{is_of}` "
+            f"({OFFICIAL[is_of]}), not `{part}` ({like}); correct `archives` in the config."
         )
-    kind = (
-        "a link"
-        if member.islnk() or member.issym()
-        else "a file"
-        if member.isreg()
-        else "neither file nor folder"
-    )
-    if member.issparse():
-        kind = "a file with holes"
     where = "" if _is_plain(member.name) else ", on a path that leads out of the folder"
     return UserError(
-        f"{path} holds '{shown(member.name)}' ({kind}{where}), which the official {like} does not: "
-        "nothing of it was unpacked; fetch the official one."
+        f"{path} has '{printable(member.name)}' ({_kind_of(member)}{where}), which the official "
+        f"{like} does not have: nothing of it was unpacked; fetch the official one."
     )
+
+
+def _kind_of(member: tarfile.TarInfo) -> str:
+    if member.issparse():
+        return "a file with holes"
+    if member.islnk() or member.issym():
+        return "a link"
+    return "a file" if member.isreg() else "neither file nor folder"
 
 
 def _unpack(
@@ -278,14 +278,17 @@ def _unpack(
     check: Callable[[Sequence[str]], None] = lambda names: None,
     below: str = "",
 ) -> None:
-    """Write the files under their matched names and rename the folder (or its part `below`) when all are there."""
-    folder = folder.resolve()  # the user's link stays a link
+    """Write the files under their matched names to a hidden folder, and rename that to `folder`.
+
+    `below`: a subfolder to rename instead. `check` raises UserError unless all names are there.
+    """
+    folder = folder.resolve()  # so that a user's link stays a link
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UserError(
-            f"{folder} is in the way and not what the archive holds: move it and unpack again."
+            f"{folder} is in the way and is not what the archive has: move it and unpack again."
         )
     partial = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
     partial.mkdir(parents=True)
     try:
         names = []
@@ -293,11 +296,11 @@ def _unpack(
             target = partial / match[1]
             if target.exists():
                 raise UserError(
-                    f"The archive of {folder} holds '{shown(member.name)}' twice: fetch it again."
+                    f"The archive of {folder} has '{printable(member.name)}' twice: fetch it again."
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
-                shutil.copyfileobj(tar.extractfile(member), file, 2**20)
+                shutil.copyfileobj(tar.extractfile(member), file, 2**20)  # bytes at a time
             names.append(match[1])
         check(names)
         (partial / below).rename(folder)  # over an empty folder, if there is one
@@ -309,14 +312,14 @@ def _is_filled(folder: Path) -> bool:
     return folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir())
 
 
-def _check_space(needed: int, root: Path) -> None:
-    """Raise UserError before hours of work if the disk cannot take the images."""
+def _check_room_to_unpack(needed: int, root: Path) -> None:
+    """Raise UserError, before hours of work, if the images do not fit on the disk."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
     if needed > free:
         raise UserError(
-            f"{root} needs {needed / 1e9:,.1f} GB more and its disk has {free / 1e9:,.1f} GB free: make room, or "
-            "choose another `root` in the config."
+            f"{root} needs {needed / 1e9:,.1f} GB more and its disk has {free / 1e9:,.1f} GB free: "
+            "make room, or choose another `root` in the config."
         )
 
 

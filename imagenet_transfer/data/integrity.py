@@ -1,4 +1,4 @@
-"""Mending packed stores in place: damaged records are packed again from the images on disk."""
+"""Finding damage in packed stores and other files, and packing damaged records again in place."""
 
 import contextlib
 import gzip
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.data.codecs import Encoder, Unreadable, encoder
+from imagenet_transfer.data.codecs import Encoder, UnreadableImage, encoder
 from imagenet_transfer.data.layouts import Listing
 from imagenet_transfer.data.packing import libraries
 from imagenet_transfer.data.store import Store
@@ -19,10 +19,10 @@ from imagenet_transfer.files import atomic_write, read_facts, sha256_of
 
 
 def damaged_images(folder: Path, threads: int) -> list[tuple[str, str]]:
-    """Return (image, shard's path) of every record of a store that is damaged or missing, in the store's order.
+    """Return (image, path of its shard) for each damaged or missing record, in the store's order.
 
-    A shard that has grown counts as one more. Raises UserError if the store's tables are damaged, without which no
-    record can be checked.
+    A shard with bytes behind its last record adds one more entry. Raises UserError if the store's
+    tables are damaged, without which no record can be checked.
     """
     store = Store(folder, threads, complete=False)
     _check_tables(store)
@@ -43,7 +43,10 @@ def _size(store: Store, shard: int) -> int:
 
 
 def is_whole(path: Path) -> bool:
-    """Tell whether a file has the digest, if any, that the JSON beside it states; UserError if that is damaged."""
+    """Return whether a file has the digest, if any, that the JSON next to it states.
+
+    Raises UserError if the JSON is damaged.
+    """
     return read_facts(path.with_suffix(".json")).get("digest") in (None, sha256_of(path))
 
 
@@ -52,9 +55,9 @@ def mend_store(
 ) -> None:
     """Pack the damaged records of a store again from the images below `root`.
 
-    `listing` and `spec` are those that the store was packed from. Only shards are written, each as a whole once its
-    records have the checksums of the index: what was computed from the store stays valid and up to date. Raises
-    UserError if an image on disk is no longer the one that was packed.
+    `listing` and `spec` are those that the store was packed with. Only shards are written, and only
+    after their records have the checksums in the index: what was computed from the store stays
+    valid and up to date. Raises UserError if an image on disk is not the one that was packed.
     """
     store = Store(folder, threads, complete=False)
     _check_tables(store)
@@ -86,10 +89,10 @@ def _mend_shard(
 
 
 def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
-    """Return an image's record, whose bytes are those that were packed."""
+    """Return an image's record; raise UserError if its bytes are not those that were packed."""
     try:
         data = encode(source.read_bytes())[0]
-    except (OSError, Unreadable) as error:
+    except (OSError, UnreadableImage) as error:
         raise _not_as_packed(store, f"{source} cannot be read ({error})") from error
     if zlib.crc32(data) != store.index["crc32"][row]:
         _check_libraries(store)
@@ -100,22 +103,24 @@ def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
 
 
 def _check_libraries(store: Store) -> None:
-    """Raise UserError if the store was packed by other versions of libraries, which may write other bytes."""
+    """Raise UserError if other versions of the libraries packed it: they may write other bytes."""
     try:
         packed_by = read_facts(store.folder / "packed.json", "libraries")["libraries"]
     except UserError:
         return
     if packed_by != libraries():
         raise UserError(
-            f"{store.folder} was packed by {packed_by}, and here are {libraries()}, which write other bytes: "
-            "copy the damaged shards from where they are whole, or install those versions for `repair`."
+            f"{store.folder} was packed by {packed_by}, but installed are {libraries()}, which "
+            "write other bytes: copy the damaged shards from where they are whole, or install "
+            "those versions for `repair`."
         )
 
 
 def _not_as_packed(store: Store, problem: str) -> UserError:
     return UserError(
-        f"{store.folder} cannot be mended: {problem}. Restore the data set; or delete {store.folder} and run the same "
-        "command without a target, which packs what is there now and computes anew what depends on it."
+        f"{store.folder} cannot be mended: {problem}. Restore the data set; or delete "
+        f"{store.folder} and run the same command without a target, which packs what is there now "
+        "and recomputes what depends on it."
     )
 
 
@@ -130,20 +135,21 @@ def _check_tables(store: Store) -> None:
         digest = "none"
     if digest != store.meta["digest"]:
         raise UserError(
-            f"The tables of {store.folder} (index.npy, images.csv.gz, objects.csv.gz) are damaged: delete "
-            f"{store.folder}, then pack it again by the target `stores` alone, after which results stay up to date."
+            f"The tables of {store.folder} (index.npy, images.csv.gz, objects.csv.gz) are damaged: "
+            f"delete {store.folder}, then run the target `stores` by itself, which packs it again; "
+            "results stay up to date."
         )
 
 
 @contextlib.contextmanager
 def reading_data(rendered_as: str | None) -> Iterator[None]:
-    """Let UserErrors about a data set on disk say how it is rendered again, if it is; `rendered_as` is the target."""
+    """Add to UserErrors about a rendered data set how to render it again, by its target."""
     try:
         yield
     except UserError as error:
         if not rendered_as:
             raise
         raise UserError(
-            f"{error} These images are rendered: `snakemake --force {rendered_as}`, with the options of this command, "
-            "renders them again."
+            f"{error} These images are rendered: `snakemake --force {rendered_as}`, with the "
+            "options of this command, renders them again."
         ) from error

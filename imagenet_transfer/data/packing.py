@@ -1,7 +1,8 @@
-"""Packing a data set into a store: shard by shard, on all cores, resumable after any kind of death.
+"""Packing a data set into a store: shard by shard, on all cores, resumable after any interruption.
 
-Rows are cut into shards by their number alone, so the bytes do not depend on the workers. A finished shard is a
-`shard-*.bin` with its `part-*.json` beside it; `meta.json` is written last and makes the folder a store.
+The number of rows decides which shard a row is in, so the bytes do not depend on the workers. A
+finished shard is a `shard-*.bin` with a `part-*.json` next to it; `meta.json`, written last, makes
+the folder a store.
 """
 
 import contextlib
@@ -31,11 +32,11 @@ from imagenet_transfer.data.codecs import (
     RESIZE,
     REVISION,
     Encoder,
-    Unreadable,
+    UnreadableImage,
     encoder,
 )
 from imagenet_transfer.data.layouts import Listing
-from imagenet_transfer.data.layouts.listing import shown
+from imagenet_transfer.data.layouts.listing import printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, csv_bytes, write_csv, write_json
 from imagenet_transfer.versions import VERSIONS
@@ -52,16 +53,16 @@ INDEX_DTYPE = np.dtype(
 )
 SHARD_BYTES = 2**30
 MAX_FILE_BYTES = 2**28
-SHARD_ROWS = (256, 8192)  # at most a minute of work per core is lost when a build is killed
+SHARD_ROWS = (256, 8192)  # least and most; a killed build loses at most a minute of work per core
 
 
 class Stopped(Exception):
-    """Another worker failed or the user pressed Ctrl-C: leave quietly."""
+    """Another worker failed, or the user pressed Ctrl-C: end without a message."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build has to do: shard s holds the rows from s × `shard_rows` on."""
+    """What a build has to do; shard s starts at row s × `shard_rows`."""
 
     paths: tuple[str, ...]
     root: Path
@@ -72,7 +73,7 @@ class Plan:
 
     @property
     def num_shards(self) -> int:
-        """Number of shards, the last of which may be short."""
+        """Number of shards; the last one may have fewer rows."""
         return -(-len(self.paths) // self.shard_rows)
 
     def shard(self, number: int) -> Path:
@@ -84,7 +85,7 @@ class Plan:
         return self.folder / f"part-{number:05d}.json"
 
     def rows(self, number: int) -> range:
-        """Return the rows of the listing that the shard holds."""
+        """Return the rows of the listing that are in the shard."""
         return range(number * self.shard_rows, min((number + 1) * self.shard_rows, len(self.paths)))
 
 
@@ -96,19 +97,20 @@ def build_store(
     workers: int,
     progress: bool = True,
 ) -> None:
-    """Pack the listing's images into `folder`; carry on where an interrupted build of the same stopped.
+    """Pack the listing's images into `folder`, or continue an interrupted build of the same store.
 
-    `spec`: codec (jpeg, raw: warped to size×size, aspect not kept, as Caffe did; original: file kept), size, quality
-    (default 90), max_unreadable (default 0). EXIF orientation is ignored as Caffe and VOC's boxes do. Raises UserError
-    if more images than that are unreadable (all are named in unreadable.csv), if pictures that keep their size (codec
-    original) have another one than their annotations state, or if the folder cannot be written.
+    `spec`: codec (jpeg and raw: warped to size×size without keeping the aspect ratio, as Caffe did;
+    original: the file itself), size, quality (default 90), max_unreadable (default 0). EXIF
+    orientation is ignored, as Caffe and VOC's boxes ignore it. Raises UserError if more images than
+    `max_unreadable` are unreadable (unreadable.csv lists all), if images of the codec original do
+    not have the size that their annotations state, or if the folder cannot be written.
     """
     folder = Path(folder)
     with _named_write_errors(folder):
         plan = _plan(listing, Path(root), folder, spec)
         if not _start(plan):
             return
-        _check_space(plan, spec)
+        _check_room_to_pack(plan, spec)
         parts = _pack_shards(plan, workers, progress)
         _finish(plan, listing, spec, parts)
 
@@ -124,7 +126,7 @@ def _plan(listing: Listing, root: Path, folder: Path, spec: Mapping[str, Any]) -
 
 
 def _fingerprint(listing: Listing, spec: Mapping[str, Any]) -> str:
-    """Return a digest of everything that the records and tables are made of, but for the files' contents."""
+    """Return a digest of everything that decides records and tables, except the images."""
     relevant = {key: value for key, value in spec.items() if key != "max_unreadable"}
     made_by = [VERSIONS["store"], REVISION, libraries()]
     digest = hashlib.sha256(
@@ -140,12 +142,12 @@ def _fingerprint(listing: Listing, spec: Mapping[str, Any]) -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Return the versions of what encodes images."""
+    """Return the versions of the libraries that encode images."""
     return {"pillow": PIL.__version__, "simplejpeg": simplejpeg.__version__}
 
 
 def _start(plan: Plan) -> bool:
-    """Clear away what does not belong to this build; return whether there is anything to do."""
+    """Remove what does not belong to this build; return whether there is anything to do."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     marker = plan.folder / "building.txt"
     meta = plan.folder / "meta.json"
@@ -176,13 +178,10 @@ def _fingerprint_in(packed: Path) -> str:
 
 def _part_in(path: Path) -> dict | None:
     """Return a shard's own index; None if it is damaged, as after a crash of the machine."""
+    needed = {"bytes", "rows", "rows_in_all", "unreadable", "records", "kept"}
     try:
         part = json.loads(path.read_text())
-        return (
-            part
-            if {"bytes", "rows", "rows_in_all", "unreadable", "records", "kept"} <= part.keys()
-            else None
-        )
+        return part if needed <= part.keys() else None
     except (ValueError, AttributeError):
         return None
 
@@ -192,60 +191,59 @@ def _remove(folder: Path, pattern: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_space(plan: Plan, spec: Mapping[str, Any]) -> None:
-    """Raise UserError before hours of work if raw rows, whose bytes are known, cannot fit."""
+def _check_room_to_pack(plan: Plan, spec: Mapping[str, Any]) -> None:
+    """Raise UserError, before hours of work, if raw images, whose size is known, do not fit."""
     if spec["codec"] != "raw":
         return
     done = sum(path.stat().st_size for path in plan.folder.glob("shard-*.bin"))
-    needed = len(plan.paths) * 3 * spec["size"] ** 2 - done
+    needed = len(plan.paths) * 3 * spec["size"] ** 2 - done  # 3 bytes per pixel
     free = shutil.disk_usage(plan.folder).free
     if free < needed:
         raise UserError(
-            f"{plan.folder} needs {needed / 1e6:,.0f} MB more and its disk has {free / 1e6:,.0f} MB free: "
-            "make room, choose another folder, or choose `codec: jpeg`, which takes about an eighth."
+            f"{plan.folder} needs {needed / 1e6:,.0f} MB more and its disk has "
+            f"{free / 1e6:,.0f} MB free: make room, choose another folder, or choose "
+            "`codec: jpeg`, which takes about an eighth."
         )
 
 
 @contextlib.contextmanager
 def _named_write_errors(folder: Path) -> Iterator[None]:
-    """Turn the errors of writing into sentences; those of reading images never come here."""
+    """Turn errors of writing into UserErrors; errors of reading images do not get here."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise UserError(
-                f"{folder} cannot grow ({error.strerror}){_space_needed(folder)}: make room and run the same target "
-                "again; the finished shards are kept."
+                f"{folder} cannot grow ({error.strerror}){_space_needed(folder)}: make room and "
+                "run the same target again; the finished shards are kept."
             ) from error
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}): check the disk and the rights."
+            f"{folder} cannot be written ({error.strerror}): check the disk and the permissions."
         ) from error
 
 
 def _space_needed(folder: Path) -> str:
-    """Return a half-sentence with the expected size of the whole store, from the shards that are finished."""
+    """Return half a sentence with the expected size of the store, judged by the finished shards."""
     parts = [part for path in sorted(folder.glob("part-*.json")) if (part := _part_in(path))]
     if not parts:
         return ""
-    size = (
-        sum(part["bytes"] for part in parts)
-        / sum(part["rows"] for part in parts)
-        * parts[0]["rows_in_all"]
-    )
+    bytes_per_row = sum(part["bytes"] for part in parts) / sum(part["rows"] for part in parts)
+    size = bytes_per_row * parts[0]["rows_in_all"]
     return f"; the whole store will take about {size / 1e6:,.0f} MB"
 
 
-# --- shards -----------------------------------------------------------------------------------------------------------
+# --- shards ---------------------------------------------------------------------------------------
 
 
 def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
-    """Pack the shards that are not finished and return all parts in order.
+    """Pack the unfinished shards and return all parts in order.
 
-    Threads rather than processes: the codecs release the GIL, and a killed build leaves no orphans behind.
+    With threads, not processes: the codecs release the GIL, and a killed build leaves no orphans.
     """
     parts = {number: _finished_part(plan, number) for number in range(plan.num_shards)}
     pending = [number for number, part in parts.items() if part is None]
-    stop, lock = threading.Event(), threading.Lock()
+    stop = threading.Event()
+    lock = threading.Lock()
     done = len(plan.paths) - sum(len(plan.rows(number)) for number in pending)
     interval = 0.5 if sys.stderr.isatty() else 60.0
     with (
@@ -267,9 +265,8 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
                 bar.update()
 
         try:
-            for future in as_completed(
-                [pool.submit(_pack_shard, plan, number, advance) for number in pending]
-            ):
+            futures = [pool.submit(_pack_shard, plan, number, advance) for number in pending]
+            for future in as_completed(futures):
                 parts[future.result()["shard"]] = future.result()
         except BaseException:
             stop.set()
@@ -280,7 +277,7 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
 
 @contextlib.contextmanager
 def _pillow_limits() -> Iterator[None]:
-    """Make Pillow refuse decompression bombs (> 89 megapixels) and keep its other warnings off the screen."""
+    """Make Pillow refuse decompression bombs (> 89 megapixels) and hide its other warnings."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -288,7 +285,10 @@ def _pillow_limits() -> Iterator[None]:
 
 
 def _finished_part(plan: Plan, number: int) -> dict | None:
-    """Return the part of a shard that is whole; one with unreadable images is packed again, as they may be mended."""
+    """Return the part of a complete shard, None otherwise.
+
+    Shards with unreadable images are packed again, as the images may have been replaced.
+    """
     if not (plan.part(number).is_file() and plan.shard(number).is_file()):
         return None
     part = _part_in(plan.part(number))
@@ -297,19 +297,23 @@ def _finished_part(plan: Plan, number: int) -> dict | None:
 
 
 def _compact(part: dict) -> dict:
-    """Return a part with its records and rows as arrays: lists of 1.3 million images take 300 MB."""
+    """Return a part with records and rows as arrays: lists for 1.3 million images take 300 MB."""
     records = np.array([tuple(record) for record in part["records"]], dtype=INDEX_DTYPE)
     return part | {"records": records, "kept": np.array(part["kept"], dtype=np.int64)}
 
 
 def _pack_shard(plan: Plan, number: int, advance: Callable[[], None]) -> dict:
-    records, kept, unreadable, offset = [], [], [], 0
+    """Pack one shard and return its part."""
+    records = []
+    kept = []  # rows of the records
+    unreadable = []  # (path, reason)
+    offset = 0
     with atomic_write(plan.shard(number)) as temporary, temporary.open("wb") as file:
         for row in plan.rows(number):
             advance()
             try:
                 data, height, width = plan.encode(_read(plan.root / plan.paths[row]))
-            except Unreadable as error:
+            except UnreadableImage as error:
                 unreadable.append([plan.paths[row], str(error)])
                 continue
             file.write(data)
@@ -327,20 +331,20 @@ def _read(path: Path) -> bytes:
     try:
         check_regular(path)
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise Unreadable(f"more than {MAX_FILE_BYTES:,} bytes, too many for an image")
+            raise UnreadableImage(f"more than {MAX_FILE_BYTES:,} bytes, too many for an image")
         data = path.read_bytes()
     except OSError as error:
-        raise Unreadable(error.strerror) from error
+        raise UnreadableImage(error.strerror) from error
     if not data:
-        raise Unreadable("empty file")
+        raise UnreadableImage("empty file")
     return data
 
 
-# --- the end ----------------------------------------------------------------------------------------------------------
+# --- the end --------------------------------------------------------------------------------------
 
 
 def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[dict]) -> None:
-    """Write the tables and, last of all, meta.json."""
+    """Write the tables and, last, meta.json."""
     unreadable = pd.DataFrame(
         [pair for part in parts for pair in part["unreadable"]], columns=["path", "reason"]
     )
@@ -376,10 +380,9 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
         "shard_bytes": [part["bytes"] for part in parts],
         "digest": digest,
     }
-    # Not in meta.json: the same images packed by another version of a library are the same store for what reads it.
-    write_json(
-        plan.folder / "packed.json", {"fingerprint": plan.fingerprint, "libraries": libraries()}
-    )
+    # Not in meta.json: for readers, the same images packed by another library are the same store.
+    packed_by = {"fingerprint": plan.fingerprint, "libraries": libraries()}
+    write_json(plan.folder / "packed.json", packed_by)
     write_json(plan.folder / "meta.json", meta)
     _remove(plan.folder, "part-*.json")
     _remove(plan.folder, "building.txt")
@@ -389,16 +392,17 @@ def _check_unreadable(folder: Path, unreadable: pd.DataFrame, allowed: int) -> N
     if len(unreadable) > allowed:
         first = "; ".join(f"{row.path}: {row.reason}" for row in unreadable.head(3).itertuples())
         raise UserError(
-            f"{len(unreadable):,} images cannot be read and `max_unreadable` is {allowed:,} ({first}). All are listed "
-            f"in {folder / 'unreadable.csv'}: fetch them again, or raise `max_unreadable` to leave them out."
+            f"{len(unreadable):,} images cannot be read and `max_unreadable` is {allowed:,} "
+            f"({first}). All are listed in {folder / 'unreadable.csv'}: fetch them again, or raise "
+            "`max_unreadable` to leave them out."
         )
 
 
 def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.ndarray) -> None:
-    """Raise UserError if pictures have another size than their annotations state, which would move all boxes.
+    """Raise UserError if images do not have the size in their annotations: boxes would be off.
 
-    `index` holds the packed pictures' sizes, row by row of `images`. The shards with such pictures are packed again
-    next time, as they may be mended.
+    `index` has the size of each row of `images`. Shards with such images are packed again next
+    time, as the images may have been replaced.
     """
     sizes = zip(index["width"].tolist(), index["height"].tolist(), strict=True)
     found = dict(zip(images["image"], sizes, strict=True))
@@ -407,14 +411,14 @@ def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.n
         return
     for number in set(index["shard"][images["image"].isin(wrong).to_numpy()].tolist()):
         plan.part(number).unlink(missing_ok=True)
+    sentence = "{}: {}×{} pixels, <size> says {:g}×{:g}"
     first = "; ".join(
-        "{}: {}×{} pixels, <size> says {:g}×{:g}".format(
-            shown(image), *found[image], *listing.sizes[image]
-        )
+        sentence.format(printable(image), *found[image], *listing.sizes[image])
         for image in wrong[:3]
     )
     raise UserError(
-        f"{plan.root}: {len(wrong):,} of {len(found):,} pictures have another width or height than their annotation "
-        f"says ({first}{'; ...' if len(wrong) > 3 else ''}), so that its boxes would not lie on the objects. Put the "
-        "pictures there that the annotations were made for, or correct the annotations: <size> and all boxes."
+        f"{plan.root}: {len(wrong):,} of {len(found):,} images do not have the width and height in "
+        f"their annotations ({first}{'; ...' if len(wrong) > 3 else ''}), so that boxes would not "
+        "fit the objects. Restore the images that the annotations were made for, or correct the "
+        "annotations: <size> and all boxes."
     )

@@ -1,4 +1,4 @@
-"""One packed image store per data set, read at random by every manifest: flat shards, an index, and `os.pread`."""
+"""The packed images of one data set, read in any order: flat shards, an index, and `os.pread`."""
 
 import os
 import threading
@@ -24,15 +24,15 @@ __all__ = ["Store", "build_store", "tested_split"]
 
 
 def tested_split(images: pd.DataFrame) -> str:
-    """Return the split that networks are tested on: `test` where a data set has one (SUN397), else `val`."""
+    """Return the split that networks are tested on: `test` if there is one (SUN397), else `val`."""
     return "test" if (images["split"] == "test").any() else "val"
 
 
 class Store:
-    """The images of one data set; row i of `images` is record i. Safe to read from several threads.
+    """The images of one data set; row i of `images` is record i. Several threads may read at once.
 
-    Raises UserError if the folder holds no whole store of this version; with `complete=False`, its shards may be
-    damaged or missing.
+    Raises UserError if the folder is not a complete store of this version; with `complete=False`,
+    shards may be damaged or missing.
     """
 
     def __init__(self, folder: Path | str, threads: int = 1, complete: bool = True):
@@ -56,28 +56,24 @@ class Store:
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """The columns image, split, class, one row a record."""
+        """The columns image, split, class; one row per record."""
         frame = self._table("images", ("image", "split", "class"), str)
         if len(frame) != len(self):
-            raise _damaged_store(
-                self.folder / "images.csv.gz", "it has not as many rows as the index"
-            )
+            path = self.folder / "images.csv.gz"
+            raise _damaged_store(path, "it does not have as many rows as the index")
         return frame
 
     @cached_property
     def objects(self) -> pd.DataFrame:
-        """The boxes of VOC (see `datasets.Listing`), empty for other data sets."""
+        """The boxes of VOC (see `layouts.Listing`); empty for other data sets."""
         return self._table("objects", ("image", "class"), {"image": str, "class": str})
 
     def _table(self, name: str, columns: Sequence[str], types: Any) -> pd.DataFrame:
+        path = self.folder / f"{name}.csv.gz"
         try:
-            return read_table(
-                self.folder / f"{name}.csv.gz", columns, dtype=types, keep_default_na=False
-            )
+            return read_table(path, columns, dtype=types, keep_default_na=False)
         except UserError as error:
-            raise _damaged_store(
-                self.folder / f"{name}.csv.gz", "it is no such table any more"
-            ) from error
+            raise _damaged_store(path, f"it is no longer a table of {name}") from error
 
     @cached_property
     def _row_of(self) -> pd.Index:
@@ -89,8 +85,9 @@ class Store:
         if (rows < 0).any():
             missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
             raise UserError(
-                f"{len(missing):,} images are not in {self.folder} (first: {missing[0]}): they belong to another data "
-                "set, or were unreadable when it was packed (see unreadable.csv)."
+                f"{len(missing):,} images are not in {self.folder} (first: {missing[0]}): they "
+                "belong to another data set, or were unreadable when it was packed "
+                "(see unreadable.csv)."
             )
         return rows.astype(np.int64)
 
@@ -99,23 +96,19 @@ class Store:
         return np.flatnonzero(self.images["split"].to_numpy() == name)
 
     def batch(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return the images of the rows (any order, repeats allowed) as uint8 (N, size, size, 3) RGB.
+        """Return the images of the rows (any order, repeats allowed), uint8 (N, size, size, 3) RGB.
 
-        Only for the codecs jpeg and raw, whose images have one size. Raises UserError for a damaged record.
+        Only for the codecs jpeg and raw, whose images all have the same size. Raises UserError for
+        a damaged record.
         """
         rows = np.asarray(rows, dtype=np.int64)
         out = np.empty((len(rows), self.meta["size"], self.meta["size"], 3), dtype=np.uint8)
-        order = np.argsort(
-            rows, kind="stable"
-        )  # reading in file order is 1.8 × faster from a cold disk
+        order = np.argsort(rows, kind="stable")  # file order: 1.8 times as fast from a cold disk
         if self._threads == 1:
             self._fill(out, rows, order)
         else:
-            list(
-                self._pool.map(
-                    lambda part: self._fill(out, rows, part), np.array_split(order, self._threads)
-                )
-            )
+            parts = np.array_split(order, self._threads)
+            list(self._pool.map(lambda part: self._fill(out, rows, part), parts))
         return out
 
     @cached_property
@@ -138,7 +131,7 @@ class Store:
         return out
 
     def verify(self) -> list[tuple[int, str]]:
-        """Return (row, image) of every record whose bytes are not those that were packed."""
+        """Return (row, image) of each record whose bytes are not those that were packed."""
         whole = list(self._pool.map(self._are_whole, np.array_split(np.arange(len(self)), 256)))
         return [
             (row, self.images["image"][row])
@@ -161,10 +154,8 @@ class Store:
 
     def _read_raw(self, row: int, out: np.ndarray) -> None:
         entry = self.index[row]
-        if (
-            os.preadv(self._file(int(entry["shard"])), [out], int(entry["offset"]))
-            != entry["length"]
-        ):
+        length = os.preadv(self._file(int(entry["shard"])), [out], int(entry["offset"]))
+        if length != entry["length"]:
             raise ValueError("the shard ends early")
         self._check(row, out)
 
@@ -173,16 +164,16 @@ class Store:
         return os.pread(self._file(int(entry["shard"])), int(entry["length"]), int(entry["offset"]))
 
     def _check(self, row: int, data: bytes | np.ndarray) -> None:
-        """Raise ValueError for damaged bytes, at the first reading only: a raw row's checksum outlasts its copy."""
-        if not self._checked[row]:
+        """Raise ValueError if the bytes are damaged."""
+        if not self._checked[row]:  # only once: a raw row takes longer to check than to copy
             if zlib.crc32(data) != self.index["crc32"][row]:
                 raise ValueError("checksum differs")
             self._checked[row] = True
 
     def _damaged(self, row: int) -> UserError:
         return UserError(
-            f"The image {self.images['image'][row]} is damaged in {self.shard_of(row)}: run the target `repair`, which "
-            "packs damaged images again, and then the same command."
+            f"The image {self.images['image'][row]} is damaged in {self.shard_of(row)}: "
+            "run the target `repair`, which packs damaged images again, and then the same command."
         )
 
     def shard(self, number: int) -> Path:
@@ -198,8 +189,9 @@ class Store:
             shard = self.shard(number)
             if not shard.is_file() or shard.stat().st_size != size:
                 raise UserError(
-                    f"{shard} is missing or has not its {size:,} bytes: copy the store again completely, or run the "
-                    "target `repair`, which packs what is missing again, and then the same command."
+                    f"{shard} is missing or does not have its {size:,} bytes: copy the whole store "
+                    "again, or run the target `repair`, which packs what is missing again, and "
+                    "then the same command."
                 )
 
     def _file(self, shard: int) -> int:
@@ -210,40 +202,41 @@ class Store:
 
 
 def _read_index(path: Path, rows: int) -> np.ndarray:
-    """Return the records' places; UserError if the file does not hold so many of them."""
+    """Return the index (rows,) of INDEX_DTYPE; raise UserError if the file is anything else."""
     try:
         index = np.load(path, allow_pickle=False)
-    except Exception as error:  # a damaged header raises whatever reading it as Python leads to
+    except Exception as error:  # NumPy reads headers as Python, so damage may raise anything
         raise _damaged_store(path, "it cannot be read") from error
     if not isinstance(index, np.ndarray) or index.dtype != INDEX_DTYPE or index.shape != (rows,):
-        raise _damaged_store(path, f"it is no list of {rows:,} records")
+        raise _damaged_store(path, f"it is not a list of {rows:,} records")
     return index
 
 
 def _damaged_store(path: Path, reason: str) -> UserError:
     return UserError(
-        f"{path} is damaged ({reason}): copy the store again completely, or delete {path.parent} and run the target "
-        "that packs it."
+        f"{path} is damaged ({reason}): copy the whole store again, or delete {path.parent} and "
+        "run the target that packs it."
     )
 
 
 def _read_meta(folder: Path) -> dict:
-    """Return meta.json; UserError if it is missing or of another version."""
+    """Return meta.json; raise UserError if it is missing, damaged or of another version."""
     path = folder / "meta.json"
     if not path.is_file():
         raise UserError(
-            f"{folder} holds no finished store ({path.name} is missing): run the target that packs it."
+            f"{folder} has no finished store ({path.name} is missing): "
+            "run the target that packs it."
         )
     try:
         meta = read_facts(path, *META_KEYS)
     except UserError as error:
-        raise _damaged_store(path, "it is no record of a store any more") from error
+        raise _damaged_store(path, "it is no longer the record of a store") from error
     kinds = {"num_images": dict, "shard_bytes": list, "classes": list}
     if not all(isinstance(meta[key], kind) for key, kind in kinds.items()):
-        raise _damaged_store(path, "it is no record of a store any more")
+        raise _damaged_store(path, "it is no longer the record of a store")
     if meta["version"] != VERSIONS["store"]:
         raise UserError(
-            f"{folder} was packed by version {meta['version']} of the store, and this is version {VERSIONS['store']}: "
-            "delete it and run the target that packs it."
+            f"{folder} was packed by version {meta['version']} of the store, and this is version "
+            f"{VERSIONS['store']}: delete it and run the target that packs it."
         )
     return meta

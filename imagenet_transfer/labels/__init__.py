@@ -1,1 +1,1 @@
-"""Label sets over WordNet, and the manifests of images drawn by them."""
+"""Label sets over WordNet, and the manifests of images that are drawn with them."""

@@ -1,4 +1,7 @@
-"""Label sets: which fine classes are kept, and which coarser class each of them counts as (Sections 4 and 5)."""
+"""Label sets: which fine classes are kept, and which coarser class each one counts as.
+
+Sections in these docstrings are those of the paper; label sets are the subject of Sections 4 and 5.
+"""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,20 +23,18 @@ from imagenet_transfer.seeds import seed_of
 
 COLUMNS = ("wnid", "label", "class_wnid", "class_name")
 METHODS = (
-    "The methods are identity, bottom-up (depth), top-down (round), exclusion (roots: pascal or a list of wnids), "
-    "minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
+    "The methods are identity, bottom-up (depth), top-down (round), exclusion (roots: pascal or "
+    "a list of wnids), minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
 )
-Classes = Mapping[
-    str, str
-]  # wnid of a fine class that is kept -> wnid of the class that it counts as
+Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of its class
 
 
 def label_set_of(
     settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return the label set that a study describes by `Study.label_set_slice`.
+    """Return the label set that a study's `Study.label_set_slice` describes.
 
-    `categories_of` are the classes of the data set whose own categories it is, for a set of that kind.
+    `categories_of`: the classes of the data set, for the method "categories".
     """
     if settings["spec"]["method"] == "categories":
         return categories(categories_of)
@@ -51,12 +52,14 @@ def build_label_set(
     seed: int,
     name: str,
 ) -> pd.DataFrame:
-    """Return the label set that `spec` (the config's `label_sets.<name>`) makes of the fine classes `wnids`.
+    """Return the label set that `spec` makes of the classes `wnids`.
 
-    The frame has one row per fine class kept, in ascending order: wnid, label (the rank of class_wnid among the set's
-    distinct ones, from 0), class_wnid and class_name (NLTK's, "dog.n.01"). `seed` is the study's; only `random-split`
-    depends on it. Raises UserError if a parameter lies outside its range, if a split leaves nothing, or if a
-    bottom-up or top-down set's name ends in another number than that of its classes ("bottom-up-918").
+    `spec` is the config's `label_sets.<name>`.
+    The frame has one row per fine class kept, by ascending wnid: wnid, label (the rank of
+    class_wnid among the set's distinct ones, from 0), class_wnid and class_name (NLTK's,
+    "dog.n.01"). `seed` is the study's; only `random-split` depends on it. Raises UserError if a
+    parameter is out of range, if no class is left, or if the name of a bottom-up or top-down set
+    ends in a number ("bottom-up-918") that is not its number of classes.
     """
     wnids = sorted(set(wnids))
     classes = _classes(spec, wnids, taxonomy, pascal_roots, seed, name)
@@ -76,7 +79,7 @@ def _classes(
     seed: int,
     name: str,
 ) -> Classes:
-    """Return the fine classes that the method keeps, each with the class that it counts as."""
+    """Return the fine classes that the method keeps, each with the class it counts as."""
     match spec:
         case {"method": "identity"}:
             return _identity(wnids)
@@ -94,7 +97,8 @@ def _classes(
             return _half(wnids, half, _random_split(wnids, size, seed, name))
         case _:
             raise UserError(
-                f"label_sets.{name} is not a known method with all its keys: {dict(spec)}. {METHODS}"
+                f"label_sets.{name} is not a known method with all its keys: {dict(spec)}. "
+                f"{METHODS}"
             )
 
 
@@ -103,13 +107,13 @@ def _identity(wnids: Sequence[str]) -> Classes:
 
 
 def _bottom_up(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) -> Classes:
-    """Return every class's ancestor at `depth`, the class itself where it lies higher (Section 4.2)."""
+    """Return each class's ancestor at `depth`, or the class if it lies higher (Section 4.2)."""
     _check_depth(wnids, taxonomy, depth, name)
     return {wnid: taxonomy.ancestor_at(wnid, depth) for wnid in wnids}
 
 
 def _top_down(wnids: Sequence[str], taxonomy: Taxonomy, rounds: int, name: str) -> Classes:
-    """Return the classes after `rounds` rounds of merging each into the top-most parent above it (Section 5.1)."""
+    """Return the classes after `rounds` rounds of `_merge_into_parents` (Section 5.1)."""
     _require(rounds >= 1, name, f"has the round {rounds}; rounds count from 1")
     classes = _identity(wnids)
     for done in range(rounds):
@@ -124,7 +128,7 @@ def _top_down(wnids: Sequence[str], taxonomy: Taxonomy, rounds: int, name: str) 
 
 
 def _merge_into_parents(classes: Classes, taxonomy: Taxonomy) -> Classes:
-    """Replace each class by its parent, then by the top-most of all those parents on its own chain."""
+    """Return each class's parent, or the topmost of these parents on the chain above it."""
     parents = {wnid: taxonomy.parent(above) or above for wnid, above in classes.items()}
     nodes = set(parents.values())
     top_most = {
@@ -134,15 +138,15 @@ def _merge_into_parents(classes: Classes, taxonomy: Taxonomy) -> Classes:
 
 
 def _exclusion(wnids: Sequence[str], taxonomy: Taxonomy, roots: Iterable[str]) -> Classes:
-    """Return the classes that have none of the roots among their ancestors on any hypernym path (Section 5.2)."""
+    """Return the classes without any of the roots on any of their hypernym paths (Section 5.2)."""
     return _identity([wnid for wnid in wnids if taxonomy.ancestors(wnid).isdisjoint(roots)])
 
 
 def _minimal_split(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str) -> set[str]:
-    """Return the larger part of the most even division in two that shares no ancestor at `depth` (Section 5.5).
+    """Return the larger part of the most even split whose parts share no ancestor at `depth`.
 
-    Parts of equal size are told apart by the lowest wnid: it is in the part returned. See `_most_even` for the choice
-    among equally even divisions.
+    This is the minimal split of Section 5.5. If both parts have the same size, the one with the
+    lowest wnid is returned. `_most_even` chooses among equally even splits.
     """
     _check_depth(wnids, taxonomy, depth, name)
     groups: dict[str, list[str]] = {}
@@ -158,12 +162,12 @@ def _minimal_split(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: s
 
 
 def _most_even(sizes: Sequence[int]) -> list[int]:
-    """Return the indices whose sizes add up to the least sum that is at least half of the whole.
+    """Return the indices whose sizes add up to the least sum that is at least half of the total.
 
-    Exact, by the subset sums of every tail of the list. Among several such choices it is the one that takes the
-    first index if any does, then the second, and so on.
+    Exact, by the subset sums of every tail of the list. Among several such choices, it takes the
+    first index if any of them does, then the second, and so on.
     """
-    tails = [{0}]  # tails[i]: the sums that the last i sizes can make
+    tails = [{0}]  # tails[i]: the possible sums of the last i sizes
     for size in reversed(sizes):
         tails.append(tails[-1] | {total + size for total in tails[-1]})
     wanted = min(total for total in tails[-1] if 2 * total >= sum(sizes))
@@ -176,7 +180,7 @@ def _most_even(sizes: Sequence[int]) -> list[int]:
 
 
 def _random_split(wnids: Sequence[str], size: int, seed: int, name: str) -> set[str]:
-    """Return `size` classes drawn uniformly: the first by a hash of study seed and wnid (Section 5.5)."""
+    """Return a uniform draw of `size` classes: the first by hash of seed and wnid (Section 5.5)."""
     _require(
         0 < size < len(wnids), name, f"has the size {size}; its classes allow 1 to {len(wnids) - 1}"
     )
@@ -184,7 +188,7 @@ def _random_split(wnids: Sequence[str], size: int, seed: int, name: str) -> set[
 
 
 def _half(wnids: Sequence[str], half: str, first: set[str]) -> Classes:
-    """Return the half "a", which is `first`, or "b", which is the rest."""
+    """Return half "a", which is `first`, or half "b", which is the rest."""
     return _identity([wnid for wnid in wnids if (wnid in first) == (half == "a")])
 
 
@@ -196,12 +200,13 @@ def _check_depth(wnids: Sequence[str], taxonomy: Taxonomy, depth: int, name: str
 
 
 def _check_name(name: str, found: int) -> None:
-    """Refuse a set whose name ends in "-<number>" where it has another number of classes."""
+    """Raise UserError if the name ends in "-<number>", but not of the classes found."""
     promised = name.rpartition("-")[2]
     _require(
         not promised.isdecimal() or int(promised) == found,
         name,
-        f"promises {promised} classes by its name but has {found}; mend its depth or round, or rename it",
+        f"promises {promised} classes by its name but has {found}; "
+        "correct its depth or round, or rename it",
     )
 
 
@@ -211,7 +216,7 @@ def _require(holds: bool, name: str, complaint: str) -> None:
 
 
 def _frame(classes: Classes, taxonomy: Taxonomy) -> pd.DataFrame:
-    """Return the rows in ascending order of wnid, labelled by the rank of the class."""
+    """Return the rows by ascending wnid, labelled with the rank of the class."""
     labels = dict(zip(sorted(set(classes.values())), itertools.count()))
     rows = [
         (wnid, labels[above], above, taxonomy.names[above])
@@ -221,16 +226,16 @@ def _frame(classes: Classes, taxonomy: Taxonomy) -> pd.DataFrame:
 
 
 def categories(names: Sequence[str]) -> pd.DataFrame:
-    """Return a data set's own classes as a label set, such as Places'; labels are the ranks of the names."""
+    """Return a data set's own classes as a label set; labels are the ranks of the names."""
     rows = [(name, label, name, name) for label, name in enumerate(sorted(names))]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def read_label_set(path: Path | str) -> pd.DataFrame:
-    """Return a label set written as CSV: wnid, label (int64), class_wnid, class_name.
+    """Return a label set from its CSV: wnid, label (int64), class_wnid, class_name.
 
-    Raises UserError if the file cannot be read, has other columns, names a fine class twice, or has labels that are not
-    the ranks of class_wnid.
+    Raises UserError if the file cannot be read, has other columns, names a fine class twice, or
+    has labels that are not the ranks of class_wnid.
     """
     types = dict.fromkeys(COLUMNS, str) | {"label": "int64"}
     try:
@@ -238,7 +243,8 @@ def read_label_set(path: Path | str) -> pd.DataFrame:
     except (OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
         raise UserError(
-            f"{path}: the label set cannot be read ({reason}). Build it again: delete the file."
+            f"{path}: the label set cannot be read ({reason}). "
+            "Build it again: delete the file and run the same command."
         ) from None
     if problem := _flaw(frame):
         raise UserError(
@@ -248,15 +254,15 @@ def read_label_set(path: Path | str) -> pd.DataFrame:
 
 
 def _flaw(frame: pd.DataFrame) -> str | None:
-    """Return what is wrong with a label set that was read."""
+    """Return what is wrong with a label set, None if nothing is."""
     if tuple(frame.columns) != COLUMNS:
         return f"a label set has the columns {', '.join(COLUMNS)}"
     if frame.empty:
-        return "the label set holds no class"
+        return "the label set has no classes"
     if frame["wnid"].duplicated().any():
         return f"{frame['wnid'][frame['wnid'].duplicated()].iloc[0]} appears twice"
     ranks = pd.Index(sorted(set(frame["class_wnid"]))).get_indexer(frame["class_wnid"])
     wrong = frame["wnid"][ranks != frame["label"]]
     if len(wrong):
-        return f"the labels are not the ranks of class_wnid from 0 (the first wrong one is that of {wrong.iloc[0]})"
+        return f"the labels are not the ranks of class_wnid from 0 (first: that of {wrong.iloc[0]})"
     return None

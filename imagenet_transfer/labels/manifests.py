@@ -1,7 +1,8 @@
-"""Manifests: the sorted images and labels of one pre-training set, a label set's images or a draw from them.
+"""Manifests: the images and labels of one pre-training set, all of a label set or a draw from it.
 
-A draw ranks names by a hash of study seed and name and takes the first ones. So draws are nested (125 images of a class
-inside 250 inside 500), do not depend on the order of the rows, and do not change when another subset is added.
+A draw ranks names by a hash of study seed and name and takes the first ones. So draws are nested
+(125 images of a class inside 250 inside 500), do not depend on the order of the rows, and do not
+change when another subset is added.
 """
 
 import gzip
@@ -21,14 +22,15 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular, read_facts, write_csv, write_json
 from imagenet_transfer.seeds import seed_of
 
-SCRATCH = "scratch"  # the reserved name of the subset without images: a random start
+SCRATCH = "scratch"  # the reserved name of the subset without images: random initial weights
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """`rows`: image and label (int64), sorted by image; `classes`: the class_wnid of label 0, 1, ...
+    """The images of one pre-training set.
 
-    `short` lists the fine classes that hold fewer images than asked for, each as {class, wanted, available}.
+    `rows`: image and label (int64), sorted by image. `classes`: the class_wnid of label 0, 1, ...
+    `short`: fine classes with fewer images than asked for, each as {class, wanted, available}.
     """
 
     rows: pd.DataFrame
@@ -43,11 +45,12 @@ def draw_manifest(
     seed: int,
     name: str = "subset",
 ) -> Manifest:
-    """Return the manifest of the images (columns image, class = wnid of the fine class) that `sampling` leaves.
+    """Return the manifest of a draw from `images` (columns image, class = wnid of the fine class).
 
-    `classes` counts classes of the label set and `images_per_class` images of each fine class [ours]; without them all
-    are taken, and a class with fewer images keeps all (Section 4). `seed` is the study's. Raises UserError, naming the
-    subset `name`, if there are fewer classes than asked for or a class has no image at all.
+    `sampling`: `classes`, a number of the label set's classes, and `images_per_class`, counted per
+    fine class (our choice: the paper does not say). Without them all are taken; a class with fewer
+    images keeps all (the paper's Section 4). `seed` is the study's. Raises UserError, naming the
+    subset `name`, if there are fewer classes than asked for or a class has no image.
     """
     classes = _draw_classes(
         sorted(set(label_set["class_wnid"])), sampling.get("classes"), seed, name
@@ -55,10 +58,12 @@ def draw_manifest(
     chosen = label_set[label_set["class_wnid"].isin(classes)].sort_values("wnid", ignore_index=True)
     labels = pd.Index(classes).get_indexer(chosen["class_wnid"])  # of each fine class
     fine = pd.Index(chosen["wnid"]).get_indexer(images["class"])  # of each image; -1: left out
-    candidates, fine = images["image"][fine >= 0], fine[fine >= 0]
+    candidates = images["image"][fine >= 0]
+    fine = fine[fine >= 0]
     if not candidates.is_monotonic_increasing:
         order = candidates.to_numpy().argsort()
-        candidates, fine = candidates.iloc[order], fine[order]
+        candidates = candidates.iloc[order]
+        fine = fine[order]
     available = np.bincount(fine, minlength=len(chosen))
     _refuse_empty(classes, labels[available > 0], name)
     wanted = sampling.get("images_per_class", len(candidates))
@@ -73,12 +78,13 @@ def draw_manifest(
 def _draw_classes(
     classes: Sequence[str], wanted: int | None, seed: int, name: str
 ) -> tuple[str, ...]:
-    """Return, in ascending order, the first `wanted` classes by a hash of study seed and class_wnid."""
+    """Return, in ascending order, the first `wanted` classes by hash of seed and class_wnid."""
     if wanted is None:
         return tuple(classes)
     if wanted > len(classes):
         raise UserError(
-            f"subsets.{name}: `classes` asks for {wanted}, but its label set has {len(classes)}. Lower it."
+            f"subsets.{name}: `classes` asks for {wanted}, but its label set has {len(classes)}. "
+            "Lower it."
         )
     return tuple(sorted(sorted(classes, key=partial(seed_of, seed, "classes"))[:wanted]))
 
@@ -87,13 +93,14 @@ def _refuse_empty(classes: Sequence[str], labels_found: np.ndarray, name: str) -
     empty = sorted(set(range(len(classes))) - set(labels_found.tolist()))
     if empty:
         raise UserError(
-            f"subsets.{name}: the data set has no image of {len(empty)} of the classes of its label set, "
-            f"{classes[empty[0]]} among them. Complete the data set, or take a class list that it covers."
+            f"subsets.{name}: the data set has no image of {len(empty)} of the classes of its "
+            f"label set, {classes[empty[0]]} among them. Complete the data set, or take a class "
+            "list that it covers."
         )
 
 
 def _short(wnids: Iterable[str], available: np.ndarray, wanted: int) -> list[dict[str, Any]]:
-    """Return, in the order of `wnids`, the fine classes that hold fewer images than wanted."""
+    """Return, in the order of `wnids`, the fine classes with fewer images than wanted."""
     counts = zip(wnids, available.tolist(), strict=True)
     return [
         {"class": wnid, "wanted": wanted, "available": count}
@@ -103,7 +110,7 @@ def _short(wnids: Iterable[str], available: np.ndarray, wanted: int) -> list[dic
 
 
 def _first_of_each_class(images: pd.Series, fine: np.ndarray, wanted: int, seed: int) -> np.ndarray:
-    """Return, for image names in ascending order, a mask of each class's first `wanted` by hash (ties: by name)."""
+    """Return a mask of each class's first `wanted` images by hash; `images` is ascending."""
     if wanted >= len(images):
         return np.ones(len(images), dtype=bool)
     order = np.lexsort((_hashes(images.tolist(), seed), fine))
@@ -115,8 +122,8 @@ def _first_of_each_class(images: pd.Series, fine: np.ndarray, wanted: int, seed:
 
 
 def _hashes(names: Iterable[str], seed: int) -> np.ndarray:
-    """Return the first 8 bytes of `digest_of(seed, "images", name)`, written out here: 1.28 million take 1.2 s."""
-    prefix = f"{seed}/images/"
+    """Return the first 8 bytes of `digest_of(seed, "images", name)` of each name, as uint64."""
+    prefix = f"{seed}/images/"  # written out for speed: 1.28 million names take 1.2 s
     digests = [hashlib.sha256((prefix + name).encode()).digest()[:8] for name in names]
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
@@ -127,10 +134,11 @@ def write_manifest(
     json_path: Path | str,
     drawn: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the rows as CSV and n_classes, n_images, digest, classes and short as JSON; equal content, equal bytes.
+    """Write the rows as CSV, and n_classes, n_images, digest, classes and short as JSON.
 
-    The digest is the SHA-256 of the uncompressed CSV. `drawn` goes into the JSON too: the settings of the draw
-    (version, sampling, seed), and under label_set the SHA-256 of the label set's file.
+    Equal content gives equal bytes. The digest is the SHA-256 of the uncompressed CSV. `drawn` goes
+    into the JSON too: the settings of the draw (version, sampling, seed) and the SHA-256 of the
+    label set's file (label_set).
     """
     write_csv(csv_gz_path, manifest.rows)
     summary = {
@@ -151,18 +159,14 @@ def _digest(csv_gz_path: Path | str) -> str:
 
 
 def read_manifest(csv_gz_path: Path | str) -> Manifest:
-    """Return the manifest of a `<subset>.csv.gz` and the `<subset>.json` beside it.
+    """Return the manifest of a `<subset>.csv.gz` and the `<subset>.json` next to it.
 
-    Raises UserError if one of them cannot be read, or they are not of one draw.
+    Raises UserError if one of them cannot be read, or if they are not from the same draw.
     """
     path = Path(csv_gz_path)
+    json_path = path.with_name(path.name.removesuffix(".csv.gz") + ".json")
     try:
-        summary = read_facts(
-            path.with_name(path.name.removesuffix(".csv.gz") + ".json"),
-            "digest",
-            "classes",
-            "short",
-        )
+        summary = read_facts(json_path, "digest", "classes", "short")
         data = gzip.decompress(check_regular(path).read_bytes())
         rows = pd.read_csv(
             io.BytesIO(data), dtype={"image": str, "label": "int64"}, keep_default_na=False
@@ -174,6 +178,6 @@ def read_manifest(csv_gz_path: Path | str) -> Manifest:
         ) from None
     if hashlib.sha256(data).hexdigest() != summary["digest"]:
         raise UserError(
-            f"{path} is not the manifest that its .json is about. Delete both to draw it again."
+            f"{path} is not the manifest that its .json describes. Delete both to draw it again."
         )
     return Manifest(rows, tuple(summary["classes"]), summary["short"])

@@ -21,42 +21,43 @@ from imagenet_transfer.resources import RESOURCES
 
 DEBIAN_WORDNET = Path("/usr/share/wordnet")
 WORDNET_VERSION = "3.0"
-MAX_CLASS_LIST = 2**22  # bytes; all nouns of WordNet take 0.8 million
+MAX_CLASS_LIST = 2**22  # bytes; all of WordNet's nouns take 0.8 million
 HOW_TO_GET_WORDNET = (
     "Install it with `apt-get install wordnet-base` or `python -m nltk.downloader wordnet`, "
-    "or name the folder that holds its file data.noun."
+    "or name the folder that contains its file data.noun."
 )
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Synsets by wnid: `names` their NLTK names ("dog.n.01"), `hypernyms` all their hypernyms ordered by NLTK name.
+    """Synsets by wnid: their NLTK names ("dog.n.01"), and their hypernyms sorted by these names.
 
-    The hypernyms are WordNet's `@` pointers only, never instance hypernyms. The first one is the parent: old NLTK
-    releases sorted `hypernyms()`, so the authors' `hypernyms()[0]` meant the hypernym whose name sorts first.
+    The hypernyms are WordNet's `@` pointers only, never instance hypernyms. The first one is the
+    parent: old NLTK releases sorted `hypernyms()`, so the authors' `hypernyms()[0]` was the
+    hypernym whose name sorts first.
     """
 
     names: Mapping[str, str]
     hypernyms: Mapping[str, tuple[str, ...]]
 
     def parent(self, wnid: str) -> str | None:
-        """Return the hypernym whose NLTK name sorts first, None at a root."""
+        """Return the hypernym whose NLTK name sorts first, or None for a root."""
         hypernyms = self.hypernyms[wnid]
         return hypernyms[0] if hypernyms else None
 
     def chain(self, wnid: str) -> tuple[str, ...]:
-        """Return the wnids from the root down to `wnid` along the parents, both included."""
+        """Return the wnids from the root down to `wnid` along the parents, including both."""
         chain = [wnid]
         while parent := self.parent(chain[-1]):
             chain.append(parent)
         return tuple(reversed(chain))
 
     def depth(self, wnid: str) -> int:
-        """Return the number of steps from the root along the parents; the root `entity` has depth 0."""
+        """Return the number of steps to the root along the parents; the root `entity` has 0."""
         return len(self.chain(wnid)) - 1
 
     def ancestor_at(self, wnid: str, depth: int) -> str:
-        """Return the member of the chain at `depth`, or `wnid` itself where its own depth is less."""
+        """Return the member of the chain at `depth`, or `wnid` itself if it is less deep."""
         chain = self.chain(wnid)
         return chain[min(depth, len(chain) - 1)]
 
@@ -78,7 +79,7 @@ class Taxonomy:
 
 
 def _reachable(wnids: Iterable[str], hypernyms_of: Any) -> set[str]:
-    """Return the wnids and all that is reached from them through `hypernyms_of`."""
+    """Return the wnids and everything that `hypernyms_of` leads to from them."""
     reached: set[str] = set()
     waiting = list(wnids)
     while waiting:
@@ -90,9 +91,10 @@ def _reachable(wnids: Iterable[str], hypernyms_of: Any) -> set[str]:
 
 
 def read_taxonomy(path: Path | str) -> Taxonomy:
-    """Return the taxonomy of a CSV with the columns wnid, name, hypernyms (wnids parted by spaces).
+    """Return the taxonomy in a CSV with the columns wnid, name, hypernyms (space-separated wnids).
 
-    Raises UserError if the file cannot be read, a hypernym has no row of its own, or the hypernyms run in a circle.
+    Raises UserError if the file cannot be read, a hypernym has no row, or the hypernyms form a
+    circle.
     """
     frame = _read_columns(path, ("wnid", "name", "hypernyms"))
     hypernyms = {
@@ -109,13 +111,13 @@ def read_taxonomy(path: Path | str) -> Taxonomy:
     except graphlib.CycleError as error:
         circle = " -> ".join(error.args[1])
         raise UserError(
-            f"{path}: the hypernyms run in a circle ({circle}). Rebuild or restore the file."
+            f"{path}: the hypernyms form a circle ({circle}). Rebuild or restore the file."
         ) from None
     return Taxonomy(dict(zip(frame["wnid"], frame["name"], strict=True)), hypernyms)
 
 
 def write_taxonomy(taxonomy: Taxonomy, path: Path | str) -> None:
-    """Write what `read_taxonomy` reads, in ascending order of wnid: equal taxonomies give equal bytes."""
+    """Write a file for `read_taxonomy`, by ascending wnid: equal taxonomies give equal bytes."""
     wnids = sorted(taxonomy.names)
     columns = {
         "wnid": wnids,
@@ -126,23 +128,26 @@ def write_taxonomy(taxonomy: Taxonomy, path: Path | str) -> None:
 
 
 def read_wnids(path: Path | str) -> tuple[str, ...]:
-    """Return the wnids of a class list (one a line), ascending. Raises UserError at anything else, and at repeats."""
+    """Return the wnids of a class list, ascending.
+
+    Raises UserError for anything but one wnid per line, each one once.
+    """
     try:
         wnids = read_small_text(path, MAX_CLASS_LIST).split()
     except UnicodeDecodeError:
         raise UserError(
-            f"{path}: the class list cannot be read, as it is no text. It holds one wnid a line."
+            f"{path}: the class list cannot be read, as it is not text. It needs one wnid per line."
         ) from None
     except OSError as error:
         reason = error.strerror
         raise UserError(
-            f"{path}: the class list cannot be read ({reason}). It holds one wnid a line."
+            f"{path}: the class list cannot be read ({reason}). It needs one wnid per line."
         ) from None
     for wnid in wnids:
         _offset(wnid, f"{path}: ")
     if not wnids:
         raise UserError(
-            f"{path}: the class list is empty. It holds one wnid a line, such as n02084071."
+            f"{path}: the class list is empty. It needs one wnid per line, such as n02084071."
         )
     ordered = sorted(wnids)
     for wnid, following in itertools.pairwise(ordered):
@@ -152,7 +157,7 @@ def read_wnids(path: Path | str) -> tuple[str, ...]:
 
 
 def read_pascal_roots(path: Path | str = RESOURCES / "pascal_roots.csv") -> dict[str, str]:
-    """Return PASCAL VOC's 20 object names with the wnid of the synset that stands for each (Section 5.2)."""
+    """Return the wnid for each of PASCAL VOC's 20 object names (Section 5.2 of the paper)."""
     frame = _read_columns(path, ("object", "wnid"))
     for wnid in frame["wnid"]:
         _offset(wnid, f"{path}: ")
@@ -160,11 +165,12 @@ def read_pascal_roots(path: Path | str = RESOURCES / "pascal_roots.csv") -> dict
 
 
 def taxonomy_for(wnids: Iterable[str], resources: Path | str = RESOURCES) -> Taxonomy:
-    """Return a taxonomy that holds the wnids: the shipped table if it has them all, else one made from WordNet.
+    """Return a taxonomy of the wnids: the shipped table if it has all of them, else from WordNet.
 
     Raises UserError as `from_wordnet` does.
     """
-    wnids, table = set(wnids), Path(resources) / "taxonomy.csv"
+    wnids = set(wnids)
+    table = Path(resources) / "taxonomy.csv"
     shipped = read_taxonomy(table)
     beyond = sorted(wnids - shipped.names.keys())
     if not beyond:
@@ -180,8 +186,9 @@ def taxonomy_for(wnids: Iterable[str], resources: Path | str = RESOURCES) -> Tax
 def from_wordnet(wnids: Iterable[str], folder: Path | str | None = None) -> Taxonomy:
     """Return the taxonomy of the wnids and everything above them, read with NLTK from WordNet 3.0.
 
-    `folder` holds data.noun and its companions; by default it is NLTK's corpus or else Debian's /usr/share/wordnet.
-    Raises UserError if WordNet is missing or not 3.0, or if it knows no noun synset of one of the wnids.
+    `folder` contains data.noun and its companions; the default is NLTK's corpus or, without one,
+    Debian's /usr/share/wordnet. Raises UserError if WordNet is missing or not 3.0, or if it has no
+    noun synset for one of the wnids.
     """
     with _wordnet_reader(folder) as reader:
         synset_of = functools.cache(functools.partial(_synset, reader))
@@ -194,7 +201,7 @@ def from_wordnet(wnids: Iterable[str], folder: Path | str | None = None) -> Taxo
 
 
 def _sorted_hypernyms(synset: Any) -> list[Any]:
-    """Return the synset's hypernyms by name: NLTK's own order changes from one process to the next."""
+    """Return the synset's hypernyms by name; NLTK's own order varies between processes."""
     return sorted(synset.hypernyms(), key=lambda hypernym: hypernym.name())
 
 
@@ -206,13 +213,12 @@ def _synset(reader: Any, wnid: str) -> Any:
     """Return NLTK's synset of a wnid, which is the letter n and its byte offset in data.noun."""
     offset = _offset(wnid)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # NLTK warns of an unknown offset; the sentence below says it
+        warnings.simplefilter("ignore")  # of an unknown offset, which the error below reports
         synset = reader.synset_from_pos_and_offset("n", offset)
     if synset is None:
         raise UserError(
-            f"WordNet {WORDNET_VERSION} has no noun synset {wnid}. Correct or remove it in the class list."
+            f"WordNet {WORDNET_VERSION} has no noun synset {wnid}. "
+            "Correct or remove it in the class list."
         )
     return synset
 
@@ -220,18 +226,19 @@ def _synset(reader: Any, wnid: str) -> Any:
 def _offset(wnid: str, where: str = "") -> int:
     if not re.fullmatch(r"n[0-9]{8}", wnid):
         raise UserError(
-            f"{where}{wnid[:40]!r} is no wnid: it takes the letter n and 8 digits, such as n02084071."
+            f"{where}{wnid[:40]!r} is not a wnid: write the letter n and 8 digits, such as "
+            "n02084071."
         )
     return int(wnid[1:])
 
 
 @contextlib.contextmanager
 def _wordnet_reader(folder: Path | str | None) -> Iterator[Any]:
-    """Yield an NLTK reader of WordNet 3.0. NLTK reads below its data path only, so the folder joins it meanwhile."""
+    """Yield an NLTK reader of WordNet 3.0."""
     import nltk.data
 
     root = _wordnet_root(folder)
-    nltk.data.path.append(str(root))
+    nltk.data.path.append(str(root))  # NLTK reads only below its data path
     try:
         yield _open_wordnet(root)
     finally:
@@ -239,7 +246,7 @@ def _wordnet_reader(folder: Path | str | None) -> Iterator[Any]:
 
 
 def _wordnet_root(folder: Path | str | None) -> Any:
-    """Return the folder of data.noun: its absolute path, or NLTK's pointer into its own, perhaps zipped, corpus."""
+    """Return the folder of data.noun: an absolute path, or NLTK's pointer to its own corpus."""
     if folder is None and (corpus := _nltk_corpus()):
         return corpus
     root = Path(folder or DEBIAN_WORDNET).resolve()
@@ -269,33 +276,32 @@ def _open_wordnet(root: Any) -> Any:
         ) from None
     if version != WORDNET_VERSION:
         raise UserError(
-            f"{root} holds WordNet {version or 'of no known version'}, but wnids are offsets in {WORDNET_VERSION}. "
-            f"{HOW_TO_GET_WORDNET}"
+            f"{root} has WordNet {version or 'of an unknown version'}, but wnids are offsets in "
+            f"{WORDNET_VERSION}. {HOW_TO_GET_WORDNET}"
         )
     return reader
 
 
 def _reader_class() -> type:
-    """Return NLTK's reader, content with the files of Debian's package."""
+    """Return NLTK's reader, changed so that the files of Debian's package suffice."""
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
     class Reader(WordNetCorpusReader):
         def open(self, file: str) -> Any:
-            """Stand in for `lexnames`, which Debian leaves out: the names of the 45 lexicographer files."""
+            """Return a file; made up for `lexnames`, 45 names that Debian's package lacks."""
             if file == "lexnames":
-                return io.StringIO(
-                    "".join(f"{index:02d}\tlexicographer-file\t0\n" for index in range(45))
-                )
+                lines = [f"{index:02d}\tlexicographer-file\t0\n" for index in range(45)]
+                return io.StringIO("".join(lines))
             return super().open(file)
 
         def map_wn(self, version: str = "wordnet") -> None:
-            """Leave out the map between WordNet versions, which wants index.sense and NLTK's own corpus."""
+            """Skip the map between WordNet versions, which needs index.sense and NLTK's corpus."""
 
     return Reader
 
 
 def _read_columns(path: Path | str, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return a CSV's text columns. Raises UserError if the file cannot be read or has other columns."""
+    """Return a CSV's text columns; raise UserError if it cannot be read or has other columns."""
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -305,20 +311,25 @@ def _read_columns(path: Path | str, columns: tuple[str, ...]) -> pd.DataFrame:
     if tuple(frame.columns) != columns:
         found = ", ".join(frame.columns)[:100]
         raise UserError(
-            f"{path} has the columns {found} instead of {', '.join(columns)}. Restore it."
+            f"{path} has the columns {found} instead of {', '.join(columns)}. "
+            "Restore it from the repository."
         )
     if frame[columns[0]].duplicated().any():
         twice = frame[columns[0]][frame[columns[0]].duplicated()].iloc[0]
-        raise UserError(f"{path} has two rows of {twice}. Restore it from the repository.")
+        raise UserError(f"{path} has two rows for {twice}. Restore it from the repository.")
     return frame
 
 
 def read_classes(name: str) -> tuple[str, ...]:
-    """Return the wnids of a config's `classes`, ascending: a list's name in resources/classes or a file's path."""
+    """Return the wnids of a config's `classes`, ascending.
+
+    `name` is a list in resources/classes or the path of a file. Raises UserError if it is neither.
+    """
     shipped = {path.stem: path for path in sorted((RESOURCES / "classes").glob("*.txt"))}
     if name not in shipped and not os.path.lexists(name):
-        lists, asked = ", ".join(shipped), name if len(name) < 200 else f"{name[:100]}..."
+        asked = name if len(name) < 200 else f"{name[:100]}..."
         raise UserError(
-            f"config: classes is {asked!r}, which is neither a list of the workflow ({lists}) nor a file."
+            f"config: classes is {asked!r}, which is neither a list of the workflow "
+            f"({', '.join(shipped)}) nor a file. Correct it."
         )
     return read_wnids(shipped.get(name, Path(name)))

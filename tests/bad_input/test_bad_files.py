@@ -1,8 +1,6 @@
-"""Files between the stages, and files that users bring beside their images: damaged or edited, they get a sentence."""
+"""Files between the stages, and users' own boxes: damaged or edited, they get a sentence."""
 
 import gzip
-import io
-import json
 import os
 import pickle
 import shutil
@@ -11,9 +9,10 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from damages import cut, edited, folder_instead, pipe, raw
+from helpers import image_bytes, refusal, smooth_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from imagenet_transfer.data import packing
 from imagenet_transfer.data.layouts.listing import make_listing
@@ -29,26 +28,19 @@ from imagenet_transfer.training.stages import manifest_digest
 
 
 class Executed:
-    """What a pickle would execute, if anyone let it."""
+    """Something that a pickle would execute, if it could: it makes the file PWNED."""
 
     def __reduce__(self):
         return os.system, ("touch PWNED",)
 
 
-def picture(seed):
-    buffer = io.BytesIO()
-    coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
-    Image.fromarray(coarse).resize((32, 24)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A folder with a store of six images, `out`, packed from `in`."""
+    """Return a folder with a store of six images, `out`, packed from `in`."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "in").mkdir()
     for seed in range(6):
-        (folder / f"in/p{seed}.jpg").write_bytes(picture(seed))
+        (folder / f"in/p{seed}.jpg").write_bytes(image_bytes(smooth_picture(seed)))
     listing = make_listing([("train", f"p{seed}", "c", f"p{seed}.jpg") for seed in range(6)], ["c"])
     build_store(
         listing, folder / "in", folder / "out", {"codec": "raw", "size": 8}, 1, progress=False
@@ -58,54 +50,13 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def folder(whole, tmp_path, monkeypatch):
-    """A copy of the store, in the current folder."""
+    """Return a copy of the store in the current folder."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(whole / "out", tmp_path / "store")
     return tmp_path / "store"
 
 
-def refused(work, *words):
-    """Check that `work` is answered with one sentence that has the words in it."""
-    with pytest.raises(UserError) as caught:
-        work()
-    said = str(caught.value)
-    for word in words:
-        assert str(word) in said, said
-    assert said.endswith((".", ")")) and len(said) < 600 and "\n" not in said, said
-    return said
-
-
 # Stores
-
-
-def edited(**changes):
-    """Return a writer of JSON with other values; `...` removes a key."""
-
-    def write(path):
-        content = {**json.loads(path.read_text()), **changes}
-        path.write_text(
-            json.dumps({key: value for key, value in content.items() if value is not ...})
-        )
-
-    return write
-
-
-def raw(data):
-    return lambda path: path.write_bytes(data)
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def folder_instead(path):
-    path.unlink()
-    path.mkdir()
-
-
-def pipe(path):
-    path.unlink()
-    os.mkfifo(path)
 
 
 def pickled(path):
@@ -118,43 +69,43 @@ def claims_billions(path):
 
 
 STORES = [
-    ("meta.json", raw(b""), "no record of a store any more"),
-    ("meta.json", raw(b"{"), "no record of a store any more"),
-    ("meta.json", raw(b"[1]"), "no record of a store any more"),
-    ("meta.json", raw(b"\xff\xfe"), "no record of a store any more"),
-    ("meta.json", raw(b"[" * 100_000), "no record of a store any more"),
-    ("meta.json", raw(pickle.dumps(Executed())), "no record of a store any more"),
-    ("meta.json", edited(digest=...), "no record of a store any more"),
-    ("meta.json", edited(num_images=6), "no record of a store any more"),
-    ("meta.json", edited(classes=None), "no record of a store any more"),
+    ("meta.json", raw(b""), "no longer the record of a store"),
+    ("meta.json", raw(b"{"), "no longer the record of a store"),
+    ("meta.json", raw(b"[1]"), "no longer the record of a store"),
+    ("meta.json", raw(b"\xff\xfe"), "no longer the record of a store"),
+    ("meta.json", raw(b"[" * 100_000), "no longer the record of a store"),
+    ("meta.json", raw(pickle.dumps(Executed())), "no longer the record of a store"),
+    ("meta.json", edited(digest=...), "no longer the record of a store"),
+    ("meta.json", edited(num_images=6), "no longer the record of a store"),
+    ("meta.json", edited(classes=None), "no longer the record of a store"),
     ("meta.json", edited(version=99), "was packed by version 99"),
-    ("meta.json", edited(num_images={"train": 7}), "no list of 7 records"),
-    ("meta.json", edited(shard_bytes=[5]), "is missing or has not its 5 bytes"),
-    ("meta.json", folder_instead, "holds no finished store"),
-    ("meta.json", pipe, "holds no finished store"),
+    ("meta.json", edited(num_images={"train": 7}), "not a list of 7 records"),
+    ("meta.json", edited(shard_bytes=[5]), "is missing or does not have its 5 bytes"),
+    ("meta.json", folder_instead, "has no finished store"),
+    ("meta.json", pipe, "has no finished store"),
     ("index.npy", raw(b""), "cannot be read"),
     ("index.npy", raw(b"index\n"), "cannot be read"),
     ("index.npy", cut, "cannot be read"),
     ("index.npy", pickled, "cannot be read"),
     ("index.npy", raw(pickle.dumps(Executed())), "cannot be read"),
-    ("index.npy", lambda path: np.save(path, np.zeros(6)), "no list of 6 records"),
-    ("index.npy", lambda path: np.save(path, np.load(path)[:5]), "no list of 6 records"),
-    ("index.npy", lambda path: np.savez(path.open("wb"), a=np.zeros(6)), "no list of 6 records"),
+    ("index.npy", lambda path: np.save(path, np.zeros(6)), "not a list of 6 records"),
+    ("index.npy", lambda path: np.save(path, np.load(path)[:5]), "not a list of 6 records"),
+    ("index.npy", lambda path: np.savez(path.open("wb"), a=np.zeros(6)), "not a list of 6 records"),
     ("index.npy", claims_billions, "cannot be read"),
     ("index.npy", lambda path: path.unlink(), "cannot be read"),
-    ("images.csv.gz", raw(b""), "no such table any more"),
-    ("images.csv.gz", raw(b"image,split,class\n"), "no such table any more"),
-    ("images.csv.gz", cut, "no such table any more"),
-    ("images.csv.gz", raw(gzip.compress(b"a,b\n1,2\n")), "no such table any more"),
-    ("images.csv.gz", raw(gzip.compress(b"\xff\xfe,\n")), "no such table any more"),
+    ("images.csv.gz", raw(b""), "no longer a table of"),
+    ("images.csv.gz", raw(b"image,split,class\n"), "no longer a table of"),
+    ("images.csv.gz", cut, "no longer a table of"),
+    ("images.csv.gz", raw(gzip.compress(b"a,b\n1,2\n")), "no longer a table of"),
+    ("images.csv.gz", raw(gzip.compress(b"\xff\xfe,\n")), "no longer a table of"),
     (
         "images.csv.gz",
         raw(gzip.compress(b"image,split,class\np0,train,c\n")),
-        "not as many rows as the index",
+        "not have as many rows as the index",
     ),
-    ("images.csv.gz", lambda path: path.unlink(), "no such table any more"),
-    ("objects.csv.gz", raw(gzip.compress(b"a\n")), "no such table any more"),
-    ("shard-00000.bin", cut, "is missing or has not its 1,152 bytes"),
+    ("images.csv.gz", lambda path: path.unlink(), "no longer a table of"),
+    ("objects.csv.gz", raw(gzip.compress(b"a\n")), "no longer a table of"),
+    ("shard-00000.bin", cut, "is missing or does not have its 1,152 bytes"),
     ("shard-00000.bin", lambda path: path.write_bytes(bytes(path.stat().st_size)), "is damaged in"),
 ]
 
@@ -168,14 +119,14 @@ def test_stores(folder, name, damage, sentence):
         assert len(store.images) + len(store.objects) == 6
         store.batch(range(6))
 
-    refused(use, folder, sentence)
+    refusal(use, folder, sentence)
     assert not (folder.parent / "PWNED").exists()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.sampled_from(["meta.json", "index.npy", "images.csv.gz", "shard-00000.bin"]), st.data())
 def test_a_store_with_flipped_bits_is_read_or_refused(tmp_path_factory, whole, name, data):
-    """And never has another number of images, or other pixels."""
+    """If it is read, it has the same number of images and the same pixels."""
     folder = tmp_path_factory.getbasetemp() / "flipped"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole / "out", folder)
@@ -194,7 +145,7 @@ def test_a_store_with_flipped_bits_is_read_or_refused(tmp_path_factory, whole, n
         assert np.array_equal(pixels, Store(whole / "out").batch(range(6)))
 
 
-def test_a_build_goes_on_over_damaged_notes_of_an_earlier_one(whole, tmp_path):
+def test_a_build_continues_despite_damaged_parts_of_an_earlier_one(whole, tmp_path):
     listing = make_listing([("train", f"p{seed}", "c", f"p{seed}.jpg") for seed in range(6)], ["c"])
     plan = packing._plan(listing, whole / "in", tmp_path / "out", {"codec": "raw", "size": 8})
     (tmp_path / "out").mkdir()
@@ -238,7 +189,7 @@ LABEL_SETS = [
         lambda frame: frame[["label", "wnid", "class_wnid", "class_name"]],
         "has the columns wnid, label",
     ),
-    (lambda frame: frame.iloc[:0], "holds no class"),
+    (lambda frame: frame.iloc[:0], "has no classes"),
     (lambda frame: frame.iloc[1:], "the labels are not the ranks"),
     (lambda frame: frame.drop(index=3), "the labels are not the ranks"),
     (lambda frame: pd.concat([frame, frame.iloc[:1]]), f"{CLASSES[0]} appears twice"),
@@ -260,7 +211,7 @@ LABEL_SETS = [
 def test_label_sets_that_were_edited(tmp_path, change, sentence):
     path = tmp_path / "set.csv"
     change(label_set()).to_csv(path, index=False)
-    refused(lambda: read_label_set(path), path, sentence)
+    refusal(lambda: read_label_set(path), path, sentence)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +222,7 @@ def test_label_sets_that_are_damaged(tmp_path, damage):
     path.write_text(label_set().to_csv(index=False))
     assert len(read_label_set(path)) == 6
     damage(path)
-    refused(lambda: read_label_set(path), path)
+    refusal(lambda: read_label_set(path), path)
 
 
 @pytest.fixture
@@ -296,14 +247,14 @@ MANIFESTS = [
     (0, cut, "cannot be read"),
     (0, raw(gzip.compress(b"")), "cannot be read"),
     (0, raw(gzip.compress(b"image,label\nx,one\n")), "cannot be read"),
-    (0, raw(gzip.compress(b"image,label\nx,0\n")), "is not the manifest that its .json is about"),
-    (0, rewritten(b",5\n", b",99\n"), "is not the manifest that its .json is about"),
-    (0, pipe, "it is no regular file"),
+    (0, raw(gzip.compress(b"image,label\nx,0\n")), "is not the manifest that its .json describes"),
+    (0, rewritten(b",5\n", b",99\n"), "is not the manifest that its .json describes"),
+    (0, pipe, "it is not a regular file"),
     (0, os.unlink, "No such file"),
     (1, raw(b"{}"), "it lacks digest, classes, short"),
     (1, raw(b"3"), "it lacks digest, classes, short"),
     (1, raw(b""), "cannot be read"),
-    (1, edited(digest="0"), "is not the manifest that its .json is about"),
+    (1, edited(digest="0"), "is not the manifest that its .json describes"),
     (1, os.unlink, "No such file"),
 ]
 
@@ -312,10 +263,10 @@ MANIFESTS = [
 def test_manifests(manifest, which, damage, sentence):
     assert len(read_manifest(manifest[0]).rows) == 18
     damage(manifest[which])
-    refused(lambda: read_manifest(manifest[0]), manifest[0], sentence)
+    refusal(lambda: read_manifest(manifest[0]), manifest[0], sentence)
     if which == 1 and "is not the manifest" not in sentence:
-        refused(lambda: manifest_digest(manifest[0]), manifest[1])
-        refused(lambda: subset_sizes([manifest[1]]), manifest[1])
+        refusal(lambda: manifest_digest(manifest[0]), manifest[1])
+        refusal(lambda: subset_sizes([manifest[1]]), manifest[1])
 
 
 # Region proposals
@@ -323,15 +274,18 @@ def test_manifests(manifest, which, damage, sentence):
 GOOD = "".join(f"p{i},1,1,8,8\n" for i in range(6))
 HEADER = "image,xmin,ymin,xmax,ymax\n"
 BOXES = [
-    (b"", "is no table of boxes"),
-    (b"\x93NUMPY\x01\x00" + bytes(99), "is no table of boxes"),
-    (b"PK\x03\x04" + bytes(99), "is no table of boxes"),
-    (b"MATLAB 5.0 MAT-file" + bytes(200), "is no table of boxes"),
-    (pickle.dumps(Executed()), "is no table of boxes"),
-    (b"\xff\xfe" + HEADER.encode("utf-16"), "is no table of boxes"),
-    (GOOD.encode(), "is no table of boxes"),
-    (b"image,x1,y1,x2,y2\n" + GOOD.encode(), "is no table of boxes"),
-    (HEADER.replace(",", ";").encode() + GOOD.replace(",", ";").encode(), "is no table of boxes"),
+    (b"", "is not a table of boxes"),
+    (b"\x93NUMPY\x01\x00" + bytes(99), "is not a table of boxes"),
+    (b"PK\x03\x04" + bytes(99), "is not a table of boxes"),
+    (b"MATLAB 5.0 MAT-file" + bytes(200), "is not a table of boxes"),
+    (pickle.dumps(Executed()), "is not a table of boxes"),
+    (b"\xff\xfe" + HEADER.encode("utf-16"), "is not a table of boxes"),
+    (GOOD.encode(), "is not a table of boxes"),
+    (b"image,x1,y1,x2,y2\n" + GOOD.encode(), "is not a table of boxes"),
+    (
+        HEADER.replace(",", ";").encode() + GOOD.replace(",", ";").encode(),
+        "is not a table of boxes",
+    ),
     (HEADER.encode(), "has no box for 6 of 6 images (first: p0)"),
     (
         (HEADER + GOOD.replace("p3,1,1,8,8\n", "")).encode(),
@@ -344,13 +298,13 @@ BOXES = [
     ((HEADER + GOOD + "p0.jpg,1,1,8,8\n").encode(), "(first: of image p0.jpg)"),
     ((HEADER + GOOD + "p0,5,1,2,8\n").encode(), "1 boxes whose xmax or ymax is smaller"),
     ((HEADER + GOOD + "p0,nan,1,2,8\n").encode(), "1 boxes whose xmax or ymax is smaller"),
-    ((HEADER + GOOD + "p0,1,1,inf,8\n").encode(), "1 boxes that reach out of their image"),
-    ((HEADER + GOOD + "p0,0,0,7,7\n").encode(), "1 boxes that reach out of their image"),
-    ((HEADER + GOOD + "p0,-inf,1,2,8\n").encode(), "1 boxes that reach out of their image"),
-    ((HEADER + GOOD + "p0,one,1,2,8\n").encode(), "is no table of boxes"),
-    ((HEADER + GOOD + "p0,1,1,8\n").encode(), "is no table of boxes"),
-    ((HEADER + GOOD + "p0,1,1,8,8,9,9\n").encode(), "is no table of boxes"),
-    ((HEADER + GOOD + "p0,,1,8,8\n").encode(), "is no table of boxes"),
+    ((HEADER + GOOD + "p0,1,1,inf,8\n").encode(), "1 boxes that reach beyond their image"),
+    ((HEADER + GOOD + "p0,0,0,7,7\n").encode(), "1 boxes that reach beyond their image"),
+    ((HEADER + GOOD + "p0,-inf,1,2,8\n").encode(), "1 boxes that reach beyond their image"),
+    ((HEADER + GOOD + "p0,one,1,2,8\n").encode(), "is not a table of boxes"),
+    ((HEADER + GOOD + "p0,1,1,8\n").encode(), "is not a table of boxes"),
+    ((HEADER + GOOD + "p0,1,1,8,8,9,9\n").encode(), "is not a table of boxes"),
+    ((HEADER + GOOD + "p0,,1,8,8\n").encode(), "is not a table of boxes"),
 ]
 
 
@@ -359,7 +313,7 @@ def test_boxes_of_the_user(folder, content, sentence):
     path = folder.parent / "boxes.csv"
     path.write_bytes(content)
     spec = {"method": "file", "path": str(path)}
-    refused(
+    refusal(
         lambda: propose(Store(folder), folder.parent / "proposals", spec, 1, progress=False),
         path,
         sentence,
@@ -378,14 +332,16 @@ def test_boxes_in_files_of_other_kinds(folder):
     with zipfile.ZipFile(here / "two.csv.zip", "w") as archive:
         archive.writestr("a", "b")
         archive.writestr("c", "d")
-    for path in sorted(path for path in here.iterdir() if path != folder):
+    paths = sorted(path for path in here.iterdir() if path != folder)
+    assert len(paths) == 13
+    for path in paths:
         spec = {"method": "file", "path": str(path)}
-        refused(
+        refusal(
             lambda spec=spec: propose(Store(folder), here / "proposals", spec, 1, progress=False),
             path,
         )
     spec = {"method": "file", "path": "none.csv"}
-    refused(
+    refusal(
         lambda: propose(Store(folder), here / "proposals", spec, 1, progress=False),
         "none.csv is missing",
     )
@@ -406,20 +362,19 @@ def test_boxes_in_files_of_other_kinds(folder):
     ],
 )
 def test_proposals_that_are_damaged(folder, name, damage):
-    path, here = folder.parent / "boxes.csv", folder.parent / "proposals"
+    path = folder.parent / "boxes.csv"
+    here = folder.parent / "proposals"
     path.write_text(HEADER + GOOD)
     propose(Store(folder), here, {"method": "file", "path": str(path)}, 1, progress=False)
     assert len(read_proposals(here).boxes) == 6
     damage(here / name)
-    refused(lambda: read_proposals(here), here)
+    refusal(lambda: read_proposals(here), here)
     assert not (folder.parent / "PWNED").exists()
 
 
-def test_a_search_goes_on_over_damaged_parts_of_an_earlier_one(folder):
-    spec, here = (
-        {"method": "selective-search", "mode": "single", "min_side": 2},
-        folder.parent / "proposals",
-    )
+def test_a_search_continues_despite_damaged_parts_of_an_earlier_one(folder):
+    spec = {"method": "selective-search", "mode": "single", "min_side": 2}
+    here = folder.parent / "proposals"
     store = Store(folder)
     propose(store, here, spec, 1, progress=False)
     facts = {key: read_proposals(here).facts[key] for key in ("spec", "store", "opencv", "version")}

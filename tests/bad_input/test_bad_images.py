@@ -1,6 +1,5 @@
-"""Image files that are none or broken: each is packed, or named with a reason and counted; none is left out unsaid."""
+"""Odd, broken and false image files: each is packed, or counted and named with a reason."""
 
-import io
 import os
 import resource
 import shutil
@@ -17,12 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from helpers import image_bytes, smooth_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from imagenet_transfer.data import packing
-from imagenet_transfer.data.codecs import MAX_PIXELS, Unreadable, encoder
+from imagenet_transfer.data.codecs import MAX_PIXELS, UnreadableImage, encoder
 from imagenet_transfer.data.layouts.listing import make_listing
 from imagenet_transfer.data.store import Store, build_store
 from imagenet_transfer.errors import UserError
@@ -32,17 +32,6 @@ CODECS = {
     "jpeg": {"codec": "jpeg", "size": 16},
     "original": {"codec": "original"},
 }
-
-
-def picture(mode="RGB", height=24, width=32):
-    coarse = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
-
-
-def saved(image, kind, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def chunk(name, data):
@@ -68,7 +57,7 @@ def with_sides(jpeg, width, height):
 
 
 def gif(width, height):
-    data = bytearray(saved(picture("P"), "GIF"))
+    data = bytearray(image_bytes(smooth_picture(mode="P"), "GIF"))
     data[6:10] = struct.pack("<HH", width, height)
     at = data.index(b"\x2c", 13 + 3 * 2 ** ((data[10] & 7) + 1))
     data[at + 5 : at + 9] = struct.pack("<HH", width, height)
@@ -103,27 +92,28 @@ def tiff(width, height):
     )
 
 
-JPEG, FULL = saved(picture(), "JPEG", quality=95), {"quality": 95}
+FULL = {"quality": 95}
+JPEG = image_bytes(smooth_picture(), "JPEG", **FULL)
 LARGE_EXIF = Image.Exif()
 LARGE_EXIF[0x010E] = "x" * 60_000
 
 
 def animation():
-    frames = [Image.new("P", (32, 24), colour) for colour in range(5)]
-    return saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    frames = [smooth_picture(seed, mode="P") for seed in range(5)]
+    return image_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 
 def see_through():
-    image = picture("P")
-    return saved(image, "PNG", transparency=bytes(range(256)))
+    image = smooth_picture(mode="P")
+    return image_bytes(image, "PNG", transparency=bytes(range(256)))
 
 
-SOUND = {  # files of any sort that hold a picture
+SOUND = {  # files with a picture
     "jpeg": JPEG,
-    "progressive jpeg": saved(picture(), "JPEG", progressive=True, **FULL),
-    "grey jpeg": saved(picture("L"), "JPEG", **FULL),
-    "cmyk jpeg": saved(picture("CMYK"), "JPEG", **FULL),
-    "jpeg with a large exif": saved(picture(), "JPEG", exif=LARGE_EXIF, **FULL),
+    "progressive jpeg": image_bytes(smooth_picture(), "JPEG", progressive=True, **FULL),
+    "grey jpeg": image_bytes(smooth_picture(mode="L"), "JPEG", **FULL),
+    "cmyk jpeg": image_bytes(smooth_picture(mode="CMYK"), "JPEG", **FULL),
+    "jpeg with a large exif": image_bytes(smooth_picture(), "JPEG", exif=LARGE_EXIF, **FULL),
     "jpeg with a broken exif": JPEG[:2]
     + b"\xff\xe1\x00\x10Exif\0\0\xff\xff\xff\xff\xff\xff"
     + b"\0\0"
@@ -132,30 +122,30 @@ SOUND = {  # files of any sort that hold a picture
     + b"\xff\xe1\x00\x0eExif\0\0II*\0\xff\xff"
     + JPEG[2:],
     "jpeg with rubbish behind": JPEG + bytes(1000),
-    "png": saved(picture(), "PNG"),
-    "png of 16 bits": saved(
-        Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "PNG"
+    "png": image_bytes(smooth_picture(), "PNG"),
+    "png of 16 bits": image_bytes(
+        Image.fromarray(np.asarray(smooth_picture(mode="L")).astype(np.uint16) * 257), "PNG"
     ),
     "png with a palette and alpha": see_through(),
-    "png with alpha": saved(picture("RGBA"), "PNG"),
-    "grey png with alpha": saved(picture("LA"), "PNG"),
-    "black and white png": saved(picture("1"), "PNG"),
-    "gif": saved(picture("P"), "GIF"),
+    "png with alpha": image_bytes(smooth_picture(mode="RGBA"), "PNG"),
+    "grey png with alpha": image_bytes(smooth_picture(mode="LA"), "PNG"),
+    "black and white png": image_bytes(smooth_picture(mode="1"), "PNG"),
+    "gif": image_bytes(smooth_picture(mode="P"), "GIF"),
     "animated gif": animation(),
-    "webp": saved(picture(), "WEBP"),
-    "bmp": saved(picture(), "BMP"),
-    "tiff": saved(picture(), "TIFF"),
-    "tiff of 16 bits": saved(
-        Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257), "TIFF"
+    "webp": image_bytes(smooth_picture(), "WEBP"),
+    "bmp": image_bytes(smooth_picture(), "BMP"),
+    "tiff": image_bytes(smooth_picture(), "TIFF"),
+    "tiff of 16 bits": image_bytes(
+        Image.fromarray(np.asarray(smooth_picture(mode="L")).astype(np.uint16) * 257), "TIFF"
     ),
-    "cmyk tiff": saved(picture("CMYK"), "TIFF"),
-    "one pixel": saved(picture(height=1, width=1), "PNG"),
-    "one jpeg pixel": saved(picture(height=1, width=1), "JPEG"),
-    "a line": saved(picture(height=1, width=5000), "PNG"),
-    "a column": saved(picture(height=5000, width=1), "JPEG"),
+    "cmyk tiff": image_bytes(smooth_picture(mode="CMYK"), "TIFF"),
+    "one pixel": image_bytes(smooth_picture(height=1, width=1), "PNG"),
+    "one jpeg pixel": image_bytes(smooth_picture(height=1, width=1), "JPEG"),
+    "a line": image_bytes(smooth_picture(height=1, width=5000), "PNG"),
+    "a column": image_bytes(smooth_picture(height=5000, width=1), "JPEG"),
 }
 
-BROKEN = {  # files that hold none, and words of the reason
+BROKEN = {  # files without one, and words of the reason
     "empty": (b"", "empty file"),
     "text": (b"not an image\n", "cannot identify the image format: it begins with b'not an image"),
     "html": (
@@ -198,16 +188,16 @@ BROKEN = {  # files that hold none, and words of the reason
     "bmp of 20,000 pixels": (bmp(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
     "tiff of 20,000 pixels": (tiff(20_000, 20_000), f"more than {MAX_PIXELS:,} pixels"),
     "tiff of numbers": (
-        saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
+        image_bytes(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
         "floating-point",
     ),
     "tiff of 32 bits": (
-        saved(Image.fromarray(np.full((4, 4), 2**20, np.int32)), "TIFF"),
+        image_bytes(Image.fromarray(np.full((4, 4), 2**20, np.int32)), "TIFF"),
         "more than 16 bits",
     ),
-    "webp cut": (saved(picture(), "WEBP")[:60], ""),
-    "tiff cut": (saved(picture(), "TIFF")[:300], ""),
-    "gif cut": (saved(picture("P"), "GIF")[:-200], ""),
+    "webp cut": (image_bytes(smooth_picture(), "WEBP")[:60], ""),
+    "tiff cut": (image_bytes(smooth_picture(), "TIFF")[:300], ""),
+    "gif cut": (image_bytes(smooth_picture(mode="P"), "GIF")[:-200], ""),
 }
 
 
@@ -224,7 +214,7 @@ def pack(root, listing, folder, spec=CODECS["raw"], **options):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_whatever_holds_a_picture_is_packed(tmp_path, codec):
+def test_every_file_with_a_picture_is_packed(tmp_path, codec):
     listing = make_source(tmp_path / "in", {f"{name}.JPEG": data for name, data in SOUND.items()})
     store = pack(tmp_path / "in", listing, tmp_path / "out", CODECS[codec])
     assert sorted(store.images["image"]) == sorted(SOUND)
@@ -233,21 +223,31 @@ def test_whatever_holds_a_picture_is_packed(tmp_path, codec):
         assert store.image(row).dtype == np.uint8
 
 
+SIDES = {"a line": {"height": 1, "width": 5000}, "a column": {"height": 5000, "width": 1}}
+
+
 @pytest.mark.parametrize(
     "name", [name for name in SOUND if name not in ("one pixel", "one jpeg pixel")]
 )
 def test_pictures_look_as_they_should(name):
-    """The brightness varies as the picture's does: 16 bits are no white, the palette is no row of numbers."""
+    """Brightness varies as in the picture: 16 bits are not white, a palette is not its numbers."""
     pixels = np.frombuffer(encoder(CODECS["raw"])(SOUND[name])[0], np.uint8).reshape(16, 16, 3)
-    expected = np.asarray(picture("L").resize((16, 16), Image.Resampling.BILINEAR), float)
-    if name in ("animated gif", "a line", "a column", "black and white png"):
-        assert pixels.max() <= 255 and (name != "animated gif" or np.ptp(pixels) == 0)
-    else:
-        assert np.corrcoef(pixels.mean(2).ravel(), expected.ravel())[0, 1] > 0.8
+    grey = smooth_picture(mode="L", **SIDES.get(name, {}))
+    expected = np.asarray(grey.resize((16, 16), Image.Resampling.BILINEAR), float)
+    assert np.corrcoef(pixels.mean(2).ravel(), expected.ravel())[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("name", ["one pixel", "one jpeg pixel"])
+def test_one_pixel_fills_its_record(name):
+    pixels = np.frombuffer(encoder(CODECS["raw"])(SOUND[name])[0], np.uint8).reshape(-1, 3)
+    expected = np.asarray(smooth_picture(height=1, width=1), float)[0, 0]
+    assert np.abs(pixels - expected).max() <= 2  # of 255, as JPEG rounds
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_whatever_holds_none_is_named_with_a_reason_and_counted(tmp_path, monkeypatch, codec):
+def test_every_file_without_a_picture_is_counted_and_named_with_a_reason(
+    tmp_path, monkeypatch, codec
+):
     monkeypatch.chdir(tmp_path)
     files = {f"{name}.JPEG": data for name, (data, _) in BROKEN.items()}
     listing = make_source(tmp_path / "in", {"sound.JPEG": JPEG, **files})
@@ -271,7 +271,7 @@ def test_the_reason_says_what_is_wrong(tmp_path, name):
     data, words = BROKEN[name]
     (tmp_path / "x.JPEG").write_bytes(data)
     for spec in CODECS.values():
-        with pytest.raises(Unreadable) as caught:
+        with pytest.raises(UnreadableImage) as caught:
             encoder(spec)(packing._read(tmp_path / "x.JPEG"))
         reason = str(caught.value)
         assert words in reason
@@ -279,16 +279,18 @@ def test_the_reason_says_what_is_wrong(tmp_path, name):
 
 
 def test_bombs_are_refused_before_memory_is_taken(tmp_path):
-    """All of them together: within seconds, in a process that may take little more than Python with NumPy does."""
+    """All of them take seconds, in a process with little more memory than Python and NumPy."""
     bombs = [name for name in BROKEN if "pixels" in name or "MB" in name]
     for index, name in enumerate(bombs):
         (tmp_path / f"{index}.JPEG").write_bytes(BROKEN[name][0])
     program = (
-        "import resource, sys, pathlib; from imagenet_transfer.data.codecs import encoder, Unreadable\n"
+        "import resource, sys, pathlib\n"
+        "from imagenet_transfer.data.codecs import encoder, UnreadableImage\n"
+        "encode = encoder({'codec': 'raw', 'size': 16})\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
-        "    try: encoder({'codec': 'raw', 'size': 16})(path.read_bytes()); sys.exit(f'{path} was read')\n"
-        "    except Unreadable: pass\n"
+        "    try: encode(path.read_bytes()); sys.exit(f'{path} was read')\n"
+        "    except UnreadableImage: pass\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     started = time.monotonic()
@@ -302,7 +304,7 @@ def test_bombs_are_refused_before_memory_is_taken(tmp_path):
     assert time.monotonic() - started < 40
 
 
-def test_things_that_are_no_files_are_named(tmp_path):
+def test_things_that_are_not_files_are_named(tmp_path):
     root = tmp_path / "in"
     names = ("folder", "pipe", "dangling", "endless", "socket", "circle", "absent")
     listing = make_source(root, {"sound.JPEG": JPEG, **{f"{name}.JPEG": b"x" for name in names}})
@@ -317,7 +319,7 @@ def test_things_that_are_no_files_are_named(tmp_path):
     store = within(20, lambda: pack(root, listing, tmp_path / "out", max_unreadable=len(names)))
     listed = pd.read_csv(tmp_path / "out/unreadable.csv").set_index("path")["reason"]
     assert len(store) == 1 and set(listed.index) == {f"{name}.JPEG" for name in names}
-    assert listed["pipe.JPEG"] == listed["endless.JPEG"] == "it is no regular file"
+    assert listed["pipe.JPEG"] == listed["endless.JPEG"] == "it is not a regular file"
     assert listed["dangling.JPEG"] == "No such file or directory"
 
 
@@ -345,7 +347,7 @@ def test_a_file_without_permission_is_named():
     try:
         if user == 0:
             os.seteuid(65534)  # nobody: root may read everything
-        with pytest.raises(Unreadable, match="Permission denied"):
+        with pytest.raises(UnreadableImage, match="Permission denied"):
             packing._read(folder / "x.JPEG")
     finally:
         os.seteuid(user)
@@ -355,7 +357,7 @@ def test_a_file_without_permission_is_named():
 def test_a_file_larger_than_any_image_is_named(tmp_path):
     with (tmp_path / "x.JPEG").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(Unreadable, match="more than 268,435,456 bytes"):
+    with pytest.raises(UnreadableImage, match="more than 268,435,456 bytes"):
         packing._read(tmp_path / "x.JPEG")
 
 
@@ -372,10 +374,10 @@ def test_a_shortage_of_memory_is_not_taken_for_a_bad_image(monkeypatch):
 
 
 def judged(data, spec):
-    """Return the record of a file, or the reason why there is none; anything else is an error."""
+    """Return a file's record, or the reason why it has none; anything else is an error."""
     try:
         record, height, width = encoder(spec)(data)
-    except Unreadable as error:
+    except UnreadableImage as error:
         assert 3 < len(str(error)) < 250 and "\n" not in str(error)
         return str(error)
     assert record and height > 0 and width > 0
@@ -383,19 +385,21 @@ def judged(data, spec):
 
 
 KINDS = {
-    "jpeg": saved(picture(height=96, width=96), "JPEG", quality=95),
-    "progressive": saved(picture(height=96, width=96), "JPEG", quality=95, progressive=True),
-    "png": saved(picture(height=96, width=96), "PNG"),
-    "gif": saved(picture("P", height=96, width=96), "GIF"),
-    "webp": saved(picture(height=96, width=96), "WEBP"),
-    "tiff": saved(picture(height=96, width=96), "TIFF", compression="tiff_lzw"),
+    "jpeg": image_bytes(smooth_picture(height=96, width=96), "JPEG", quality=95),
+    "progressive": image_bytes(
+        smooth_picture(height=96, width=96), "JPEG", quality=95, progressive=True
+    ),
+    "png": image_bytes(smooth_picture(height=96, width=96), "PNG"),
+    "gif": image_bytes(smooth_picture(mode="P", height=96, width=96), "GIF"),
+    "webp": image_bytes(smooth_picture(height=96, width=96), "WEBP"),
+    "tiff": image_bytes(smooth_picture(height=96, width=96), "TIFF", compression="tiff_lzw"),
 }
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_cut_file_is_named(data):
-    """Cut anywhere but in the last bytes, which say that it ends."""
+    """Cut anywhere, except in the last bytes, which only mark the end."""
     kind = data.draw(st.sampled_from(sorted(KINDS)))
     whole = KINDS[kind]
     tail = {"png": 24, "gif": 400, "tiff": 200}.get(kind, 12)
@@ -410,7 +414,7 @@ def test_a_cut_file_is_named(data):
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=9),
 )
 def test_flipped_bits_are_packed_or_named(kind, flips):
-    """Packed if the file still decodes, and then the record does too."""
+    """Packed if the file still decodes; then the record decodes too."""
     damaged = bytearray(KINDS[kind])
     for at, mask in flips:
         damaged[at % len(damaged)] ^= mask

@@ -6,9 +6,10 @@ import re
 import shutil
 
 import pytest
+from damages import edited, folder_instead, pipe, raw
+from helpers import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bad_files import edited, folder_instead, pipe, raw, refused
 
 from imagenet_transfer.claims.comparison import RESOURCES, read_paper_numbers
 from imagenet_transfer.errors import UserError
@@ -47,8 +48,8 @@ RECORDS = [
     (edited(metrics=[[1, 2, 3]]), "is no longer the record of a run"),
     (edited(provenance="here"), "is no longer the record of a run"),
     (edited(provenance=None), "is no longer the record of a run"),
-    (folder_instead, "it is no regular file"),
-    (pipe, "it is no regular file"),
+    (folder_instead, "it is not a regular file"),
+    (pipe, "it is not a regular file"),
     (os.unlink, "No such file"),
 ]
 
@@ -59,7 +60,7 @@ def test_records_of_runs(tmp_path, damage, sentence):
     path.write_text(json.dumps(RECORD))
     assert list(collect_runs([path])["value"]) == [50.0]
     damage(path)
-    refused(
+    refusal(
         lambda: collect_runs([path]), path, sentence, "delete it and run the same command again"
     )
 
@@ -67,7 +68,7 @@ def test_records_of_runs(tmp_path, damage, sentence):
 def test_records_that_lack_what_is_asked_for(tmp_path):
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(RECORD))
-    refused(lambda: subset_sizes([path]), path, "it lacks n_classes, n_images")
+    refusal(lambda: subset_sizes([path]), path, "it lacks n_classes, n_images")
     path.write_text("{}")
     assert given_networks([path]) == {}
 
@@ -78,13 +79,13 @@ def test_records_that_lack_what_is_asked_for(tmp_path):
 def test_tables_between_stages(tmp_path, content):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
-    refused(
+    refusal(
         lambda: read_table(path, ("subset", "value")),
         path,
         "delete it and run the same command again",
     )
     layout = {"subsets": ["a"], "baseline": "b", "networks": {"a": 1}}
-    refused(lambda: induction_frame(layout, [path], []), path)
+    refusal(lambda: induction_frame(layout, [path], []), path)
 
 
 # Resources
@@ -99,26 +100,27 @@ def test_resources_that_were_edited(tmp_path):
         "rates.csv",
     ):
         shutil.copy(RESOURCES / name, tmp_path)
-    roots, table = tmp_path / "pascal_roots.csv", tmp_path / "taxonomy.csv"
+    roots = tmp_path / "pascal_roots.csv"
+    table = tmp_path / "taxonomy.csv"
     assert len(read_paper_numbers(tmp_path)) == len(read_paper_numbers())
     roots.write_text(re.sub(r"dog,n\d+", "dog,dog", roots.read_text()))
-    refused(lambda: read_pascal_roots(roots), roots, "'dog' is no wnid")
+    refusal(lambda: read_pascal_roots(roots), roots, "'dog' is not a wnid")
     roots.write_text("object,wnid\ndog,n02084071\ndog,n02084071\n")
-    refused(lambda: read_pascal_roots(roots), roots, "has two rows of dog")
+    refusal(lambda: read_pascal_roots(roots), roots, "has two rows for dog")
     table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")
-    refused(lambda: read_taxonomy(table), table, "has two rows of n")
+    refusal(lambda: read_taxonomy(table), table, "has two rows for n")
     table.write_text("wnid,name,hypernyms\nn1,a,n2\nn2,b,n1\n")
-    refused(lambda: read_taxonomy(table), table, "run in a circle")
+    refusal(lambda: read_taxonomy(table), table, "form a circle")
     for name in ("paper_statements.csv", "paper_numbers.csv"):
         (tmp_path / name).write_text("a,b\n1,2\n")
-        refused(lambda: read_paper_numbers(tmp_path), tmp_path / name, "it lacks the columns")
+        refusal(lambda: read_paper_numbers(tmp_path), tmp_path / name, "it lacks the columns")
     for content, words in (
         (b"", "cannot be read"),
         (b"a,b\n", "lacks the columns"),
         (b"\xff", "cannot be read"),
     ):
         (tmp_path / "rates.csv").write_bytes(content)
-        refused(lambda: read_rates(tmp_path / "rates.csv"), tmp_path / "rates.csv", words)
+        refusal(lambda: read_rates(tmp_path / "rates.csv"), tmp_path / "rates.csv", words)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""Files of weights and saved states that are none: a sentence, and nothing in them is executed."""
+"""False and damaged files of weights and states get a sentence, and nothing in them is executed."""
 
 import collections
 import os
@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import RECIPE, TINY, Pictures
+from damages import raw
+from helpers import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +34,7 @@ STATE = {name: tensor.clone() for name, tensor in MODEL.state_dict().items()}
 
 
 class Executed:
-    """What a pickle would execute, if anyone let it: it makes the file PWNED."""
+    """Something that a pickle would execute, if it could: it makes the file PWNED."""
 
     def __init__(self, function, *arguments):
         self.call = (function, arguments)
@@ -66,7 +68,7 @@ def spoilt(value):
 
 
 def bomb(path):
-    """Write a file of weights, one of whose tensors unpacks to 30 MB."""
+    """Write a file of weights in which one tensor unpacks to 30 MB."""
     torch.save({"conv1.weight": torch.zeros(4)}, path)
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
@@ -88,7 +90,7 @@ def cut(share):
 
 
 def rewritten(entry, data):
-    """Return a writer of a file of weights whose archive has other bytes in one of its entries."""
+    """Return a writer of a file of weights with other bytes in one entry of its archive."""
 
     def write(path):
         torch.save(STATE, path)
@@ -103,10 +105,6 @@ def rewritten(entry, data):
 
 def of(content, **options):
     return lambda path: torch.save(content, path, **options)
-
-
-def raw(data):
-    return lambda path: path.write_bytes(data)
 
 
 NO_TENSORS = "is not a file of plain tensors"
@@ -223,48 +221,39 @@ NETWORKS = {  # plain tensors, but not of this network
 }
 
 
-def refused(work, path):
-    """Return the sentence that `work` is answered with, after a look at its form."""
-    with pytest.raises(UserError) as caught:
-        work()
-    said = str(caught.value)
-    assert str(path) in said and said.endswith(".") and len(said) < 500 and "\n" not in said, said
-    return said
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_no_file_of_weights(tmp_path, monkeypatch, name):
+def test_what_is_not_a_file_of_weights_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     write, sentence = FILES[name]
     path = tmp_path / "weights.pt"
     write(path)
-    assert sentence in refused(lambda: load_weights(path), path)
+    assert sentence in refusal(lambda: load_weights(path), path)
     for work in (
         lambda: copy_weights(build_model(TINY, 4), path, ("fc8",)),
         lambda: load_network(path, TINY),
     ):
-        assert sentence in refused(work, path)
+        assert sentence in refusal(work, path)
     assert list(tmp_path.iterdir()) == [path], "nothing was executed"
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CODE)
 def test_the_traps_of_these_tests_work(tmp_path, monkeypatch, name):
-    """What must not be executed would do something if it were."""
+    """If it were executed, each trap would leave a file."""
     monkeypatch.chdir(tmp_path)
     pickle.loads(pickle.dumps(CODE[name], 2))
     assert list(tmp_path.glob("PWNED*"))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_weights_of_another_network(tmp_path, name):
+def test_weights_of_another_network_are_refused(tmp_path, name):
     write, sentence = NETWORKS[name]
     path = tmp_path / "weights.pt"
     write(path)
     model = build_model(TINY, 4)
     with torch.no_grad():
-        assert re.search(sentence, refused(lambda: copy_weights(model, path, without=()), path))
+        assert re.search(sentence, refusal(lambda: copy_weights(model, path, without=()), path))
 
 
 def test_fine_tuning_and_features_refuse_them_too(tmp_path):
@@ -272,26 +261,26 @@ def test_fine_tuning_and_features_refuse_them_too(tmp_path):
     torch.save(spoilt(float("nan")), path)
     pictures = Pictures(8, 4)
     table = pictures.table()
-    said = refused(
+    said = refusal(
         lambda: ClassificationTask(pictures, table, table, 4, TINY, RECIPE, 1, weights=path), path
     )
     assert "conv3.weight holds values" in said
-    assert "conv3.weight holds values" in refused(lambda: load_network(path, TINY), path)
+    assert "conv3.weight holds values" in refusal(lambda: load_network(path, TINY), path)
 
 
-def test_weights_that_are_no_files(tmp_path):
+def test_weights_that_are_not_files(tmp_path):
     os.mkfifo(tmp_path / "pipe.pt")
     (tmp_path / "folder.pt").mkdir()
     started = time.monotonic()
     signal.alarm(60)  # a pipe would be waited for
     try:
         for name, sentence in {
-            "pipe": "no regular file",
-            "folder": "no regular file",
+            "pipe": "not a regular file",
+            "folder": "not a regular file",
             "none": "No such file",
         }.items():
             path = tmp_path / f"{name}.pt"
-            assert sentence in refused(lambda path=path: load_weights(path), path)
+            assert sentence in refusal(lambda path=path: load_weights(path), path)
     finally:
         signal.alarm(0)
     assert time.monotonic() - started < 30
@@ -312,7 +301,7 @@ def test_halves_and_doubles_are_fine(tmp_path):
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_damaged_weights_are_refused_or_plain_tensors(tmp_path_factory, data):
-    """Bits flipped or bytes cut anywhere: a sentence, or tensors of the right shapes."""
+    """Bits flipped or bytes cut off anywhere: a sentence, or tensors of the right shapes."""
     path = tmp_path_factory.getbasetemp() / "weights.pt"
     save_weights(path, MODEL)
     content = bytearray(path.read_bytes())
@@ -334,7 +323,7 @@ def test_damaged_weights_are_refused_or_plain_tensors(tmp_path_factory, data):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FILES)
-def test_a_state_that_is_none_starts_the_run_afresh(tmp_path, monkeypatch, name):
+def test_a_false_state_starts_the_run_afresh(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     FILES[name][0](tmp_path / "state.pt")
     state, sentence = StateFile(tmp_path / "state.pt", "f").load()
@@ -356,7 +345,7 @@ def test_a_state_without_its_parts_starts_the_run_afresh(tmp_path, content):
     assert state is None and sentence.startswith("Starts afresh: ")
 
 
-def test_a_run_beside_a_damaged_state_ends_like_one_without(tmp_path, one_thread, capsys):
+def test_a_run_with_a_damaged_state_ends_like_one_without(tmp_path, one_thread, capsys):
     pictures = Pictures(20, 4)
     table = pictures.table()
 

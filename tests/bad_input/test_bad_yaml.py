@@ -1,4 +1,4 @@
-"""YAML that is none, or reads as something else than it looks; and what `snakemake` says of such configs."""
+"""Broken YAML, YAML that is read as something unexpected, and what `snakemake` says about both."""
 
 import os
 import re
@@ -8,8 +8,15 @@ import time
 
 import pytest
 import yaml
+from config_changes import (
+    CONFIG,
+    ENTRY,
+    STUDIES,
+    changed,
+    checked_sentences,
+    complaint_about,
+)
 from conftest import ROOT
-from test_bad_configs import CONFIG, ENTRY, STUDIES, changed, checked_sentences, complaint_about
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.study.config_file import check_owner, read_config
@@ -113,12 +120,12 @@ def test_what_yaml_reads_as_something_else(tmp_path, content, sentence):
     assert sentence in complaint_about(read_config(path))
 
 
-def test_configs_that_are_no_files(tmp_path):
+def test_configs_that_are_not_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, sentence in {
         "none.yaml": "No such file",
-        "": "no regular file",
-        "pipe": "no regular file",
+        "": "not a regular file",
+        "pipe": "not a regular file",
     }.items():
         with pytest.raises(UserError, match="cannot be read") as caught:
             read_config(tmp_path / name)
@@ -142,7 +149,7 @@ def test_a_damaged_record_of_the_study_is_named(tmp_path):
 
 
 def dry_run(tmp_path, config, *words):
-    """Return what `snakemake -n` says of a bad config."""
+    """Return what `snakemake -n` says about a bad config."""
     path = tmp_path / "study.yaml"
     path.write_bytes(config)
     command = [

@@ -1,4 +1,4 @@
-"""Layouts as users really have them: odd image files, line ends, byte-order marks, links, spaces, stray files."""
+"""Layouts as users have them: odd images, line endings, byte-order marks, links, stray files."""
 
 import functools
 import io
@@ -7,51 +7,44 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers import image_bytes, write_file
 from PIL import Image
+from small_sets import val_name
 
-from imagenet_transfer.data.layouts import LAYOUTS, list_dataset
+from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.data.store import Store, build_store
 from imagenet_transfer.errors import UserError
 
 WNIDS = ["n01440764", "n01443537"]
-RED, BLUE = (230, 20, 20), (20, 20, 230)
+RED = (230, 20, 20)
+BLUE = (20, 20, 230)
 BOM = b"\xef\xbb\xbf"
 
 
-def put(path: Path, data: bytes | str = b"x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
-
-
-def picture(width: int = 32, height: int = 32) -> Image.Image:
+def red_and_blue(width: int = 32, height: int = 32) -> Image.Image:
     """Return a picture that is red on the left and blue on the right."""
     pixels = np.empty((height, width, 3), dtype=np.uint8)
-    pixels[:, : width // 2], pixels[:, width // 2 :] = RED, BLUE
+    pixels[:, : width // 2] = RED
+    pixels[:, width // 2 :] = BLUE
     return Image.fromarray(pixels)
-
-
-def encoded(image: Image.Image, form: str = "JPEG", **more) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **more)
-    return buffer.getvalue()
 
 
 def rotated_by_exif(image: Image.Image) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    return encoded(image, quality=95, exif=exif)
+    return image_bytes(image, quality=95, exif=exif)
 
 
 def ilsvrc(root: Path, **images: bytes) -> dict:
     """Write a data set with the given images in its first class."""
-    images = images or {"a": encoded(picture())}
+    images = images or {"a": image_bytes(red_and_blue())}
     for number, data in enumerate(images.values()):
-        put(root / "train" / WNIDS[0] / f"{WNIDS[0]}_{number}.JPEG", data)
-    put(root / "train" / WNIDS[1] / f"{WNIDS[1]}_0.JPEG", encoded(picture()))
+        write_file(root / "train" / WNIDS[0] / f"{WNIDS[0]}_{number}.JPEG", data)
+    write_file(root / "train" / WNIDS[1] / f"{WNIDS[1]}_0.JPEG", image_bytes(red_and_blue()))
     for number, wnid in enumerate(WNIDS, start=1):
-        put(root / "val" / wnid / f"ILSVRC2012_val_{number:08d}.JPEG", encoded(picture()))
+        write_file(
+            root / "val" / wnid / f"ILSVRC2012_val_{number:08d}.JPEG", image_bytes(red_and_blue())
+        )
     return {"layout": "ilsvrc", "root": str(root)}
 
 
@@ -79,40 +72,41 @@ def colours(pixels: np.ndarray) -> list[tuple[str, str]]:
 
 
 def test_odd_image_files_keep_their_pixels(tmp_path):
-    """CMYK and PNG under the name JPEG are in ILSVRC2012; the others are in SUN397 and in users' own sets."""
-    plain = picture()
+    """ILSVRC2012 has CMYK and PNG files named JPEG; the others are in SUN397 and users' sets."""
+    plain = red_and_blue()
     grey = plain.convert("L")
     images = {
-        "plain": encoded(plain),
-        "cmyk": encoded(plain.convert("CMYK"), quality=95),
-        "png": encoded(plain, "PNG"),
-        "png with alpha": encoded(plain.convert("RGBA"), "PNG"),
-        "palette": encoded(plain.quantize(8), "PNG"),
-        "gif": encoded(plain, "GIF"),
-        "bmp": encoded(plain, "BMP"),
-        "webp": encoded(plain, "WEBP", lossless=True),
-        "progressive": encoded(plain, progressive=True),
+        "plain": image_bytes(plain),
+        "cmyk": image_bytes(plain.convert("CMYK"), quality=95),
+        "png": image_bytes(plain, "PNG"),
+        "png with alpha": image_bytes(plain.convert("RGBA"), "PNG"),
+        "palette": image_bytes(plain.quantize(8), "PNG"),
+        "gif": image_bytes(plain, "GIF"),
+        "bmp": image_bytes(plain, "BMP"),
+        "webp": image_bytes(plain, "WEBP", lossless=True),
+        "progressive": image_bytes(plain, progressive=True),
         "turned": rotated_by_exif(plain),
-        "wide": encoded(picture(90, 40)),
-        "grey": encoded(grey),
+        "wide": image_bytes(red_and_blue(90, 40)),
+        "grey": image_bytes(grey),
     }
     store = packed(ilsvrc(tmp_path / "data", **images), tmp_path / "store")
     names = [f"{WNIDS[0]}_{number}" for number in range(len(images))]
     found = dict(zip(images, colours(store.batch(store.rows(names))), strict=True))
     assert found.pop("grey") == ("dark grey", "darker grey")
+    assert len(found) == 11
     assert found == {name: ("red", "blue") for name in found}  # left is left: no file was turned
 
 
 def voc_tree(root: Path, annotation: bytes, image: bytes, line_end: str = "\n") -> dict:
     data = root / "VOC2007"
     for split, name in (("trainval", "000005"), ("test", "000001")):
-        put(data / "ImageSets/Main" / f"{split}.txt", f"{name}{line_end}")
-        put(data / "JPEGImages" / f"{name}.jpg", image)
-        put(data / "Annotations" / f"{name}.xml", annotation)
+        write_file(data / "ImageSets/Main" / f"{split}.txt", f"{name}{line_end}")
+        write_file(data / "JPEGImages" / f"{name}.jpg", image)
+        write_file(data / "Annotations" / f"{name}.xml", annotation)
     return {"layout": "voc", "year": 2007, "root": str(root)}
 
 
-# As VOC2012's action files are: xmax first, a fraction of a pixel, no truncated, parts and points inside the object.
+# As in VOC2012's action files: xmax first, fractions of pixels, parts and points in the object.
 ANNOTATION = """<annotation>
 \t<filename>000005.jpg</filename>
 \t<folder>VOC2012</folder>
@@ -131,7 +125,8 @@ ANNOTATION = """<annotation>
 \t\t<difficult>0</difficult>
 \t\t<pose>Unspecified</pose>
 \t\t<point><x>9</x><y>9</y></point>
-\t\t<part><name>head</name><bndbox><xmin>3</xmin><ymin>8</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></part>
+\t\t<part><name>head</name>
+\t\t\t<bndbox><xmin>3</xmin><ymin>8</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></part>
 \t</object>
 \t<segmented>0</segmented>
 \t<size>
@@ -158,7 +153,7 @@ ANNOTATION = """<annotation>
     ],
 )
 def test_annotations_in_any_dress(tmp_path, form):
-    entry = voc_tree(tmp_path, form(ANNOTATION), encoded(picture(90, 40)), "\r\n\r\n \r\n")
+    entry = voc_tree(tmp_path, form(ANNOTATION), image_bytes(red_and_blue(90, 40)), "\r\n\r\n \r\n")
     objects = list_dataset(entry).objects
     assert objects.to_numpy().tolist() == [
         ["000001", 1, "person", 1, 7, 45.70000076293945, 40, 0],
@@ -167,23 +162,19 @@ def test_annotations_in_any_dress(tmp_path, form):
 
 
 def test_boxes_stay_on_their_pixels_whatever_exif_says(tmp_path):
-    entry = voc_tree(tmp_path / "data", ANNOTATION.encode(), rotated_by_exif(picture(90, 40)))
+    entry = voc_tree(tmp_path / "data", ANNOTATION.encode(), rotated_by_exif(red_and_blue(90, 40)))
     store = packed(entry, tmp_path / "store", "original")
     pixels = store.image(0)
     assert pixels.shape == (40, 90, 3)
     assert colours(pixels[None]) == [("red", "blue")]
 
 
-def val_name(number: int) -> str:
-    return f"ILSVRC2012_val_{number:08d}"
-
-
 def flat(root: Path) -> dict:
-    """Write a data set with a flat val of three images, whose classes are the second, first, second."""
+    """Write a data set with a flat val of three images, to be of the classes EXPECTED."""
     for wnid in WNIDS:
-        put(root / "train" / wnid / f"{wnid}_1.JPEG")
+        write_file(root / "train" / wnid / f"{wnid}_1.JPEG")
     for number in (1, 2, 3):
-        put(root / "val" / f"{val_name(number)}.JPEG")
+        write_file(root / "val" / f"{val_name(number)}.JPEG")
     return {"layout": "ilsvrc", "root": str(root)}
 
 
@@ -211,7 +202,7 @@ KAGGLE = f"""ImageId,PredictionString
 )
 def test_label_files_in_any_dress(tmp_path, name, text, bom, dress):
     entry = flat(tmp_path)
-    put(tmp_path / name, bom + dress(text).encode())
+    write_file(tmp_path / name, bom + dress(text).encode())
     images = list_dataset(entry, WNIDS).images
     assert images["class"][images.split == "val"].tolist() == EXPECTED
 
@@ -219,8 +210,8 @@ def test_label_files_in_any_dress(tmp_path, name, text, bom, dress):
 def test_caffes_lists_with_synsets(tmp_path):
     """caffe_ilsvrc12.tar.gz lists all classes, of which a small val.txt may lack the last."""
     entry = flat(tmp_path)
-    put(tmp_path / "caffe_ilsvrc12/val.txt", CAFFE)
-    put(
+    write_file(tmp_path / "caffe_ilsvrc12/val.txt", CAFFE)
+    write_file(
         tmp_path / "caffe_ilsvrc12/synsets.txt",
         "".join(f"{wnid}\n" for wnid in [*WNIDS, "n02084071", "n15075141"]),
     )
@@ -230,7 +221,7 @@ def test_caffes_lists_with_synsets(tmp_path):
 
 @functools.cache  # it takes seconds
 def meta_mat() -> bytes:
-    """Return a meta.mat of the real shape: 1860 synsets with all fields, the inner nodes after the 1000 classes."""
+    """Return a meta.mat of the real shape: 1860 synsets with all fields, inner nodes last."""
     from scipy.io import savemat
 
     fields = [
@@ -263,8 +254,8 @@ def meta_mat() -> bytes:
 
 def devkit(root: Path, truth: str) -> None:
     folder = root / "ILSVRC2012_devkit_t12" / "data"
-    put(folder / "meta.mat", meta_mat())
-    put(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
+    write_file(folder / "meta.mat", meta_mat())
+    write_file(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -275,17 +266,17 @@ def test_the_devkits_meta_with_its_1860_synsets(tmp_path, line_end):
     assert images["class"][images.split == "val"].tolist() == EXPECTED
 
 
-def test_an_inner_node_is_no_label(tmp_path):
+def test_an_inner_node_is_not_a_label(tmp_path):
     entry = flat(tmp_path)
     devkit(tmp_path, "490\n1001\n490\n")
-    with pytest.raises(UserError, match=r"ids that are no class of .*meta.mat \(1001\)"):
+    with pytest.raises(UserError, match=r"ids that are not classes of .*meta.mat \(1001\)"):
         list_dataset(entry, WNIDS)
 
 
 def test_links_and_spaces(tmp_path):
-    """The root, a folder of a class and a file may be links, and any name may have spaces."""
+    """The root, a class folder and a file may be links, and any name may have spaces."""
     real = tmp_path / "a disk" / "ILSVRC 2012"
-    ilsvrc(real, first=encoded(picture()), second=encoded(picture()))
+    ilsvrc(real, first=image_bytes(red_and_blue()), second=image_bytes(red_and_blue()))
     class_folder = real / "train" / WNIDS[1]
     class_folder.rename(tmp_path / "fish, gold")
     class_folder.symlink_to(tmp_path / "fish, gold")
@@ -317,7 +308,7 @@ def test_a_circle_of_links_is_named(tmp_path):
 
 
 def test_suffixes_and_stray_files(tmp_path):
-    """Any case of suffix counts; what is no image by its name does not: thumbnails, notes, macOS's shadows."""
+    """Suffixes count in any case; thumbnails, notes and macOS's hidden files do not count."""
     entry = ilsvrc(tmp_path / "data")
     folder = tmp_path / "data/train" / WNIDS[1]
     for name in (
@@ -330,9 +321,9 @@ def test_suffixes_and_stray_files(tmp_path):
         'q,"uote.JPEG',
         "two.dots.jpg",
     ):
-        put(folder / name, encoded(picture()))
+        write_file(folder / name, image_bytes(red_and_blue()))
     for name in ("Thumbs.db", ".DS_Store", "._b.JPG", "notes.txt", "README", ".JPEG"):
-        put(folder / name)
+        write_file(folder / name)
     store = packed(entry, tmp_path / "store")
     rows = store.images[store.images["class"] == WNIDS[1]]
     names = ["1e5", "NA", "b", "c", "d", f"{WNIDS[1]}_0", "null", 'q,"uote', "two.dots"]
@@ -340,7 +331,7 @@ def test_suffixes_and_stray_files(tmp_path):
     assert store.rows(["null"]).tolist() == [store.images.image.tolist().index("null")]
 
 
-def test_names_that_are_no_text_are_refused(tmp_path):
+def test_names_that_are_not_utf8_are_refused(tmp_path):
     entry = ilsvrc(tmp_path)
     path = os.fsencode(tmp_path / "train" / WNIDS[0]) + b"/\xff\xfe.JPEG"
     with open(path, "wb"):  # noqa: PTH123 - pathlib takes no bytes
@@ -353,15 +344,17 @@ def test_names_that_are_no_text_are_refused(tmp_path):
 
 
 def sun_tree(root: Path, classes: list[str], line_end: str = "\n", bom: bytes = b"") -> dict:
-    """Write SUN397 with its lists as Partitions.zip unpacks: flat, here into a folder of that name."""
+    """Write SUN397 with the lists of Partitions.zip in a folder of that name."""
     lists = {"ClassName": "", "Training_01": "sun_aaa.jpg", "Testing_01": "sun_bbb.jpg"}
     for title, file in lists.items():
         lines = [f"/{name}/{file}".rstrip("/") for name in classes]
-        put(root / "Partitions" / f"{title}.txt", bom + line_end.join([*lines, "", ""]).encode())
+        write_file(
+            root / "Partitions" / f"{title}.txt", bom + line_end.join([*lines, "", ""]).encode()
+        )
     for name in classes:
-        put(root / name / "sun_aaa.jpg", encoded(picture(), "PNG"))
-        put(root / name / "sun_bbb.JPG", encoded(picture(), "GIF"))
-        put(root / name / "sun_never listed.jpg")
+        write_file(root / name / "sun_aaa.jpg", image_bytes(red_and_blue(), "PNG"))
+        write_file(root / name / "sun_bbb.JPG", image_bytes(red_and_blue(), "GIF"))
+        write_file(root / name / "sun_never listed.jpg")
     return {"layout": "sun397", "partition": 1, "root": str(root)}
 
 
@@ -377,11 +370,11 @@ def test_sun_of_three_levels(tmp_path, line_end, bom):
     assert colours(store.batch(np.arange(6))) == [("red", "blue")] * 6
 
 
-def test_files_that_differ_in_case_alone_are_told_apart(tmp_path):
+def test_files_that_differ_only_in_case_are_told_apart(tmp_path):
     entry = sun_tree(tmp_path, ["a/abbey"])
-    put(tmp_path / "a/abbey/SUN_AAA.jpg")
+    write_file(tmp_path / "a/abbey/SUN_AAA.jpg")
     for name in ("sun_aaa", "SUN_AAA"):
-        put(tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n")
+        write_file(tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n")
         assert list_dataset(entry).images.path.tolist() == [
             "a/abbey/sun_bbb.JPG",
             f"a/abbey/{name}.jpg",
@@ -390,66 +383,17 @@ def test_files_that_differ_in_case_alone_are_told_apart(tmp_path):
 
 def test_tiny_imagenet_as_it_is_published(tmp_path):
     base = tmp_path / "tiny-imagenet-200"
-    put(base / "wnids.txt", "\r\n".join([*WNIDS, ""]))
-    put(base / "words.txt", "n00001740\tentity\n")
+    write_file(base / "wnids.txt", "\r\n".join([*WNIDS, ""]))
+    write_file(base / "words.txt", "n00001740\tentity\n")
     for wnid in WNIDS:
-        put(base / "train" / wnid / "images" / f"{wnid}_0.JPEG")
-        put(base / "train" / wnid / f"{wnid}_boxes.txt", f"{wnid}_0.JPEG\t0\t10\t63\t58\n")
+        write_file(base / "train" / wnid / "images" / f"{wnid}_0.JPEG")
+        write_file(base / "train" / wnid / f"{wnid}_boxes.txt", f"{wnid}_0.JPEG\t0\t10\t63\t58\n")
     for number in range(len(WNIDS)):
-        put(base / "val/images" / f"val_{number}.JPEG")
-        put(base / "test/images" / f"test_{number}.JPEG")
+        write_file(base / "val/images" / f"val_{number}.JPEG")
+        write_file(base / "test/images" / f"test_{number}.JPEG")
     lines = [f"val_{number}.JPEG\t{wnid}\t0\t32\t44\t62" for number, wnid in enumerate(WNIDS)]
-    put(base / "val/val_annotations.txt", BOM + "\r\n".join([*lines, ""]).encode())
+    write_file(base / "val/val_annotations.txt", BOM + "\r\n".join([*lines, ""]).encode())
     images = list_dataset(
         {"layout": "tiny-imagenet", "root": str(tmp_path), "images": {"train": 2, "val": 2}}
     ).images
     assert images["class"].tolist() == WNIDS + WNIDS
-
-
-# --- wrong layouts: expected, found, and where it is described --------------------------------------------------------
-
-MORE = {"voc": {"year": 2007}, "sun397": {"partition": 1}}
-FIRST_EXPECTED = {
-    "ilsvrc": "train is missing",
-    "tiny-imagenet": "wnids.txt is missing",
-    "voc": "VOC2007 is missing",
-    "voc-action": "VOC2012 is missing",
-    "sun397": "Partitions is missing",
-    "places365": "categories_places365.txt is missing",
-    "places205": "trainvalsplit_places205 is missing",
-}
-
-
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
-    entry = {"layout": layout, "root": str(tmp_path / "set"), **MORE.get(layout, {})}
-
-    def said() -> str:
-        with pytest.raises(UserError) as caught:
-            list_dataset(entry)
-        return str(caught.value)
-
-    row = f"docs/data.md, row `{layout}`, shows what belongs where."
-    assert f"set is missing ({tmp_path} is empty)" in said() and said().endswith(row)
-    put(tmp_path / "set", "an archive, perhaps")
-    assert "set is a file where a folder is expected" in said()
-    (tmp_path / "set").unlink()
-    put(tmp_path / "set" / "the_data.tar.gz")
-    put(tmp_path / "set" / "images" / "x.jpg")
-    assert FIRST_EXPECTED[layout] in said() and said().endswith(row)
-    assert f"({tmp_path}/set holds the_data.tar.gz, still packed, images/)" in said()
-
-
-def test_the_docs_have_the_rows_that_errors_name():
-    page = (ROOT / "docs/data.md").read_text(encoding="utf-8")
-    assert all(f"\n| `{layout}` |" in page for layout in LAYOUTS)
-
-
-def test_long_folders_are_cut_short(tmp_path):
-    for number in range(30):
-        put(tmp_path / f"{number:02d}{'x' * 200}\n.jpg")
-    with pytest.raises(UserError) as caught:
-        list_dataset({"layout": "voc", "year": 2007, "root": str(tmp_path)})
-    assert len(str(caught.value)) < 1000
-    assert "\n" not in str(caught.value)
-    assert "x..., 01x" in str(caught.value)

@@ -1,9 +1,9 @@
-"""Pictures of another size than their annotations state, as shrunk copies have: they are not packed."""
+"""Pictures without the size in their annotations, such as shrunk copies, are not packed."""
 
-import io
 from pathlib import Path
 
 import pytest
+from helpers import image_bytes
 from PIL import Image
 from small_sets import make_action, make_voc
 
@@ -16,12 +16,10 @@ STATED = (40, 30)  # small_sets.SIZE
 
 
 def pictures(entry: dict, *sizes: tuple[int, int]) -> list[Path]:
-    """Write pictures of these widths and heights, one after the other, in place of the data set's; return them all."""
+    """Write pictures of these widths and heights in place of the data set's; return their paths."""
     paths = sorted(Path(entry["root"]).glob("VOC20*/JPEGImages/*"))
     for path, size in zip(paths, sizes, strict=True):
-        buffer = io.BytesIO()
-        Image.new("RGB", size, "green").save(buffer, "JPEG")
-        path.write_bytes(buffer.getvalue())
+        path.write_bytes(image_bytes(Image.new("RGB", size, "green")))
     return paths
 
 
@@ -47,14 +45,14 @@ def test_another_size_is_named(entry, size):
     with pytest.raises(UserError) as caught:
         pack(entry)
     said = str(caught.value)
-    assert said.startswith(f"{entry['root']}: 1 of 2 pictures have another width or height")
+    assert said.startswith(f"{entry['root']}: 1 of 2 images do not have the width and height")
     assert f"({second.stem}: {size[0]}×{size[1]} pixels, <size> says 40×30)" in said
     assert not (Path(entry["root"]) / "store/meta.json").exists()
 
 
-def test_all_are_counted_and_pictures_that_were_put_right_are_packed(entry):
+def test_all_are_counted_and_corrected_pictures_are_packed(entry):
     pictures(entry, (20, 15), (20, 15))
-    with pytest.raises(UserError, match="2 of 2 pictures"):
+    with pytest.raises(UserError, match="2 of 2 images"):
         pack(entry)
     pictures(entry, STATED, STATED)
     assert (pack(entry) / "meta.json").exists()

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers import write_file
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
@@ -11,37 +12,35 @@ from imagenet_transfer.errors import UserError
 CATEGORIES = "/a/airfield 0\n/a/apartment_building/outdoor 1\n/z/zen_garden 2\n"
 
 
-def put(path: Path, text: str = "x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-    return path
-
-
 def make_places365(root: Path) -> dict:
-    put(root / "categories_places365.txt", CATEGORIES)
-    put(
+    write_file(root / "categories_places365.txt", CATEGORIES)
+    write_file(
         root / "places365_train_standard.txt",
         "/a/airfield/00000001.jpg 0\r\n/a/airfield/00000002.jpg 0\r\n\r\n"
         "/a/apartment_building/outdoor/00000001.jpg 1\r\n/z/zen_garden/00000001.jpg 2\r\n",
     )
-    put(root / "places365_val.txt", "Places365_val_00000001.jpg 2\nPlaces365_val_00000002.jpg 0\n")
+    write_file(
+        root / "places365_val.txt", "Places365_val_00000001.jpg 2\nPlaces365_val_00000002.jpg 0\n"
+    )
     base = root / "data_256_standard"
     for name in ("a/airfield/00000001.jpg", "a/airfield/00000002.JPG", "a/airfield/._00000001.jpg"):
-        put(base / name)
-    put(base / "a/apartment_building/outdoor/00000001.jpeg")
-    put(base / "z/zen_garden/00000001.jpg")
+        write_file(base / name)
+    write_file(base / "a/apartment_building/outdoor/00000001.jpeg")
+    write_file(base / "z/zen_garden/00000001.jpg")
     for number in (1, 2, 3):  # the third is in no list
-        put(root / f"val_256/Places365_val_{number:08d}.jpg")
+        write_file(root / f"val_256/Places365_val_{number:08d}.jpg")
     return {"layout": "places365", "root": str(root)}
 
 
 def make_places205(root: Path, images: str = "data/vision/torralba/deeplearning/images256") -> dict:
     lists = root / "trainvalsplit_places205"
-    put(lists / "categoryIndex_places205.csv", "/a/abbey 0\n/a/airport_terminal 1\n")
-    put(lists / "train_places205.csv", "a/airport_terminal/gsun_b.jpg 1\na/abbey/gsun_a.jpg 0\n")
-    put(lists / "val_places205.csv", "a/abbey/gsun_c.jpg 0\n")
+    write_file(lists / "categoryIndex_places205.csv", "/a/abbey 0\n/a/airport_terminal 1\n")
+    write_file(
+        lists / "train_places205.csv", "a/airport_terminal/gsun_b.jpg 1\na/abbey/gsun_a.jpg 0\n"
+    )
+    write_file(lists / "val_places205.csv", "a/abbey/gsun_c.jpg 0\n")
     for name in ("a/abbey/gsun_a.jpg", "a/abbey/gsun_c.jpg", "a/airport_terminal/gsun_b.jpg"):
-        put(root / images / name)
+        write_file(root / images / name)
     return {"layout": "places205", "root": str(root)}
 
 
@@ -71,14 +70,16 @@ def test_places365(tmp_path):
 
 def test_classes_follow_their_index_not_the_alphabet(tmp_path):
     entry = make_places365(tmp_path)
-    put(
+    write_file(
         tmp_path / "categories_places365.txt",
         "/z/zen_garden 0\n/a/apartment_building/outdoor 1\n/a/airfield 2\n",
     )
     for name in ("places365_train_standard.txt", "places365_val.txt"):
         text = (tmp_path / name).read_text()
         swapped = [line.split() for line in text.splitlines() if line]
-        put(tmp_path / name, "".join(f"{path} {2 - int(label)}\n" for path, label in swapped))
+        write_file(
+            tmp_path / name, "".join(f"{path} {2 - int(label)}\n" for path, label in swapped)
+        )
     listing = list_dataset(entry)
     assert listing.classes == ("z/zen_garden", "a/apartment_building/outdoor", "a/airfield")
     assert listing.images["class"].tolist()[-2:] == ["z/zen_garden", "a/airfield"]
@@ -142,7 +143,7 @@ def remove(path: Path) -> None:
 )
 def test_what_is_missing_is_named(tmp_path, gone, said):
     entry = make_places365(tmp_path)
-    put(tmp_path / "data.tar")
+    write_file(tmp_path / "data.tar")
     remove(tmp_path / gone)
     with pytest.raises(UserError, match=said):
         list_dataset(entry)
@@ -176,14 +177,14 @@ def test_missing_lists_of_places205_are_named(tmp_path):
 )
 def test_lists_that_disagree_are_told(tmp_path, name, text, said):
     entry = make_places365(tmp_path)
-    put(tmp_path / name, text)
+    write_file(tmp_path / name, text)
     with pytest.raises(UserError, match=said):
         list_dataset(entry)
 
 
 def test_an_image_listed_twice_is_told(tmp_path):
     entry = make_places365(tmp_path)
-    put(
+    write_file(
         tmp_path / "places365_val.txt",
         "Places365_val_00000001.jpg 2\nPlaces365_val_00000001.jpg 0\n",
     )
@@ -196,5 +197,5 @@ def test_an_image_listed_twice_is_told(tmp_path):
 
 def test_declared_numbers_are_checked(tmp_path):
     entry = make_places365(tmp_path) | {"images": {"train": 5, "val": 2}}
-    with pytest.raises(UserError, match="holds 4 train images where"):
+    with pytest.raises(UserError, match="has 4 train images, but"):
         list_dataset(entry)

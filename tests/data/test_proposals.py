@@ -1,4 +1,4 @@
-"""Region proposals: the same for any number of workers and after interruptions; users' boxes are checked."""
+"""Region proposals: equal for any number of workers and interruption; users' boxes are checked."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simplejpeg
+from helpers import folder_contents
 
 from imagenet_transfer.data import proposals
 from imagenet_transfer.data.layouts.listing import make_listing
@@ -46,10 +47,6 @@ def store(tmp_path, monkeypatch) -> Store:
     return Store(tmp_path / "store")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
 def test_the_object_is_among_the_regions():
     for mode, number in (("single", 4), ("fast", 0), ("quality", 1)):
         boxes = selective_search(scene(number), mode)
@@ -82,9 +79,11 @@ def test_workers_change_nothing(store, tmp_path):
     for folder, workers in (("one", 1), ("again", 1), ("three", 3)):
         propose(store, tmp_path / folder, SEARCH, workers, progress=False)
     assert (
-        contents(tmp_path / "one") == contents(tmp_path / "again") == contents(tmp_path / "three")
+        folder_contents(tmp_path / "one")
+        == folder_contents(tmp_path / "again")
+        == folder_contents(tmp_path / "three")
     )
-    assert list(contents(tmp_path / "one")) == ["boxes.json", "boxes.npz"]
+    assert list(folder_contents(tmp_path / "one")) == ["boxes.json", "boxes.npz"]
 
 
 def test_boxes_are_kept_by_record(store, tmp_path):
@@ -134,7 +133,7 @@ def test_a_killed_search_is_continued(store, tmp_path, monkeypatch):
     assert (
         len(searched) == 3 + 3
     )  # the third image has to be searched again: its part was not finished
-    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert folder_contents(tmp_path / "parts") == folder_contents(tmp_path / "whole")
 
 
 def test_parts_of_another_search_are_not_used(store, tmp_path):
@@ -174,10 +173,10 @@ def test_a_file_of_boxes(store, tmp_path):
         ),
         ("".join(LINES) + "000001,9,1,2,2\n", "1 boxes whose xmax or ymax is smaller .*000001"),
         ("".join(LINES) + "000001,nan,1,2,2\n", "1 boxes whose xmax or ymax is smaller .*000001"),
-        ("".join(LINES) + "000001,0,1,2,2\n", "1 boxes that reach out of their image .*000001"),
-        ("".join(LINES) + "000002,1,1,97,2\n", "1 boxes that reach out of their image .*000002"),
-        ("".join(LINES) + "000002,1,1,wide,2\n", "no table of boxes .*wide"),
-        ("".join(LINES) + "000002,1,1,,2\n", "no table of boxes"),
+        ("".join(LINES) + "000001,0,1,2,2\n", "1 boxes that reach beyond their image .*000001"),
+        ("".join(LINES) + "000002,1,1,97,2\n", "1 boxes that reach beyond their image .*000002"),
+        ("".join(LINES) + "000002,1,1,wide,2\n", "not a table of boxes .*wide"),
+        ("".join(LINES) + "000002,1,1,,2\n", "not a table of boxes"),
     ],
 )
 def test_wrong_boxes_are_named(store, tmp_path, text, words):
@@ -193,7 +192,7 @@ def test_wrong_files_are_named(store, tmp_path):
     with pytest.raises(UserError, match="needs the columns image, xmin"):
         propose(store, tmp_path / "p", spec, 1)
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="no table of boxes"):
+    with pytest.raises(UserError, match="not a table of boxes"):
         propose(store, tmp_path / "p", spec, 1)
 
 

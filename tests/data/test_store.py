@@ -1,7 +1,6 @@
 """The packed store: what goes in comes out, after any kind of death, from any number of workers."""
 
 import errno
-import io
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 import simplejpeg
 from conftest import ROOT, heed_ctrl_c
+from helpers import folder_contents, image_bytes, smooth_picture
 from PIL import Image
 
 from imagenet_transfer.data import packing
@@ -24,17 +24,6 @@ from imagenet_transfer.errors import UserError
 RAW = {"codec": "raw", "size": 16}
 JPEG = {"codec": "jpeg", "size": 16}
 ORIGINAL = {"codec": "original"}
-
-
-def picture(seed: int, height: int = 24, width: int = 32) -> Image.Image:
-    coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def file_bytes(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def make_source(root: Path, files: dict[str, bytes]):
@@ -53,17 +42,14 @@ def make_source(root: Path, files: dict[str, bytes]):
 def source(tmp_path):
     root = tmp_path / "source"
     return root, make_source(
-        root, {f"p{seed:03d}.JPEG": file_bytes(picture(seed), quality=95) for seed in range(40)}
+        root,
+        {f"p{seed:03d}.JPEG": image_bytes(smooth_picture(seed), quality=95) for seed in range(40)},
     )
 
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     monkeypatch.setattr(packing, "SHARD_ROWS", (8, 8))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def packed(source, folder: Path, spec=RAW, workers: int = 1) -> Store:
@@ -107,7 +93,8 @@ def test_batches_come_in_the_order_asked_for(tmp_path, source, spec, threads):
 
 
 def test_jpeg_store_is_close_to_the_raw_one(tmp_path, source):
-    raw, jpeg = packed(source, tmp_path / "raw"), packed(source, tmp_path / "jpeg", JPEG)
+    raw = packed(source, tmp_path / "raw")
+    jpeg = packed(source, tmp_path / "jpeg", JPEG)
     difference = raw.batch(range(40)).astype(int) - jpeg.batch(range(40))
     assert np.abs(difference).mean() < 3
 
@@ -116,27 +103,27 @@ def test_jpeg_store_is_close_to_the_raw_one(tmp_path, source):
 def test_bytes_do_not_depend_on_the_workers(tmp_path, source, spec):
     packed(source, tmp_path / "one", spec, workers=1)
     packed(source, tmp_path / "two", spec, workers=2)
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert folder_contents(tmp_path / "one") == folder_contents(tmp_path / "two")
 
 
 def test_an_image_of_the_right_size_is_not_resampled(tmp_path):
-    data = file_bytes(picture(1, 16, 16), "PNG")
+    data = image_bytes(smooth_picture(1, 16, 16), "PNG")
     store = packed((tmp_path, make_source(tmp_path, {"a.png": data})), tmp_path / "store")
-    assert np.array_equal(store.image(0), np.asarray(picture(1, 16, 16)))
+    assert np.array_equal(store.image(0), np.asarray(smooth_picture(1, 16, 16)))
 
 
 def odd_files() -> dict[str, bytes]:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
     return {
-        "cmyk.JPEG": file_bytes(picture(1).convert("CMYK")),
-        "grey.JPEG": file_bytes(picture(2).convert("L")),
-        "png.JPEG": file_bytes(picture(3), "PNG"),
-        "alpha.JPEG": file_bytes(picture(4).convert("RGBA"), "PNG"),
-        "palette.JPEG": file_bytes(picture(5).convert("P"), "GIF"),
-        "exif.JPEG": file_bytes(picture(6), exif=exif),
-        "progressive.JPEG": file_bytes(picture(7), progressive=True),
-        "plain.JPG": file_bytes(picture(8)),
+        "cmyk.JPEG": image_bytes(smooth_picture(1).convert("CMYK")),
+        "grey.JPEG": image_bytes(smooth_picture(2).convert("L")),
+        "png.JPEG": image_bytes(smooth_picture(3), "PNG"),
+        "alpha.JPEG": image_bytes(smooth_picture(4).convert("RGBA"), "PNG"),
+        "palette.JPEG": image_bytes(smooth_picture(5).convert("P"), "GIF"),
+        "exif.JPEG": image_bytes(smooth_picture(6), exif=exif),
+        "progressive.JPEG": image_bytes(smooth_picture(7), progressive=True),
+        "plain.JPG": image_bytes(smooth_picture(8)),
     }
 
 
@@ -168,25 +155,26 @@ def test_original_keeps_baseline_jpegs_and_unturned_pixels(tmp_path):
 
 
 def bomb() -> bytes:
-    """A small file that claims 20,000×20,000 pixels."""
-    data = bytearray(file_bytes(picture(0)))
+    """Return a small file that claims 20,000×20,000 pixels."""
+    data = bytearray(image_bytes(smooth_picture(0)))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = (20_000).to_bytes(2, "big") * 2
     return bytes(data)
 
 
 def test_unreadable_images_are_named_and_left_out_if_allowed(tmp_path, capsys):
-    good = file_bytes(picture(0))
+    good = image_bytes(smooth_picture(0))
     files = {f"a{i}.JPEG": good for i in range(10)}
     files |= {
-        "cut.JPEG": file_bytes(picture(1, 96, 96))[:900],
+        "cut.JPEG": image_bytes(smooth_picture(1, 96, 96))[:900],
         "empty.JPEG": b"",
         "text.JPEG": b"<html>",
     }
     listing = make_source(tmp_path / "source", files | {"bomb.JPEG": bomb(), "gone.JPEG": good})
     (tmp_path / "source" / "gone.JPEG").unlink()
     (tmp_path / "source" / "gone.JPEG").symlink_to(tmp_path / "nowhere")
-    source, folder = (tmp_path / "source", listing), tmp_path / "store"
+    source = (tmp_path / "source", listing)
+    folder = tmp_path / "store"
     with pytest.raises(
         UserError, match=r"5 images cannot be read and `max_unreadable` is 4 .*unreadable\.csv"
     ):
@@ -228,7 +216,8 @@ def slow(path):
 packing._read = slow
 root = Path({root!r})
 files = {{path.name: path.read_bytes() for path in sorted(root.iterdir())}}
-packing.build_store(test_store.make_source(root, files), root, Path({folder!r}), test_store.RAW, 2, progress=False)
+listing = test_store.make_source(root, files)
+packing.build_store(listing, root, Path({folder!r}), test_store.RAW, 2, progress=False)
 """
 
 
@@ -244,7 +233,7 @@ def start_slow_build(root: Path, folder: Path) -> subprocess.Popen:
     return process
 
 
-def test_a_killed_build_is_carried_on_to_the_same_bytes(tmp_path, source, capsys):
+def test_a_killed_build_is_continued_to_the_same_bytes(tmp_path, source, capsys):
     folder = tmp_path / "store"
     process = start_slow_build(source[0], folder)
     process.kill()
@@ -255,7 +244,7 @@ def test_a_killed_build_is_carried_on_to_the_same_bytes(tmp_path, source, capsys
     packed(source, folder)
     assert any(path.stat().st_mtime_ns == time_ns for path, time_ns in finished.items())
     packed(source, tmp_path / "whole")
-    assert contents(folder) == contents(tmp_path / "whole")
+    assert folder_contents(folder) == folder_contents(tmp_path / "whole")
     assert not capsys.readouterr().err
 
 
@@ -272,25 +261,27 @@ def test_the_same_pixels_by_another_library_are_the_same_store(tmp_path, source,
     packed(source, tmp_path / "laptop")
     monkeypatch.setattr(packing, "libraries", lambda: {"pillow": "another"})
     packed(source, tmp_path / "cluster")
-    laptop, cluster = contents(tmp_path / "laptop"), contents(tmp_path / "cluster")
+    laptop = folder_contents(tmp_path / "laptop")
+    cluster = folder_contents(tmp_path / "cluster")
     assert {name for name in laptop if laptop[name] != cluster[name]} == {"packed.json"}
 
 
 def test_other_settings_start_afresh_and_say_so(tmp_path, source, capsys):
     packed(source, tmp_path / "store")
-    before = contents(tmp_path / "store")
+    before = folder_contents(tmp_path / "store")
     packed(source, tmp_path / "store")
-    assert contents(tmp_path / "store") == before
+    assert folder_contents(tmp_path / "store") == before
     assert not capsys.readouterr().err
     packed(source, tmp_path / "store", JPEG)
     assert "starting afresh" in capsys.readouterr().err
     packed(source, tmp_path / "jpeg", JPEG)
-    assert contents(tmp_path / "store") == contents(tmp_path / "jpeg")
+    assert folder_contents(tmp_path / "store") == folder_contents(tmp_path / "jpeg")
 
 
-def test_a_full_disk_is_a_sentence_and_what_is_done_is_kept(tmp_path, source, monkeypatch):
+def test_a_full_disk_gets_a_sentence_and_finished_shards_are_kept(tmp_path, source, monkeypatch):
     folder = tmp_path / "store"
-    fsync, calls = os.fsync, []
+    fsync = os.fsync
+    calls = []
 
     def full(descriptor):
         calls.append(descriptor)
@@ -308,7 +299,7 @@ def test_a_full_disk_is_a_sentence_and_what_is_done_is_kept(tmp_path, source, mo
     assert kept and not list(folder.glob(".*.tmp"))
     packed(source, folder)
     packed(source, tmp_path / "whole")
-    assert contents(folder) == contents(tmp_path / "whole")
+    assert folder_contents(folder) == folder_contents(tmp_path / "whole")
 
 
 def test_raw_rows_that_cannot_fit_are_refused_beforehand(tmp_path, source, monkeypatch):
@@ -321,7 +312,7 @@ class _Disk:
     free = 100
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path, source):
+def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path, source):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         packed(source, tmp_path / "file" / "store")
@@ -357,12 +348,15 @@ def test_stores_that_are_not_whole_are_refused(tmp_path, source):
     (folder / "meta.json").write_text(meta)
     shard = folder / "shard-00004.bin"
     shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"shard-00004.bin is missing or has not its"):
+    with pytest.raises(UserError, match=r"shard-00004.bin is missing or does not have its"):
         Store(folder)
 
 
 def test_objects_are_kept(tmp_path):
-    files = {"000005.jpg": file_bytes(picture(0)), "000007.jpg": file_bytes(picture(1))}
+    files = {
+        "000005.jpg": image_bytes(smooth_picture(0)),
+        "000007.jpg": image_bytes(smooth_picture(1)),
+    }
     images = make_source(tmp_path, files).images
     rows = [(path.partition(".")[0], path) for path in images.path]
     box = ("000005", 1, "dog", 1.0, 2.0, 8.0, 9.5, 0)

@@ -1,10 +1,11 @@
-"""The reader of VOC2012's action set, on small exact trees with the oddities of the real one, and its store."""
+"""The reader of VOC2012's action set, on a small exact tree with the oddities of the real one."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
+from helpers import write_file
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.data.layouts.voc_action import ACTIONS, read_voc_action
@@ -20,12 +21,6 @@ DOES = {  # who does what; nobody else does anything
     "walking": {("2010_000005", 2): 1},
     "running": {("2010_000001", 1): 1},
 }
-
-
-def put(path: Path, data: str | bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
 
 
 def an_object(name: str, corners: tuple, more: str = "") -> str:
@@ -49,7 +44,9 @@ OBJECTS = {
 def annotate(root: Path, image: str, objects: list[str]) -> None:
     text = "".join(objects)
     size = "<size><depth>3</depth><height>24</height><width>32</width></size>"
-    put(root / "VOC2012" / "Annotations" / f"{image}.xml", f"<annotation>{text}{size}</annotation>")
+    write_file(
+        root / "VOC2012" / "Annotations" / f"{image}.xml", f"<annotation>{text}{size}</annotation>"
+    )
 
 
 def lists(root: Path) -> Path:
@@ -61,13 +58,17 @@ def root(tmp_path) -> Path:
     for image, objects in OBJECTS.items():
         annotate(tmp_path, image, objects)
         pixels = np.full((24, 32, 3), 99, dtype=np.uint8)
-        put(tmp_path / "VOC2012" / "JPEGImages" / f"{image}.jpg", simplejpeg.encode_jpeg(pixels))
+        write_file(
+            tmp_path / "VOC2012" / "JPEGImages" / f"{image}.jpg", simplejpeg.encode_jpeg(pixels)
+        )
     for split, people in PEOPLE.items():
-        put(lists(tmp_path) / f"{split}.txt", "".join(f"{image}\r\n" for image in dict(people)))
+        write_file(
+            lists(tmp_path) / f"{split}.txt", "".join(f"{image}\r\n" for image in dict(people))
+        )
         for action in ACTIONS:
             labels = [(*person, DOES.get(action, {}).get(person, -1)) for person in people]
             lines = "".join(f"{image}   {number} {label:2}\r\n" for image, number, label in labels)
-            put(lists(tmp_path) / f"{action}_{split}.txt", lines)
+            write_file(lists(tmp_path) / f"{action}_{split}.txt", lines)
     return tmp_path
 
 
@@ -105,16 +106,16 @@ def test_a_small_tree(root):
 
 
 def test_a_split_may_list_its_people(root):
-    """PASCAL's own train.txt holds images, as R*CNN reads it; people's numbers beside them must agree."""
+    """PASCAL's train.txt has images, as R*CNN reads it; numbers of people, if any, must agree."""
     images_alone = read_voc_action(root)
     for split, people in PEOPLE.items():
-        put(
+        write_file(
             lists(root) / f"{split}.txt", "".join(f"{image} {number}\n" for image, number in people)
         )
     people_too = read_voc_action(root)
     assert people_too.objects.equals(images_alone.objects)
     assert people_too.images.equals(images_alone.images)
-    put(lists(root) / "val.txt", "2010_000001 2\n")
+    write_file(lists(root) / "val.txt", "2010_000001 2\n")
     with pytest.raises(
         UserError,
         match=r"val.txt and the lists of actions .* 2 images or people \(first: 2010_000001 1",
@@ -141,15 +142,15 @@ def test_labels_survive_in_a_store(root, tmp_path):
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    put(path, path.read_bytes().decode().replace(old, new))
+    write_file(path, path.read_bytes().decode().replace(old, new))
 
 
 BROKEN = [
     (lambda r: (lists(r) / "val.txt").unlink(), r"val\.txt is missing"),
     (lambda r: (lists(r) / "reading_train.txt").unlink(), r"reading_train\.txt is missing"),
-    (lambda r: put(lists(r) / "train.txt", "\r\n"), r"train\.txt is empty"),
+    (lambda r: write_file(lists(r) / "train.txt", "\r\n"), r"train\.txt is empty"),
     (
-        lambda r: put(lists(r) / "val.txt", "2010_000001 1 1\n"),
+        lambda r: write_file(lists(r) / "val.txt", "2010_000001 1 1\n"),
         "line 1: '2010_000001 1 1' is not `image, or image ob",
     ),
     (

@@ -29,7 +29,8 @@ SPECS = [
     {"method": "minimal-split", "depth": 4, "half": "a"},
     {"method": "random-split", "size": 40, "half": "b"},
 ]
-FISH, TISSUE = ILSVRC[0], ILSVRC[-1]  # far enough apart for a minimal split
+FISH = ILSVRC[0]  # far enough from tissue for a minimal split
+TISSUE = ILSVRC[-1]
 class_lists = st.lists(st.sampled_from(ILSVRC[1:-1]), min_size=60, max_size=120, unique=True).map(
     lambda wnids: [FISH, TISSUE, *wnids]
 )
@@ -96,9 +97,8 @@ def test_random_split_is_drawn_across_the_whole_list():
     positions = [
         ILSVRC.index(wnid) for wnid in build(method="random-split", size=522, half="a")["wnid"]
     ]
-    assert (
-        450 < sum(positions) / len(positions) < 550
-    )  # the mean of a uniform draw is 499.5, its deviation 8.7
+    mean = sum(positions) / len(positions)
+    assert 450 < mean < 550  # of a uniform draw: 499.5, with a standard deviation of 8.7
 
 
 def test_minimal_split_of_another_class_list():

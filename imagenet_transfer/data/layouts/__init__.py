@@ -1,4 +1,4 @@
-"""Readers of what users have on disk: one module per layout, all returning a `Listing`."""
+"""Readers of data sets as users have them on disk: one module per layout, all return `Listing`s."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from imagenet_transfer.data.layouts.listing import (
     Listing,
     NamesError,
     check_folder,
-    shown,
+    printable,
 )
 from imagenet_transfer.errors import UserError
 
@@ -74,11 +74,12 @@ LAYOUTS: dict[str, Reader] = {
 def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing:
     """Return the listing of the data set that a config entry describes (layout, root, images, ...).
 
-    `wnids`: the classes to read of an ImageNet layout (all that are there if empty); other layouts know their classes.
-    Raises UserError if anything is missing, or if the numbers of images or classes differ from those that the entry
-    declares (`images`, `num_classes`).
+    `wnids`: the classes to read of an ImageNet layout (all on disk if empty); other layouts know
+    their classes. Raises UserError if anything is missing, or if the numbers of images or classes
+    are not those that the entry declares (`images`, `num_classes`).
     """
-    root, layout = Path(entry["root"]), entry["layout"]
+    root = Path(entry["root"])
+    layout = entry["layout"]
     if "classes" in entry and layout != "voc":
         raise UserError(
             f"The layout {layout} has no use for the key `classes`: declare `num_classes` instead."
@@ -92,28 +93,28 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
     except NamesError as error:
         raise UserError(f"{root}: {error}") from error
     except OSError as error:
-        where = shown(str(error.filename or root), 300)
+        where = printable(str(error.filename or root), 300)
         raise UserError(
-            f"{where} cannot be read ({error.strerror}): check the disk and the rights."
+            f"{where} cannot be read ({error.strerror}): check the disk and the permissions."
         ) from error
     _check_numbers(listing, entry, root)
     return listing
 
 
 def _check_numbers(listing: Listing, entry: Mapping[str, Any], root: Path) -> None:
-    """Raise UserError if the disk disagrees with what the entry declares."""
+    """Raise UserError if the numbers on disk are not those that the entry declares."""
     classes = entry.get("num_classes", len(listing.classes))
     if len(listing.classes) != classes:
         raise UserError(
-            f"{root} has {len(listing.classes):,} classes where the config's `num_classes` says {classes:,}: "
-            "unpack it again, or correct `root` or `num_classes` in the config."
+            f"{root} has {len(listing.classes):,} classes, but the config's `num_classes` says "
+            f"{classes:,}: unpack it again, or correct `root` or `num_classes` in the config."
         )
     found = listing.images.split.value_counts().sort_index()
     for split, expected in (entry.get("images") or {}).items():
         if split not in found:
             raise UserError(
-                f"{root} has no split {split}, of which the config's `images` speaks; layout {entry['layout']} "
-                f"has {' and '.join(found.index)}: correct `images`."
+                f"{root} has no split {split}, which the config declares under `images`; layout "
+                f"{entry['layout']} has {' and '.join(found.index)}: correct `images`."
             )
         if found[split] != expected:
             reason = (
@@ -122,6 +123,7 @@ def _check_numbers(listing: Listing, entry: Mapping[str, Any], root: Path) -> No
                 else "files were probably added"
             )
             raise UserError(
-                f"{root} holds {found[split]:,} {split} images where the config's `images: {split}` says {expected:,}: "
-                f"{reason}; unpack it again, or correct `root` or `images` in the config."
+                f"{root} has {found[split]:,} {split} images, but the config's `images: {split}` "
+                f"says {expected:,}: {reason}; unpack it again, or correct `root` or `images` in "
+                "the config."
             )

@@ -1,4 +1,4 @@
-"""What a data set on disk holds, and the small readers that every layout shares."""
+"""The images, classes and objects of a data set on disk, and what all layouts need to read them."""
 
 import os
 import re
@@ -16,27 +16,28 @@ OBJECT_COLUMNS = ["image", "object", "class", "xmin", "ymin", "xmax", "ymax", "d
 IMAGE_SUFFIXES = frozenset({"jpeg", "jpg", "png", "gif", "bmp", "ppm", "tif", "tiff", "webp"})
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 WNID = re.compile(r"n[0-9]{8}")
-NUMBER = "[0-9]{1,9}"  # of a label or an object: what is longer is none, and `int` would refuse 5,000 digits
-IMAGE = r"\S(?:.*\S)?\.[A-Za-z]{1,5}"  # in a list; it may have spaces, but not behind the suffix
+NUMBER = "[0-9]{1,9}"  # of a label or an object; `int` would refuse 5,000 digits
+IMAGE = r"\S(?:.*\S)?\.[A-Za-z]{1,5}"  # in a list; it may have spaces, but not after the suffix
 
 
 class LayoutError(UserError):
-    """A file or folder is not where the layout has it; `list_dataset` adds where the layout is described."""
+    """A file or folder is not where it should be; `list_dataset` adds where to read about it."""
 
 
 class NamesError(UserError):
-    """Images cannot be told apart, or written down, by their names; `list_dataset` adds the root."""
+    """Names of images are not unique or not UTF-8; `list_dataset` adds the root."""
 
 
 @dataclass(frozen=True)
 class Listing:
     """The images of a data set with their classes and objects.
 
-    `images`: image (unique id), split, class ('' for VOC), path (relative to the root); sorted by split and image.
-    `objects`: boxes as the annotation has them (1-based, inclusive pixels); `object` counts from 1 within its image.
-        The action set has one more column an action (1, 0: unclear, -1).
+    `images`: image (unique id), split, class ('' for VOC), path (relative to the root); sorted by
+        split and image.
+    `objects`: boxes as in the annotations (1-based, inclusive pixels); `object` counts from 1 in
+        its image. The action set has one more column per action (1, 0: unclear, -1).
     `classes`: names in label order.
-    `sizes`: width and height in pixels of images whose annotations state them, which packing checks.
+    `sizes`: width and height in pixels of images whose annotations state them; packing checks them.
     """
 
     images: pd.DataFrame
@@ -52,9 +53,10 @@ def make_listing(
     more_columns: Sequence[str] = (),
     sizes: Mapping[str, tuple[float, float]] | None = None,
 ) -> Listing:
-    """Return the listing of (split, image, class, path) rows; NamesError if two have the same image id.
+    """Return the listing of (split, image, class, path) rows; NamesError unless images are unique.
 
-    `objects` are rows of OBJECT_COLUMNS followed by `more_columns`, `sizes` the stated width and height by image.
+    `objects` are rows of OBJECT_COLUMNS followed by `more_columns`; `sizes` the width and height by
+    image.
     """
     ordered = sorted(rows)
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
@@ -62,13 +64,15 @@ def make_listing(
     if len(repeated) and repeated.path.duplicated().any():
         names = repeated.image[repeated.path.duplicated()].tolist()
         raise NamesError(
-            f"{len(names):,} images are in more than one split (first: {first_names(names)}), so that testing would be "
-            "on training images: unpack the lists of the data set again."
+            f"{len(names):,} images are in more than one split (first: {first_names(names)}), so "
+            "that networks would be tested on training images: unpack the lists of the data set "
+            "again."
         )
     if len(repeated):
         raise NamesError(
-            f"{len(repeated)} image files share their name with another one (first: {first_names(repeated.path)}), but "
-            "an image is known by its name without suffix: remove or rename the copies."
+            f"{len(repeated)} image files share their name with another one (first: "
+            f"{first_names(repeated.path)}), but an image is known by its name without suffix: "
+            "remove or rename the copies."
         )
     _check_encoding(images.path)
     boxes = pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns])
@@ -76,7 +80,7 @@ def make_listing(
 
 
 def _check_encoding(paths: Iterable[str]) -> None:
-    """Raise NamesError for names that are no UTF-8 on disk, which no table can hold."""
+    """Raise NamesError for names that are not UTF-8 on disk, as tables cannot store them."""
     wrong = [
         path
         for path in paths
@@ -84,17 +88,18 @@ def _check_encoding(paths: Iterable[str]) -> None:
     ]
     if wrong:
         raise NamesError(
-            f"{len(wrong):,} file names are not UTF-8 (first: {first_names(wrong)}): rename the files."
+            f"{len(wrong):,} file names are not UTF-8 (first: {first_names(wrong)}): "
+            "rename the files."
         )
 
 
-# --- folders ----------------------------------------------------------------------------------------------------------
+# --- folders --------------------------------------------------------------------------------------
 
 
 def image_files(folder: Path) -> list[tuple[str, str]]:
-    """Return (stem, file name) of the images directly in `folder`, by name; any case of suffix, hidden files left out.
+    """Return (stem, file name) of the images directly in `folder`, by name, without hidden files.
 
-    Names alone decide: a dangling link is listed here, and named as unreadable when it is packed.
+    Only the suffix decides, in any case: a dangling link is listed here, and packing reports it.
     """
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
@@ -107,9 +112,9 @@ def image_files(folder: Path) -> list[tuple[str, str]]:
 
 
 def files_by_stem(folder: Path) -> dict[str, str]:
-    """Return stem -> file name of the images directly in `folder`; UserError if two differ in their suffix alone."""
+    """Return stem -> file name of the images in `folder`; UserError if a stem appears twice."""
     files = image_files(folder)
-    check_unique([stem for stem, _ in files], folder, "images (but for the suffix)")
+    check_unique([stem for stem, _ in files], folder, "images (apart from the suffix)")
     return dict(files)
 
 
@@ -122,29 +127,32 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def check_folder(folder: Path) -> Path:
-    """Return `folder`; LayoutError if it is not there, naming what lies there instead."""
+    """Return `folder`; raise LayoutError, which says what is there instead, if it is missing."""
     if folder.is_dir():
         return folder
     if folder.is_file():
         raise LayoutError(
-            f"{folder} is a file where a folder is expected: unpack it, or correct `root` in the config."
+            f"{folder} is a file where a folder is expected: unpack it, or correct `root` in the "
+            "config."
         )
     raise LayoutError(
-        f"{folder} is missing{found_in(folder.parent)}: unpack the data set there or correct its `root` in the config."
+        f"{folder} is missing{found_in(folder.parent)}: unpack the data set there or correct its "
+        "`root` in the config."
     )
 
 
 def check_present(missing: Sequence[str], total: int, folder: Path, what: str) -> None:
-    """Raise LayoutError if anything that should lie in `folder` is missing; `what` is a plural noun."""
+    """Raise LayoutError if anything is missing in `folder`; `what` is a plural noun."""
     if missing:
         raise LayoutError(
-            f"{folder} lacks {len(missing):,} of {total:,} {what} (first: {first_names(missing)}){found_in(folder)}: "
-            "the data set seems half unpacked; unpack it again or correct its `root` in the config."
+            f"{folder} lacks {len(missing):,} of {total:,} {what} (first: {first_names(missing)})"
+            f"{found_in(folder)}: the data set seems half unpacked; unpack it again or correct its "
+            "`root` in the config."
         )
 
 
 def found_in(folder: Path) -> str:
-    """Return a half-sentence that says what lies in `folder`, or in the nearest folder above: archives first."""
+    """Return " (... holds ...)": what is in `folder` or the nearest one above, archives first."""
     folder = next(path for path in (folder, *folder.parents) if path.is_dir())
     with os.scandir(folder) as entries:
         names = [
@@ -155,32 +163,38 @@ def found_in(folder: Path) -> str:
     packed = sorted(name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES))
     others = sorted(set(names).difference(packed))
     place = folder.absolute() if folder == Path() else folder
-    listed = [f"{shown(name)}, still packed" for name in packed[:3]] + [
-        shown(name) for name in others[:4]
+    listed = [f"{printable(name)}, still packed" for name in packed[:3]] + [
+        printable(name) for name in others[:4]
     ]
     more = ", ..." if len(listed) < len(names) else ""
     return f" ({place} holds {', '.join(listed)}{more})" if listed else f" ({place} is empty)"
 
 
-# --- text files -------------------------------------------------------------------------------------------------------
+# --- text files -----------------------------------------------------------------------------------
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the stripped, non-blank lines of a UTF-8 text file (any line ends, with or without a byte-order mark).
+    """Return the stripped, non-blank lines of a UTF-8 text file.
 
-    Raises UserError if it is missing, no text, or has no line.
+    Any line endings will do, with or without a byte-order mark. Raises UserError if the file is
+    missing, not text, or blank.
     """
     return [line for _, line in _numbered_lines(path)]
 
 
 def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]:
-    """Return the groups of `pattern` in each line that is not blank; UserError names a line that is not `wanted`."""
-    matcher, rows = re.compile(pattern), []
+    """Return the groups of `pattern` in each line that is not blank.
+
+    Raises UserError as `read_lines` does, and for a line that does not match: it is not `wanted`.
+    """
+    matcher = re.compile(pattern)
+    rows = []
     for number, line in _numbered_lines(path):
         match = matcher.fullmatch(line)
         if match is None:
             raise UserError(
-                f"{path}, line {number}: '{shown(line)}' is not `{wanted}`: unpack or fetch it again."
+                f"{path}, line {number}: '{printable(line)}' is not `{wanted}`: "
+                "unpack or fetch it again."
             )
         rows.append(match.groups())
     return rows
@@ -209,7 +223,7 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def read_class_names(path: Path, names: Sequence[str]) -> list[str]:
-    """Return class names as `path` gives them, without a leading slash; UserError for paths that leave the data set."""
+    """Return class names without leading slashes; raise UserError unless they name folders."""
     names = [name.strip("/") for name in names]
     wrong = [
         name
@@ -218,41 +232,42 @@ def read_class_names(path: Path, names: Sequence[str]) -> list[str]:
     ]
     if wrong:
         raise UserError(
-            f"{path} has class names that are no folders ({first_names(wrong)}): unpack or fetch it again."
+            f"{path} has class names that are not folders ({first_names(wrong)}): "
+            "unpack or fetch it again."
         )
     check_unique(names, path, "classes")
     return names
 
 
 def check_unique(names: Iterable[str], path: Path, what: str) -> None:
-    """Raise UserError if `path`, a list or a folder, names anything twice; `what` is a plural noun."""
+    """Raise UserError if `path`, a list or folder, has a name twice; `what` is a plural noun."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise UserError(
-            f"{path} names {len(repeated):,} {what} more than once (first: {first_names(repeated)}): "
-            "remove the copies, or unpack it again."
+            f"{path} names {len(repeated):,} {what} more than once (first: "
+            f"{first_names(repeated)}): remove the copies, or unpack it again."
         )
 
 
 def first_names(names: Iterable[str], number: int = 3) -> str:
-    """Return the first few names, comma-separated, with dots if there are more."""
+    """Return the first few names, comma-separated, with "..." if there are more."""
     names = list(names)
-    return ", ".join(map(shown, names[:number])) + (", ..." if len(names) > number else "")
+    return ", ".join(map(printable, names[:number])) + (", ..." if len(names) > number else "")
 
 
-def shown(name: str, most: int = 80) -> str:
-    """Return a name as it may stand in a sentence: on one line, printable, at most so many characters."""
+def printable(name: str, most: int = 80) -> str:
+    """Return a name fit for a message: one line, printable, at most `most` characters."""
     text = name if name.isprintable() else ascii(name)[1:-1]
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-# --- images with their classes ----------------------------------------------------------------------------------------
+# --- images with their classes --------------------------------------------------------------------
 
 
 def class_folder_rows(
     root: Path, folder: Path, wnids: Sequence[str], split: str, inner: str = ""
 ) -> list[tuple]:
-    """Return the (split, image, class, path) rows of `folder/<wnid>/[inner/]*`; other folders are not looked at.
+    """Return the (split, image, class, path) rows of `folder/<wnid>/[inner/]*`, for `wnids` only.
 
     Raises LayoutError if a class has no folder or no image.
     """
@@ -261,7 +276,8 @@ def class_folder_rows(
         [wnid for wnid in wnids if wnid not in present], len(wnids), folder, "class folders"
     )
     prefix = folder.relative_to(root).as_posix()
-    rows, empty = [], []
+    rows = []
+    empty = []
     for wnid in wnids:
         path = f"{prefix}/{wnid}/{inner}"
         files = image_files(check_folder(root / path))
@@ -269,8 +285,9 @@ def class_folder_rows(
         empty += [] if files else [wnid]
     if empty:
         raise LayoutError(
-            f"{len(empty)} class folders in {folder} hold no images (first: {first_names(empty)})"
-            f"{found_in(folder / empty[0])}: unpack them, or correct `root` or `layout` in the config."
+            f"{len(empty)} class folders in {folder} have no images (first: {first_names(empty)})"
+            f"{found_in(folder / empty[0])}: unpack them, or correct `root` or `layout` in the "
+            "config."
         )
     return rows
 
@@ -283,23 +300,24 @@ def labelled_rows(
     known: Iterable[str],
     split: str,
 ) -> list[tuple]:
-    """Return the rows of a flat folder whose classes come from `labels` (stem -> wnid), for `wnids` alone.
+    """Return the rows for `wnids` of a flat folder whose classes come from `labels` (stem -> wnid).
 
-    Raises UserError if a label is none of `known`, an image has no label, or a labelled image no file.
+    Raises UserError if a label is neither in `wnids` nor in `known`, an image has no label, or a
+    labelled image has no file.
     """
     files = files_by_stem(check_folder(folder))
     wanted = frozenset(wnids)
     strangers = sorted(set(labels.values()).difference(wanted, known))
     if strangers:
         raise UserError(
-            f"The labels of {folder} name {len(strangers):,} classes that the data set does not have "
-            f"(first: {first_names(strangers)}): fetch the label file again."
+            f"The labels of {folder} name {len(strangers):,} classes that the data set does not "
+            f"have (first: {first_names(strangers)}): fetch the label file again."
         )
     unlabelled = [name for stem, name in files.items() if stem not in labels]
     if unlabelled:
         raise UserError(
-            f"{len(unlabelled):,} images in {folder} have no label (first: {first_names(unlabelled)}): "
-            "remove them or give the label file that belongs to this folder."
+            f"{len(unlabelled):,} images in {folder} have no label (first: "
+            f"{first_names(unlabelled)}): remove them, or add the label file of this folder."
         )
     chosen = {stem: wnid for stem, wnid in labels.items() if wnid in wanted}
     check_present(

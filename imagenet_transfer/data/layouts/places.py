@@ -1,4 +1,4 @@
-"""Places365 and Places205 at 256 pixels: the authors' lists of `path label` lines, and folders of classes."""
+"""Places365 and Places205 at 256 pixels: class folders, and lists of `path label` lines."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,31 +28,28 @@ Entries = Sequence[tuple[str, int]]  # path without leading slash, label
 
 
 def read_places365(root: Path) -> Listing:
-    """Return splits train and val of Places365-Standard; a class is named like 'a/airfield', in the order of its index.
+    """Return splits train and val of Places365-Standard.
 
-    An image is known by its path without suffix: 'a/airfield/00000001', 'Places365_val_00000001'.
-    Raises UserError if a list, or an image that one names, is missing, or if a list disagrees with the categories.
+    Classes, such as 'a/airfield', are in the order of their index. An image's id is its path
+    without suffix: 'a/airfield/00000001', 'Places365_val_00000001'. Raises UserError if a list is
+    missing, if it names an image that is missing, or if it disagrees with the categories.
     """
     classes = _read_classes(root / "categories_places365.txt")
     images = _image_folder(root, PLACES365_IMAGES)
-    train = _rows(
-        "train",
-        root / "places365_train_standard.txt",
-        classes,
-        _class_files(images, classes),
-        images,
-        root,
-    )
+    files = _class_files(images, classes)
+    train_list = root / "places365_train_standard.txt"
+    train = _rows("train", train_list, classes, files, images, root)
     images = check_folder(root / "val_256")
     val = _rows("val", root / "places365_val.txt", classes, files_by_stem(images), images, root)
     return make_listing(train + val, classes)
 
 
 def read_places205(root: Path) -> Listing:
-    """Return splits train and val of Places205; classes and images are named as in `read_places365`.
+    """Return splits train and val of Places205; classes and images have names as in Places365.
 
-    The index of categories is published with the networks, not with the lists: it may lie with them, in the root, or
-    nowhere, as the training list gives each label with its folder. Raises UserError as `read_places365` does.
+    The index of categories is published with the networks, not with the lists: it may be with the
+    lists, in the root, or missing, as the training list has each label with its folder. Raises
+    UserError as `read_places365` does.
     """
     lists = check_folder(root / PLACES205_LISTS)
     categories = next(
@@ -75,12 +72,12 @@ def _read_entries(path: Path, name: str = IMAGE) -> Entries:
 
 
 def _read_classes(path: Path) -> list[str]:
-    """Return the classes by index; UserError unless the indices are 0, 1, 2, ..."""
+    """Return the classes by index; raise UserError unless the indices are 0, 1, 2, ..."""
     return _numbered(_read_entries(path, r"\S+"), path)
 
 
 def _classes_of(path: Path) -> list[str]:
-    """Return the folders of a list of images by their label."""
+    """Return the folders of a list of images, by label."""
     return _numbered(
         sorted({(name.rpartition("/")[0], label) for name, label in _read_entries(path)}), path
     )
@@ -106,7 +103,7 @@ def _image_folder(root: Path, names: Sequence[str]) -> Path:
 
 
 def _class_files(folder: Path, classes: Sequence[str]) -> dict[str, str]:
-    """Return image id -> file of all classes, both with the class before; one look at each folder, none at a file."""
+    """Return image id -> file of all classes, both starting with the class."""
     missing = [name for name in classes if not (folder / name).is_dir()]
     check_present(missing, len(classes), folder, "class folders")
     files = {name: files_by_stem(folder / name) for name in classes}
@@ -123,7 +120,7 @@ def _rows(
     images: Path,
     root: Path,
 ) -> list[tuple[str, str, str, str]]:
-    """Return the rows of the images that a list names; their suffixes on disk may differ from the list's."""
+    """Return the rows of the images that a list names, perhaps with other suffixes than on disk."""
     entries = [(name.rpartition(".")[0], label) for name, label in _read_entries(path)]
     _check_labels(path, entries, classes)
     check_unique([name for name, _ in entries], path, "images")
@@ -135,18 +132,18 @@ def _rows(
 
 
 def _check_labels(path: Path, entries: Entries, classes: Sequence[str]) -> None:
-    """Raise UserError if a label has no category, or is not that of the class folder which the line names."""
+    """Raise UserError if a label has no category, or is not that of the image's class folder."""
     beyond = [f"{name} {label}" for name, label in entries if label >= len(classes)]
     if beyond:
         raise UserError(
-            f"{path} has labels beyond the {len(classes)} categories (first: {first_names(beyond)}): "
-            "unpack it and the categories again."
+            f"{path} has labels beyond the {len(classes)} categories (first: "
+            f"{first_names(beyond)}): unpack it and the categories again."
         )
     wrong = [
         name for name, label in entries if "/" in name and name.rpartition("/")[0] != classes[label]
     ]
     if wrong:
         raise UserError(
-            f"{path} gives {len(wrong):,} images a label that is not their folder's (first: {first_names(wrong)}): "
-            "unpack it and the categories again."
+            f"{path} gives {len(wrong):,} images a label that is not their folder's (first: "
+            f"{first_names(wrong)}): unpack it and the categories again."
         )

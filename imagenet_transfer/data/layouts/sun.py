@@ -21,9 +21,10 @@ LISTS = {"train": "Training", "test": "Testing"}
 
 
 def read_sun(root: Path, partition: int) -> Listing:
-    """Return splits train and test of one partition; a class is named like 'a/abbey' or 'a/apse/indoor'.
+    """Return splits train and test of a partition; classes have names like 'a/abbey'.
 
-    Raises UserError if a list, a class or an image that one names is missing, or if the lists disagree.
+    Raises UserError if a list is missing, if it names a class or image that is missing, or if the
+    lists disagree.
     """
     lists = _partitions(root)
     names = lists / "ClassName.txt"
@@ -42,7 +43,10 @@ def read_sun(root: Path, partition: int) -> Listing:
 
 
 def _partitions(root: Path) -> Path:
-    """Return the folder of the lists: `Partitions` in the root or beside it, or either, as the zip has no folder."""
+    """Return the folder of the lists: `Partitions` in or next to the root, the root or its parent.
+
+    The last two are where people unpack Partitions.zip, which has no folder in it.
+    """
     places = (root / "Partitions", root.parent / "Partitions", root, root.parent)
     lists = next(
         (path for path in places if path.is_dir() and any(path.glob("Training_[0-9][0-9].txt"))),
@@ -50,14 +54,14 @@ def _partitions(root: Path) -> Path:
     )
     if lists is None:
         raise LayoutError(
-            f"{places[0]} is missing, or has no Training_01.txt{found_in(places[0])}{found_in(root.parent)}: "
-            "unpack SUN397's Partitions.zip into a folder of that name there or beside it."
+            f"{places[0]} is missing, or has no Training_01.txt{found_in(places[0])}"
+            f"{found_in(root.parent)}: unpack SUN397's Partitions.zip into a folder of that name."
         )
     return lists
 
 
 def _by_name(files: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return the file names by themselves and in lower case, as the case on disk may differ from the lists'."""
+    """Return the files by name and by lower-case name, as the lists may differ in case."""
     return {file.lower(): file for _, file in files} | {file: file for _, file in files}
 
 
@@ -71,7 +75,8 @@ def _split_rows(
     strangers = sorted({name for name, _ in pairs}.difference(files))
     if strangers:
         raise UserError(
-            f"{path} names classes that ClassName.txt does not ({first_names(strangers)}): unpack both again."
+            f"{path} names classes that ClassName.txt does not ({first_names(strangers)}): "
+            "unpack both again."
         )
     found = [(name, files[name].get(file) or files[name].get(file.lower())) for name, file in pairs]
     missing = [line for line, (_, file) in zip(lines, found, strict=True) if file is None]

@@ -1,4 +1,4 @@
-"""Tiny ImageNet as it is unpacked: 200 of the ILSVRC classes at 64×64 pixels."""
+"""Tiny ImageNet as unpacked: 200 of the ILSVRC classes at 64×64 pixels."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,10 @@ from imagenet_transfer.data.layouts.listing import (
 
 
 def read_tiny_imagenet(root: Path, wnids: Sequence[str]) -> Listing:
-    """Return splits train and val of the given classes (those of wnids.txt if none); the test set has no labels."""
+    """Return splits train and val of the given classes (if none, of wnids.txt).
+
+    The test images have no labels.
+    """
     data = next(
         (path for path in (root, root / "tiny-imagenet-200") if (path / "train").is_dir()), root
     )

@@ -15,32 +15,26 @@ from imagenet_transfer.data.layouts.listing import (
     check_unique,
     files_by_stem,
     make_listing,
+    printable,
     read_columns,
-    shown,
 )
 from imagenet_transfer.errors import UserError
 
 # fmt: off
 VOC_CLASSES = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
-    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
 )
 # fmt: on
-CORNERS = [
-    "xmin",
-    "ymin",
-    "xmax",
-    "ymax",
-]  # of a box: whole pixels, counted from 1, both ends inside
+CORNERS = ["xmin", "ymin", "xmax", "ymax"]  # of a box: pixels, counted from 1, both ends included
 DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
-TOLERANCE = (
-    1  # pixels that a box may reach beyond its image, as boxes counted from 0 or to the width do
-)
+TOLERANCE = 1  # pixels beyond the image, as in boxes that count from 0 or have open ends
 
 
 class Annotation(NamedTuple):
-    """What an annotation says of an image: width and height in pixels, and its objects as rows of OBJECT_COLUMNS."""
+    """An image's width and height in pixels, and its objects as rows of OBJECT_COLUMNS."""
 
     image: str
     size: tuple[float, float]
@@ -48,10 +42,10 @@ class Annotation(NamedTuple):
 
 
 def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Listing:
-    """Return the images of `root/VOC<year>` with the objects of `classes`, alphabetical.
+    """Return the images of `root/VOC<year>` with the objects, if any, of `classes` (then sorted).
 
-    Splits: trainval and test for 2007, whose test annotations are public; train and val for the later years.
-    An image may be without objects.
+    Splits: trainval and test for 2007, whose test annotations are public; train and val for later
+    years. Raises UserError for anything missing or wrong.
     """
     data = check_folder(root / f"VOC{year}")
     files = files_by_stem(check_folder(data / "JPEGImages"))
@@ -66,7 +60,7 @@ def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Lis
 
 
 def read_image_list(path: Path) -> list[str]:
-    """Return the image ids of a list with one a line."""
+    """Return the image ids in a list with one per line."""
     names = [name for (name,) in read_columns(path, r"(\S+)", "image id")]
     check_unique(names, path, "images")
     return names
@@ -75,9 +69,9 @@ def read_image_list(path: Path) -> list[str]:
 def image_rows(
     folder: Path, files: Mapping[str, str], names: Sequence[str], split: str
 ) -> list[tuple]:
-    """Return the (split, image, class, path) rows of the named images in `VOC20xx/JPEGImages`, whose files are given.
+    """Return the (split, image, class, path) rows of the named images in `VOC20xx/JPEGImages`.
 
-    Raises UserError if an image has no file.
+    `files`: the files there by image. Raises UserError if an image has no file.
     """
     check_present(
         [name for name in names if name not in files], len(names), folder, f"{split} images"
@@ -87,9 +81,9 @@ def image_rows(
 
 
 def read_annotations(folder: Path, images: Sequence[str]) -> list[Annotation]:
-    """Return what is said of the images, in their order.
+    """Return the images' annotations, in the order of `images`.
 
-    Raises UserError if a file is missing in the folder `Annotations` or is no annotation.
+    Raises UserError if a file in the folder `Annotations` is missing or is not an annotation.
     """
     files = {
         path.stem: path
@@ -114,18 +108,18 @@ def _objects(
     for image, number, name, *_ in rows:
         if name not in classes and name not in VOC_CLASSES:
             raise UserError(
-                f"{folder / image}.xml: object {number} is a '{shown(name)}', which is no class of VOC: correct it, "
-                "or unpack the annotations again."
+                f"{folder / image}.xml: object {number} is a '{printable(name)}', which is not a "
+                "class of VOC: correct it, or unpack the annotations again."
             )
     return [row for row in rows if row[2] in classes]
 
 
 class _Flaw(Exception):
-    """What is wrong with an annotation; the file is named where it is known."""
+    """What is wrong with an annotation, without its file's name."""
 
 
 def _read_annotation(path: Path) -> Annotation:
-    """Return what a file says; its objects are numbered from 1 as in VOC's action lists."""
+    """Return a file's annotation; its objects are numbered from 1 as in VOC's action lists."""
     try:
         root = _parse(path)
         size = _image_size(root)
@@ -141,21 +135,17 @@ def _read_annotation(path: Path) -> Annotation:
 
 
 def _parse(path: Path) -> Element:
-    """Return the root of the file's XML, which may neither declare entities nor refer to other files."""
+    """Return the root of the file's XML, which may not declare entities or refer to other files."""
     if path.stat().st_size > MAX_BYTES:
         raise _Flaw(f"it has {path.stat().st_size:,} bytes, which is far too many")
     try:
         root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
     except DefusedXmlException as error:
         raise _Flaw("it declares a document type, as attacks with entities do") from error
-    except (
-        ParseError,
-        ValueError,
-        LookupError,
-    ) as error:  # LookupError: an encoding that Python does not know
-        raise _Flaw(f"it is no XML ({shown(str(error))})") from error
+    except (ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
+        raise _Flaw(f"it is not XML ({printable(str(error))})") from error
     if root.tag != "annotation":
-        raise _Flaw(f"its outermost tag is <{shown(root.tag)}>, not <annotation>")
+        raise _Flaw(f"its outermost tag is <{printable(root.tag)}>, not <annotation>")
     return root
 
 
@@ -168,7 +158,7 @@ def _image_size(root: Element) -> tuple[float, float]:
 
 
 def _read_object(element: Element, name: str, size: tuple[float, float]) -> tuple:
-    """Return class, corners and difficulty (0 if not said); corners may be fractions, their tags in any order."""
+    """Return class, corners (perhaps fractions) and difficulty (0 by default) of an object."""
     box = _child(element, "bndbox", name)
     xmin, ymin, xmax, ymax = (_number(box, corner, name) for corner in CORNERS)
     where = f"{name} has a box from ({xmin:g}, {ymin:g}) to ({xmax:g}, {ymax:g})"
@@ -178,12 +168,12 @@ def _read_object(element: Element, name: str, size: tuple[float, float]) -> tupl
         raise _Flaw(f"{where}, outside the image of {size[0]:g}×{size[1]:g} pixels")
     difficult = (element.findtext("difficult") or "").strip() or "0"
     if difficult not in ("0", "1"):
-        raise _Flaw(f"{name} has <difficult> '{shown(difficult)}', neither 0 nor 1")
+        raise _Flaw(f"{name} has <difficult> '{printable(difficult)}', neither 0 nor 1")
     return _text(element, "name", name), xmin, ymin, xmax, ymax, int(difficult)
 
 
 def _child(element: Element, tag: str, name: str) -> Element:
-    """Return the one child of a tag."""
+    """Return the only child with this tag; `name` is what the element is called in a complaint."""
     found = element.findall(tag)
     if len(found) != 1:
         raise _Flaw(f"{name} has {len(found) or 'no'} <{tag}>")
@@ -200,5 +190,5 @@ def _text(element: Element, tag: str, name: str) -> str:
 def _number(element: Element, tag: str, name: str) -> float:
     text = _text(element, tag, name)
     if not DECIMAL.fullmatch(text):
-        raise _Flaw(f"{name} has '{shown(text)}' for a number in <{tag}>")
+        raise _Flaw(f"{name} has '{printable(text)}' for a number in <{tag}>")
     return float(text)

@@ -1,4 +1,4 @@
-"""PASCAL VOC2012's action set: people in `VOCdevkit/VOC2012`, labelled by the lists in `ImageSets/Action`."""
+"""PASCAL VOC2012's action set: people in `VOCdevkit/VOC2012` with labels in `ImageSets/Action`."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,28 +20,30 @@ from imagenet_transfer.errors import UserError
 
 # fmt: off
 ACTIONS = (
-    "jumping", "phoning", "playinginstrument", "reading", "ridingbike", "ridinghorse", "running", "takingphoto",
-    "usingcomputer", "walking",
+    "jumping", "phoning", "playinginstrument", "reading", "ridingbike", "ridinghorse", "running",
+    "takingphoto", "usingcomputer", "walking",
 )
 # fmt: on
-OTHER = "other"  # a person that does none of them
-SPLITS = ("train", "val")  # the labels of the test images are on PASCAL's server only
+OTHER = "other"  # a person who does none of them
+SPLITS = ("train", "val")  # the labels of the test images are only on PASCAL's server
 PERSON = rf"(\S+)\s+({NUMBER})"
 LABEL = rf"{PERSON}\s+(-1|0|1)"  # a line of jumping_train.txt
 UNCLEAR = 0
-Person = tuple[str, int]  # image, place among the objects of its annotation, from 1
+Person = tuple[str, int]  # image, position among the objects of its annotation, from 1
 
 
 def read_voc_action(root: Path) -> Listing:
-    """Return the images with listed people, splits train and val; the classes are ACTIONS and `other`.
+    """Return the images with listed people, splits train and val; the classes: ACTIONS and OTHER.
 
-    The objects are the listed people. Beside the usual columns they have one for each action, with its label:
-    1 (does it), 0 (unclear: ignored in testing) or -1. Raises UserError for anything missing or contradictory.
+    The objects are the listed people. They have one more column per action, with its label: 1 (does
+    it), 0 (unclear: ignored in testing) or -1. Raises UserError for anything missing or
+    contradictory.
     """
     data = check_folder(root / "VOC2012")
     lists = check_folder(data / "ImageSets" / "Action")
     files = files_by_stem(check_folder(data / "JPEGImages"))
-    rows, labels = [], {}
+    rows: list[tuple] = []
+    labels: dict[Person, tuple[int, ...]] = {}
     for split in SPLITS:
         people = _read_labels(lists, split)
         images = sorted({image for image, _ in people})
@@ -56,7 +58,7 @@ def read_voc_action(root: Path) -> Listing:
 def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
     """Return the labels of each person of a split, in the order of ACTIONS.
 
-    An action is judged by the people of its own list, in the devkit as here: who is in another list alone is unclear.
+    As in the devkit, an action is judged on the people of its own list: others are unclear for it.
     """
     path = lists / f"{split}.txt"
     images, listed = _read_split(path)
@@ -69,14 +71,14 @@ def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
     )
     if missing:
         raise UserError(
-            f"{path} and the lists of actions beside it disagree about {len(missing):,} images or people "
-            f"(first: {first_names(map(_name, missing))}): unpack the data set again."
+            f"{path} and the lists of actions next to it disagree about {len(missing):,} images or "
+            f"people (first: {first_names(map(_name, missing))}): unpack the data set again."
         )
     for action, labels in of_action.items():
         if len(labels) < len(people):
             print(
-                f"{lists / action}_{split}.txt has labels for {len(labels):,} of the {len(people):,} people of the "
-                "split: the others are not judged for it.",
+                f"{lists / action}_{split}.txt has labels for {len(labels):,} of the "
+                f"{len(people):,} people of the split: the others are not judged for it.",
                 file=sys.stderr,
             )
     return {
@@ -86,7 +88,7 @@ def _read_labels(lists: Path, split: str) -> dict[Person, tuple[int, ...]]:
 
 
 def _read_split(path: Path) -> tuple[frozenset[str], frozenset[Person]]:
-    """Return the images of train.txt, and the people if it names them (PASCAL's own holds images alone)."""
+    """Return the images of train.txt, and the people if it names them; PASCAL's has only images."""
     lines = read_columns(path, rf"(\S+)(?:\s+({NUMBER}))?", "image, or image object-number")
     check_unique(map(_name, lines), path, "lines")
     people = frozenset((image, int(number)) for image, number in lines if number)
@@ -94,7 +96,7 @@ def _read_split(path: Path) -> tuple[frozenset[str], frozenset[Person]]:
 
 
 def _labels_of(path: Path, images: frozenset[str], split: Path) -> dict[Person, int]:
-    """Return the labels of an action's list; UserError if it has images that the split has not."""
+    """Return the labels in an action's list; raise UserError for images outside the split."""
     lines = read_columns(path, LABEL, "image object-number label (-1, 0 or 1)")
     labels = {(image, int(number)): int(label) for image, number, label in lines}
     if len(labels) < len(lines):
@@ -109,26 +111,25 @@ def _labels_of(path: Path, images: frozenset[str], split: Path) -> dict[Person, 
 
 
 def _name(person: str | Iterable) -> str:
-    return (
-        person
-        if isinstance(person, str)
-        else " ".join(str(part) for part in person if part is not None)
-    )
+    """Return the words of an image, or of a person (image, number), as they are in a list."""
+    if isinstance(person, str):
+        return person
+    return " ".join(str(part) for part in person if part is not None)
 
 
 def _check_apart(known: Mapping[Person, tuple], images: Sequence[str], lists: Path) -> None:
     both = sorted({image for image, _ in known}.intersection(images))
     if both:
         raise UserError(
-            f"{lists}: {len(both):,} images are in train.txt as well as in val.txt (first: {first_names(both)}): "
-            "unpack the data set again."
+            f"{lists}: {len(both):,} images are in train.txt as well as in val.txt (first: "
+            f"{first_names(both)}): unpack the data set again."
         )
 
 
 def _people(
     folder: Path, annotations: Sequence[Annotation], labels: Mapping[Person, tuple[int, ...]]
 ) -> list[tuple]:
-    """Return the rows of the listed people, by image and object; UserError if one is not annotated as a person."""
+    """Return the rows of the listed people, sorted; raise UserError if one is not a person."""
     objects = {row[:2]: row for annotation in annotations for row in annotation.objects}
     wrong = [
         f"object {number} of {image}.xml"
@@ -137,7 +138,8 @@ def _people(
     ]
     if wrong:
         raise UserError(
-            f"{folder}: {len(wrong):,} people of the lists in ImageSets/Action are not annotated as such "
-            f"(first: {first_names(wrong)}): unpack annotations and lists of the same release."
+            f"{folder}: {len(wrong):,} people of the lists in ImageSets/Action are not annotated "
+            f"as people (first: {first_names(wrong)}): unpack annotations and lists of the same "
+            "release."
         )
     return [(*objects[person], *labels[person]) for person in sorted(labels)]

@@ -1,11 +1,12 @@
-"""Bad annotations of VOC: each gets a sentence that names file and object, never another error, never silence."""
+"""Bad annotations of VOC: each gets a sentence that names the file and the object."""
 
 from pathlib import Path
 
 import pytest
+from helpers import write_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_sets import FUZZED, SIZE, an_object, annotation, box, make_voc, put, said_of
+from small_sets import FUZZED, SIZE, an_object, annotation, box, make_voc, said_of
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
@@ -17,32 +18,32 @@ def voc(tmp_path) -> dict:
 
 
 def annotate(voc: dict, data: bytes | str) -> Path:
-    return put(Path(voc["root"]) / "VOC2007/Annotations/000005.xml", data)
+    return write_file(Path(voc["root"]) / "VOC2007/Annotations/000005.xml", data)
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha"}">' for n in range(10))
 BAD_XML = {
-    "empty file": (b"", "it is no XML (no element found"),
-    "blanks": (b" \n\n", "it is no XML"),
-    "no XML": (b"not a word of XML", "it is no XML (syntax error"),
+    "empty file": (b"", "it is not XML (no element found"),
+    "blanks": (b" \n\n", "it is not XML"),
+    "not XML": (b"not a word of XML", "it is not XML (syntax error"),
     "web page": (b"<html><body>404</body></html>", "its outermost tag is <html>, not <annotation>"),
-    "zero bytes": (bytes(500), "it is no XML"),
-    "an image": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is no XML"),
-    "gzip": (b"\x1f\x8b\x08\x00", "it is no XML"),
-    "cut off": (annotation(an_object())[:-20], "it is no XML"),
-    "two roots": (annotation() * 2, "it is no XML (junk after document element"),
-    "unclosed tag": ("<annotation><object></annotation>", "it is no XML (mismatched tag"),
-    "control character": (annotation("\x01"), "it is no XML (not well-formed"),
+    "zero bytes": (bytes(500), "it is not XML"),
+    "an image": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is not XML"),
+    "gzip": (b"\x1f\x8b\x08\x00", "it is not XML"),
+    "cut off": (annotation(an_object())[:-20], "it is not XML"),
+    "two roots": (annotation() * 2, "it is not XML (junk after document element"),
+    "unclosed tag": ("<annotation><object></annotation>", "it is not XML (mismatched tag"),
+    "control character": (annotation("\x01"), "it is not XML (not well-formed"),
     "wrong encoding": (
         b'<?xml version="1.0" encoding="utf-8"?><annotation>\xff\xfe</annotation>',
-        "it is no XML",
+        "it is not XML",
     ),
-    "unknown encoding": (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "it is no XML"),
-    "codec that is no encoding": (
+    "unknown encoding": (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "it is not XML"),
+    "codec that is not an encoding": (
         b'<?xml version="1.0" encoding="base64"?><annotation/>',
-        "it is no XML",
+        "it is not XML",
     ),
-    "UTF-16 that is none": (b'\xff\xfe<?xml version="1.0"?><annotation/>', "it is no XML"),
+    "UTF-16 by its mark only": (b'\xff\xfe<?xml version="1.0"?><annotation/>', "it is not XML"),
     "entity": (f'<!DOCTYPE a [<!ENTITY b "c">]>{annotation("&b;")}', "it declares a document type"),
     "billion laughs": (
         f"<!DOCTYPE a [{LAUGHS}]>{annotation('&l9;')}",
@@ -53,7 +54,8 @@ BAD_XML = {
         "it declares a document type",
     ),
     "external entity": (
-        f'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>{annotation(an_object(name="<name>&b;</name>"))}',
+        '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>'
+        + annotation(an_object(name="<name>&b;</name>")),
         "it declares a document type",
     ),
     "parameter entity": (
@@ -64,9 +66,9 @@ BAD_XML = {
         f'<!DOCTYPE annotation SYSTEM "http://x/y.dtd">{annotation()}',
         "it declares a document type",
     ),
-    "undeclared entity": (annotation("&nbsp;"), "it is no XML (undefined entity"),
+    "undeclared entity": (annotation("&nbsp;"), "it is not XML (undefined entity"),
     "deep nesting": (f"{'<annotation>' * 50_000}{'</annotation>' * 50_000}", "it has no <size>"),
-    "deep and cut off": ("<annotation>" * 50_000, "it is no XML"),
+    "deep and cut off": ("<annotation>" * 50_000, "it is not XML"),
     "huge file": (annotation(" " * 2**22), "bytes, which is far too many"),
     "no size": (annotation(an_object(), size=""), "it has no <size>"),
     "two sizes": (annotation(size=SIZE * 2), "it has 2 <size>"),
@@ -87,19 +89,19 @@ BAD_XML = {
     ),
     "unknown class": (
         annotation(an_object(name="<name>unicorn</name>")),
-        "object 1 is a 'unicorn', which is no class",
+        "object 1 is a 'unicorn', which is not a class",
     ),
     "class in capitals": (
         annotation(an_object(name="<name>Dog</name>")),
-        "object 1 is a 'Dog', which is no class",
+        "object 1 is a 'Dog', which is not a class",
     ),
     "endless class": (
         annotation(an_object(name=f"<name>{'x' * 9999}</name>")),
-        "x...', which is no class",
+        "x...', which is not a class",
     ),
     "class of two lines": (
         annotation(an_object(name="<name>do\ng</name>")),
-        r"a 'do\ng', which is no class",
+        r"a 'do\ng', which is not a class",
     ),
     "no box": (annotation(an_object(), an_object("")), "object 2 has no <bndbox>"),
     "two boxes": (annotation(an_object(box() * 2)), "object 1 has 2 <bndbox>"),
