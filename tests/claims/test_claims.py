@@ -9,9 +9,10 @@ import pytest
 from hand_results import cells, replicates, results
 from scipy import stats
 
-from imagenet_transfer.claims.claims import CLAIMS, rank_correlation
+from imagenet_transfer.claims.claims import CLAIMS
 from imagenet_transfer.claims.findings import judge, judge_all, power
-from imagenet_transfer.claims.results import kept_together
+from imagenet_transfer.claims.paper.coarse_gain import rank_correlation
+from imagenet_transfer.claims.statement import kept_together
 from imagenet_transfer.claims.statistics import p_value, replicates_needed
 from imagenet_transfer.features.analyses import coarse_gain
 from imagenet_transfer.features.descriptors import descriptors

@@ -9,7 +9,7 @@ from hand_results import results
 
 from imagenet_transfer.claims.effects import Images, effect_of
 from imagenet_transfer.claims.findings import how_sure, judge_all
-from imagenet_transfer.claims.results import Statement
+from imagenet_transfer.claims.statement import Statement
 from imagenet_transfer.claims.statistics import verdict
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_csv

@@ -21,7 +21,7 @@ from imagenet_transfer.claims.findings import (
     power,
 )
 from imagenet_transfer.claims.own_claims import own_claims
-from imagenet_transfer.claims.results import Statement, difference
+from imagenet_transfer.claims.statement import Statement, difference
 from imagenet_transfer.claims.statistics import Effect, Sample, contrast, replicates_needed
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_csv
