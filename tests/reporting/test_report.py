@@ -13,19 +13,15 @@ from PIL import Image
 from imagenet_transfer.claims.comparison import comparison, read_paper_numbers
 from imagenet_transfer.claims.findings import COLUMNS, COMPARABLE, POWER_COLUMNS
 from imagenet_transfer.files import write_json
+from imagenet_transfer.reporting.findings_html import effect_html, hours_text, p_text, tally
+from imagenet_transfer.reporting.html_blocks import markdown_html, prose_html
 from imagenet_transfer.reporting.report import (
     CAPTIONS,
     Parts,
     Picture,
     caption,
-    effect_html,
     heading,
-    hours_text,
-    markdown_html,
-    p_text,
-    prose_html,
     report,
-    tally,
 )
 
 TABLE = "# Table 1\n\n| Pre-trained on | det (mAP) |\n| --- | ---: |\n| a < b | 58.1 ± 0.3 |\n\nIn percent & so on.\n"

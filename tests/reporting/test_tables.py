@@ -5,14 +5,9 @@ import pytest
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_json
-from imagenet_transfer.reporting.report import markdown_html
-from imagenet_transfer.reporting.tables import (
-    PAPER_NUMBERS,
-    cell,
-    cells_of,
-    collect_runs,
-    write_table,
-)
+from imagenet_transfer.reporting.html_blocks import markdown_html
+from imagenet_transfer.reporting.markdown import cells_of
+from imagenet_transfer.reporting.tables import PAPER_NUMBERS, cell, collect_runs, write_table
 
 LAYOUT = {
     "name": "table2",
