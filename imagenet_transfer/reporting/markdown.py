@@ -42,15 +42,15 @@ def _budgets(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     There is one column per task and budget.
     """
     cells = {(row.subset, row.task): row for row in frame.itertuples()}
-    tasks = [(task, f"{task} ({layout['metrics'][task]})") for task in layout["tasks"]]
-    titles = [f"{title}, {column}" for _, title in tasks for column in layout["columns"]]
+    tasks = layout["tasks"]
+    titles = [f"{_title(task, layout)}, {name}" for task in tasks for name in layout["columns"]]
     unequal = layout.get("unequal", False)
     first = "At different numbers of images" if unequal else "At the same number of images"
     lines = _head([first, *titles])
     for row in layout["rows"]:
         subsets = row["subsets"]
-        values = [cell_text(cells[subset, task]) for task, _ in tasks for subset in subsets]
-        numbers = ", ".join(_count(cells[subset, tasks[0][0]].n_images) for subset in subsets)
+        values = [cell_text(cells[subset, task]) for task in tasks for subset in subsets]
+        numbers = ", ".join(_count(cells[subset, tasks[0]].n_images) for subset in subsets)
         lines.append(_line([row["title"] + (f" ({numbers})" if unequal else ""), *values]))
     return [*lines, "", *_by_subset(frame, layout, layout["references"])]
 
@@ -60,9 +60,14 @@ def _by_subset(frame: pd.DataFrame, layout: Mapping[str, Any], subsets: Sequence
     cells = {(row.subset, row.task): row for row in frame.itertuples()}
     tasks = layout["tasks"]
     first = "For comparison" if layout["builder"] == "budgets" else "Pre-trained on"
-    head = _head([first, *(f"{task} ({layout['metrics'][task]})" for task in tasks)])
+    head = _head([first, *(_title(task, layout) for task in tasks)])
     rows = ([name, *(cell_text(cells[name, task]) for task in tasks)] for name in subsets)
     return [*head, *map(_line, rows)]
+
+
+def _title(task: str, layout: Mapping[str, Any]) -> str:
+    """Return the title of a task's column."""
+    return f"{task} ({layout['metrics'][task]})"
 
 
 def _head(titles: Sequence[str]) -> list[str]:
