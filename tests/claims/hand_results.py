@@ -7,8 +7,11 @@ import zlib
 import numpy as np
 import pandas as pd
 
-from imagenet_transfer.claims.findings import judge_all
+from imagenet_transfer.claims.claims import Claim
+from imagenet_transfer.claims.findings import Judged, judge_all
 from imagenet_transfer.claims.results import Results
+from imagenet_transfer.claims.statement import Statement
+from imagenet_transfer.claims.statistics import Effect
 
 TOLERANCES = {"half": 0.9, "eighth": 0.8, "few_merged": 0.01, "induction": 0.7, "comparable": 0.1}
 TASKS = {
@@ -17,6 +20,7 @@ TASKS = {
     "sun": {"kind": "classification", "metric": "top1", "dataset": "sun", "chance": 5.0},
     "top": {"kind": "classification", "metric": "top1", "dataset": "imagenet", "chance": 10.0},
 }
+TABLE = {"builder": "transfer", "tasks": ["det"], "subsets": ["whole", "part", "scratch"]}
 
 # Figure 1: subsets by ascending number of images, with their numbers of classes and images.
 SETS = ("scratch", "few", "half", "whole")
@@ -80,6 +84,19 @@ def frame_of(layout, sizes):
     """Return an output's frame, of which claims read subset, n_classes and n_images."""
     facts = [(name, *sizes.get(name, (math.nan, math.nan))) for name in named_in(layout)]
     return pd.DataFrame(facts, columns=["subset", "n_classes", "n_images"])
+
+
+def table1(*means, n=3, spread=0.1, **facts):
+    """Return a study with one table: values of whole, part and scratch on detection."""
+    values = cells(("whole", "part", "scratch"), "det", *means, n=n, spread=spread)
+    return results(values, {"table1": TABLE}, **facts)
+
+
+def measured(claim, z, least=0.0, most=math.inf):
+    """Return a judged statement of a claim whose effect lies z standard errors above 0."""
+    effect = Effect(z, z - 1.96, z + 1.96, 1.0, math.inf)
+    statement = Statement("text", float, (), least, most, measured=effect, source="made by hand")
+    return Judged(Claim(claim, "here", "about", None), statement, effect, True, results({}))
 
 
 def found(given, name):
