@@ -86,7 +86,10 @@ def test_networks_that_were_tested_on_other_images_or_in_another_order_are_refus
 
 
 def test_a_single_run_against_replicates_has_both_errors(tmp_path):
-    """Error of the images: 50 and 40 % of 50 each, 4.9 points; of replicates 48, 50, 52: 2 / sqrt(3)."""
+    """The error of the images is 4.9 points (60 and 40 % of 50 each).
+
+    That of the replicates 48, 50 and 52 is 2 / sqrt(3).
+    """
     files = {("whole", "sun"): answers(tmp_path, "whole", FIRST, SECOND)}
     effect = judged({("whole", "sun"): [50.0], ("scratch", "sun"): [48.0, 50.0, 52.0]}, files)
     assert effect.estimate == pytest.approx(0.0)

@@ -95,7 +95,7 @@ def test_evidence_names_the_tasks_where_there_are_several():
 
 
 def both(values, tasks=("det",), names=("net", "deep"), **settings):
-    """Return runs, tables, settings and classes of a study whose tables are each of one architecture."""
+    """Return runs, tables, settings and classes of a study with one table per architecture."""
     runs = pd.concat([runs_of(of_one, name) for name, of_one in zip(names, values, strict=True)])
     layout = {"builder": "transfer", "tasks": list(tasks), "subsets": ["whole", "scratch"]}
     outputs = {f"table-{name}": layout | {"architecture": name} for name in names}

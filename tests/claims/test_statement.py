@@ -42,6 +42,17 @@ def test_what_is_kept_is_averaged_over_tasks_and_subsets():
     assert not list(kept_together(given, BOTH[:1], "whole", 0.5, "this"))
 
 
+@pytest.mark.parametrize("lacking", ["whole", "scratch", "part"])
+def test_a_task_that_lacks_a_run_is_left_out_of_the_average(lacking):
+    names = [name for name in ("whole", "scratch", "part") if name != lacking]
+    values = cells(("whole", "scratch", "part"), "det", 20.0, 10.0, 18.0)
+    values |= cells(("whole", "scratch", "part"), "act", 50.0, 40.0, 44.0)
+    given = results(values | cells(names, "sun", 50.0, 40.0))
+    (statement,) = kept_together(given, [("sun", "part"), *BOTH], "whole", 0.5, "this")
+    assert {sample.task for sample in statement.samples} == {"det", "act"}
+    assert judged(statement, given).effect.estimate == pytest.approx(100 * (0.6 - 0.5))
+
+
 @pytest.mark.parametrize("whole", [40.0, 38.0])
 def test_of_an_absent_or_negative_gain_nothing_is_kept(whole):
     """The shares on action would be huge: 3 points of no gain, or 150 % of a negative one."""
