@@ -19,7 +19,7 @@ import pandas as pd
 from imagenet_transfer.claims.claims import CLAIMS, Claim
 from imagenet_transfer.claims.effects import AnswerFiles, Images, effect_of
 from imagenet_transfer.claims.own_claims import own_claims
-from imagenet_transfer.claims.results import CHANCE, MissingError, Results
+from imagenet_transfer.claims.results import CHANCE, MissingError, Results, guesses_of
 from imagenet_transfer.claims.statement import Statement
 from imagenet_transfer.claims.statistics import (
     LEVEL,
@@ -137,11 +137,6 @@ def _results_of(
     return Results(own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"])
 
 
-def guesses_of(task: Mapping[str, Any]) -> int:
-    """Return how many guesses a task's metric allows: 5 for top5, otherwise 1."""
-    return 5 if task["metric"] == "top5" else 1
-
-
 def chance_of(task: Mapping[str, Any], classes: Mapping[str, int]) -> float:
     """Return the accuracy in percent of guessing on a task that learns its data set's classes."""
     number = max(classes.get(task["dataset"], 1), 1)
@@ -153,7 +148,7 @@ def judge_all(
     files: AnswerFiles | None = None,
     own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Judged]:
-    """Return every statement of the paper's claims, and of the study's own, that has its runs.
+    """Return every statement of the paper's and the study's own claims that has its runs.
 
     `files` are the images.csv.gz of classification tasks that were run once, by subset and task.
     """
@@ -256,7 +251,7 @@ def power(judged: Sequence[Judged], costs: Costs) -> pd.DataFrame:
     """Return one row per open statement: the replicates that would decide it, runs and hours.
 
     `needed` is the number of replicates with which the statement is decided with a probability of
-    80 %, if the effect is as measured; empty if more than 1000 would be. The columns are
+    80 %, if the effect is as measured; empty if it is above 1000. The columns are
     POWER_COLUMNS and the hours on each device of `costs`.
     """
     rows = [_power_row(one, costs) for one in judged if one.verdict == OPEN]

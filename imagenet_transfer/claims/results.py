@@ -164,6 +164,11 @@ class Results:
         return constant(self.tasks[task]["chance"], like)
 
 
+def guesses_of(task: Mapping[str, Any]) -> int:
+    """Return how many guesses a task's metric allows: 5 for top5, otherwise 1."""
+    return 5 if task["metric"] == "top5" else 1
+
+
 def constant(value: float, like: Sample) -> Sample:
     """Return a number that was not measured, such as chance, as a sample as long as `like`."""
     return Sample(CHANCE, like.task, (value,) * len(like.values))

@@ -16,7 +16,9 @@ from scipy import stats
 from imagenet_transfer.claims.prior import Prior, Sample, contrast_freedom, moderated, prior_of
 
 LEVEL = 0.05  # of verdicts; intervals have 95 %
-HOLDS, FAILS, OPEN = "holds", "does not", "cannot tell"
+HOLDS = "holds"
+FAILS = "does not"
+OPEN = "cannot tell"
 ROUNDING = 1e-6  # of a contrast's largest term: slopes are numeric, so a spread below is 0
 CLEAR_GAIN = 4.0  # standard errors; found by benchmarks/interval_coverage.py
 MOST_REPLICATES = 1000

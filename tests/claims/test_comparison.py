@@ -118,7 +118,8 @@ def test_signs_that_agree_are_said():
     assert better["note"].startswith("the same sign")
     assert "one run: without its spread" in better["note"]
     assert "was never published" in better["note"]
-    mammal, tool = row(frame, reference="n01861778"), row(frame, reference="n04451818")
+    mammal = row(frame, reference="n01861778")
+    tool = row(frame, reference="n04451818")
     assert mammal[["ours", "ours_std", "n"]].tolist() == [15.0, 0.0, 2]
     assert tool["ours"] == pytest.approx(-4.0)  # below the medians of 5 and 9
     assert tool["note"].startswith("the same sign")

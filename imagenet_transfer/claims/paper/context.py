@@ -18,7 +18,7 @@ def context_helps(results: Results) -> Iterator[Statement]:
 
     def better(subset: str) -> Statement:
         text = f"{subset}: {with_context} (with a region of context) is better than {person}"
-        samples = (results.sample(subset, task) for task in (with_context, person))
-        return difference(text, *samples)
+        seen, unseen = (results.sample(subset, task) for task in (with_context, person))
+        return difference(text, seen, unseen)
 
     yield from each(layout["subsets"], better)

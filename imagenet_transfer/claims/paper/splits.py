@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.claims.results import MissingError, Results, constant
+from imagenet_transfer.claims.results import MissingError, Results, constant, guesses_of
 from imagenet_transfer.claims.statement import Judge, Statement, difference, each, percent, ratio
 from imagenet_transfer.claims.statistics import Sample
 
@@ -45,15 +45,16 @@ def _half(
     results: Results, layout: Mapping[str, Any], counts: pd.Series, place: tuple[str, str]
 ) -> Half:
     letter, task = place
-    names = (layout["halves"][task], layout["baseline"])
-    return Half(letter, int(counts[letter]), *(results.sample(name, task) for name in names))
+    own = results.sample(layout["halves"][task], task)
+    everything = results.sample(layout["baseline"], task)
+    return Half(letter, int(counts[letter]), own, everything)
 
 
 def half_accuracy(split: str) -> Judge:
     """Return a judge that compares a half's network with that of all classes, on the half.
 
-    Of both only the last layer was re-trained. The half's own should be better of a minimal split,
-    the other of a random one.
+    Only the last layer of either was re-trained. The half's own network should be better for a
+    minimal split, the other for a random one.
     """
 
     def judge(results: Results) -> Iterator[Statement]:
@@ -79,7 +80,7 @@ def all_layers(results: Results) -> Iterator[Statement]:
         if half.letter == "a":
             yield difference(f"{words} better than on its classes only", half.everything, half.own)
         else:
-            guesses = 5 if results.tasks[half.own.task]["metric"] == "top5" else 1
+            guesses = guesses_of(results.tasks[half.own.task])
             yield _no_gain(half, words, results.tolerances["few_merged"], guesses)
 
 
