@@ -10,7 +10,7 @@ import pandas as pd
 from imagenet_transfer.files import read_table
 from imagenet_transfer.resources import RESOURCES
 
-OWN = ":own"  # after the name of the accuracy's task: the accuracy of the network as it was pre-trained
+OWN = ":own"  # after the name of an accuracy's task: that of the network as it was pre-trained
 COLUMNS = (
     *("where", "statement", "subset", "reference", "task", "metric", "kind"),
     *("paper", "paper_std", "ours", "ours_std", "n", "difference", "note"),
@@ -20,8 +20,11 @@ NOT_COMPARABLE = (
     "(compare_with_paper: false)"
 )
 NO_RUN = "this study has no such run"
-LIKE_THE_MEDIAN = "the gain cannot be negative as defined here; ours is its distance from the median of the classes"
-CAVEATS = {  # what is known to differ from the paper's protocol, by task or subset (README, Design)
+LIKE_THE_MEDIAN = (
+    "the gain cannot be negative as defined here; ours is its distance from the median of the "
+    "classes"
+)
+CAVEATS = {  # known differences from the paper's protocol, by task or subset (README, Design)
     "pascal-act": "ours is tested on VOC2012's val images: the labels of test are not public",
     "sun-cls": "ours is SUN397's partition 01: the paper's split was never published",
     "places": "the paper's Places is an earlier edition than Places365",
@@ -38,9 +41,11 @@ class Measured(NamedTuple):
 
 
 def read_paper_numbers(resources: Path = RESOURCES) -> pd.DataFrame:
-    """Return every statement of the paper: where,statement,subset,reference,task,metric,kind,value,std.
+    """Return every number of the paper, one per row.
 
-    `paper_numbers.csv` holds the cells of its tables and figures, `paper_statements.csv` differences and signs.
+    `paper_numbers.csv` holds the cells of its tables and figures, `paper_statements.csv`
+    differences and signs. Columns: where, statement, subset, reference, task, metric, kind, value,
+    std.
     """
     columns = ("where", "subset", "task", "metric", "value", "std")
     cells = read_table(resources / "paper_numbers.csv", columns).assign(kind="value", reference="")
@@ -55,11 +60,12 @@ def read_paper_numbers(resources: Path = RESOURCES) -> pd.DataFrame:
 def comparison(
     paper_numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame], compare: bool
 ) -> pd.DataFrame:
-    """Return one row per statement of `paper_numbers` (see `read_paper_numbers`), with the columns COLUMNS.
+    """Return one row per row of `read_paper_numbers`, with the columns COLUMNS.
 
-    `tables` are the tidy frames of the outputs by name; "runs" (runs.csv) may be among them. Differences are `subset`
-    less `reference`; `difference` is ours less the paper's. If `compare` is false, every note says that comparing makes
-    no sense, and `difference` is empty.
+    `tables` are the tidy frames of the outputs by name; "runs" (runs.csv) may be among them. A
+    statement about a reference is about `subset` less `reference`; `difference` is ours less the
+    paper's. If `compare` is false, every note says that comparing makes no sense, and `difference`
+    is empty.
     """
     rows = [compared(statement, tables, compare) for statement in paper_numbers.to_dict("records")]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -74,24 +80,18 @@ def compared(
     row |= {"paper": statement["value"], "paper_std": statement.get("std", EMPTY)}
     row |= {"ours": EMPTY, "ours_std": EMPTY, "n": EMPTY, "difference": EMPTY, "note": NO_RUN}
     if ours is not None:
-        row |= {
-            "ours": ours.mean,
-            "ours_std": ours.std,
-            "n": ours.n,
-            "note": remark(statement, ours),
-        }
+        row |= {"ours": ours.mean, "ours_std": ours.std, "n": ours.n}
+        row["note"] = remark(statement, ours)
         if statement["kind"] != "sign":
             row["difference"] = ours.mean - float(statement["value"])
     if not compare:
-        row |= {
-            "difference": EMPTY,
-            "note": NOT_COMPARABLE if ours is not None else f"{NO_RUN}; {NOT_COMPARABLE}",
-        }
+        row["difference"] = EMPTY
+        row["note"] = NOT_COMPARABLE if ours is not None else f"{NO_RUN}; {NOT_COMPARABLE}"
     return row
 
 
 def remark(statement: Mapping[str, Any], ours: Measured) -> str:
-    """Return what is to be said about one of our numbers."""
+    """Return the note on one of our numbers."""
     words = [LIKE_THE_MEDIAN] if statement["task"] == "coarse-gain" else []
     if statement["kind"] == "sign" and statement["value"] != "=":
         same = (ours.mean > 0) == (statement["value"] == "+") and ours.mean != 0
@@ -136,28 +136,25 @@ def cell(
     """Return a subset's number on a task from the first output that shows it."""
     for frame in tables.values():
         if {"subset", "task", "metric", "mean", "std", "n"} <= set(frame.columns):
-            rows = frame[
-                (frame["subset"] == subset) & (frame["task"] == task) & (frame["metric"] == metric)
-            ]
+            of_cell = (frame["subset"] == subset) & (frame["task"] == task)
+            rows = frame[of_cell & (frame["metric"] == metric)]
             if len(rows):
-                mean, std = (
-                    float(pd.to_numeric(rows.iloc[0][key], errors="coerce"))
-                    for key in ("mean", "std")
-                )
-                return Measured(mean, std, int(rows.iloc[0]["n"]))
+                first = rows.iloc[0]
+                mean, std = (pd.to_numeric(first[key], errors="coerce") for key in ("mean", "std"))
+                return Measured(float(mean), float(std), int(first["n"]))
     return None
 
 
 def own_accuracy(tables: Mapping[str, pd.DataFrame], subset: str, metric: str) -> Measured | None:
     """Return the accuracy of a subset's networks as they were pre-trained.
 
-    Theirs is what a recipe's reference accuracy is about; that of the task "imagenet-cls" is of re-trained last layers.
+    A recipe's reference accuracy is theirs; the task "imagenet-cls" is about re-trained last
+    layers.
     """
     runs = tables.get("runs")
     if runs is not None:
-        found = runs[
-            (runs["stage"] == "pretrain") & (runs["subset"] == subset) & (runs["metric"] == metric)
-        ]
+        of_subset = (runs["stage"] == "pretrain") & (runs["subset"] == subset)
+        found = runs[of_subset & (runs["metric"] == metric)]
         if len(found):
             return measured(found["value"])
     return cell(tables, subset, "imagenet-cls" + OWN, metric)
@@ -169,7 +166,7 @@ def measured(values: pd.Series) -> Measured:
 
 
 def _induction(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured | None:
-    """Return a network's induction accuracy less the baseline's, in points, replicate by replicate."""
+    """Return a network's induction accuracy less the baseline's, in points, by replicate."""
     if frame is None:
         return None
     k = int(statement["metric"].removeprefix("top"))
@@ -189,12 +186,12 @@ def _gain(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured 
 
 
 def _split(frame: pd.DataFrame | None, statement: Mapping[str, Any]) -> Measured | None:
-    """Return the accuracy of a half's own network less that of the one trained on everything."""
+    """Return the accuracy of a half's own network less that of the network trained on all."""
     split, _, half = statement["subset"].partition("-")
-    rows = None if frame is None else frame[(frame["split"] == split) & (frame["half"] == half)]
-    if rows is None or rows.empty:
+    if frame is None:
         return None
-    bars = {
-        row.network: Measured(row.mean, row.std, int(row.n)) for row in rows.itertuples(index=False)
-    }
+    rows = frame[(frame["split"] == split) & (frame["half"] == half)].itertuples(index=False)
+    bars = {row.network: Measured(row.mean, row.std, int(row.n)) for row in rows}
+    if not bars:
+        return None
     return less(bars["half"], bars["everything"])

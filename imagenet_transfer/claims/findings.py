@@ -1,11 +1,13 @@
 """The paper's claims as inequalities, each judged from the runs of a study.
 
-A claim says how far one measured quantity exceeds another, with its tolerance in the statement; `effect` is that
-difference with a 95 % interval (`statistics.py`, docs/statistics.md), and the verdict follows from where the interval
-lies. Subsets are found by the builder of an output and their order or size there, never by their names, so that every
-study answers the same questions; a claim that a study has no runs for is left out.
+A statement says how far one measured quantity exceeds another, and its tolerance; `effect` is that
+difference with a 95 % interval (`statistics.py`, docs/statistics.md), and the verdict follows from
+where the interval lies. Subsets are found by the builder of an output and by their order or size
+there, never by their names, so that every study answers the same questions. A claim that a study
+has no runs for is left out.
 """
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +19,10 @@ import pandas as pd
 from imagenet_transfer.claims.claims import CLAIMS, Claim
 from imagenet_transfer.claims.effects import AnswerFiles, Images, effect_of
 from imagenet_transfer.claims.own_claims import own_claims
-from imagenet_transfer.claims.results import CHANCE, MissingError, Results, Statement
+from imagenet_transfer.claims.results import CHANCE, MissingError, Results, guesses_of
+from imagenet_transfer.claims.statement import Statement
 from imagenet_transfer.claims.statistics import (
+    LEVEL,
     OPEN,
     Effect,
     holm,
@@ -28,35 +32,25 @@ from imagenet_transfer.claims.statistics import (
 )
 from imagenet_transfer.labels.manifests import SCRATCH
 
-LEVEL = 0.05
 PRETRAIN = "pretrain"  # in place of a task: pre-training
 COLUMNS = (
     *("claim", "section", "statement", "evidence", "effect", "low", "high", "unit", "p"),
     *("verdict", "within_claim", "adjusted", "how_sure", "comparable"),
 )
 POWER_COLUMNS = (
-    "claim",
-    "statement",
-    "effect",
-    "low",
-    "high",
-    "unit",
-    "replicates",
-    "needed",
-    "runs",
+    *("claim", "statement", "effect", "low", "high", "unit", "replicates", "needed", "runs"),
 )
 COMPARABLE = {
     True: "with the paper: its data and protocol",
     False: "within this study only: its images, classes or networks are not the paper's",
 }
-Costs = Mapping[
-    str, Mapping[str, float]
-]  # hours of one run, by device and by task ("pretrain": of one network)
+# Hours of one run, by device and by task; at PRETRAIN, of one network.
+Costs = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A statement of a claim with what was found; `clear`: whether every gain that it is about is there."""
+    """A statement of a claim with what was found; `clear`: whether all its gains are there."""
 
     claim: Claim
     statement: Statement
@@ -79,20 +73,19 @@ class Judged:
         return self.verdict if adjusted <= LEVEL else OPEN
 
     def about(self, architecture: str) -> "Judged":
-        """Return it with the architecture in its text."""
-        return replace(
-            self, statement=replace(self.statement, text=f"{architecture}, {self.statement.text}")
-        )
+        """Return the same with the architecture in the text."""
+        text = f"{architecture}, {self.statement.text}"
+        return replace(self, statement=replace(self.statement, text=text))
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Return the fewest and the most values that its samples have; 0 without samples."""
+        """Return the fewest and the most values of its samples; 0 without samples."""
         counts = [len(sample.values) for sample in self.statement.samples]
         return min(counts, default=0), max(counts, default=0)
 
     @property
     def networks(self) -> list[str]:
-        """Return the pre-trained subsets that it is about."""
+        """Return the pre-trained subsets that the statement is about."""
         names = self.statement.origins or [sample.name for sample in self.statement.samples]
         return [name for name in dict.fromkeys(names) if name not in (SCRATCH, CHANCE)]
 
@@ -104,29 +97,17 @@ def judge_architectures(
     classes: Mapping[str, int],
     answers: Sequence[Path] = (),
 ) -> list[Judged]:
-    """Return every statement about each architecture of a study, named in the text if there are several.
+    """Return every statement about each architecture of a study, named in the text if several.
 
-    `settings` is the study's `reporting_slice`, `classes` the number of classes of each data set, `answers` the
-    images.csv.gz of tasks that were run once (.../{task}/{architecture}/{subset}/rep1/images.csv.gz).
+    `settings` is the study's `reporting_slice`, `classes` the number of classes of each data set,
+    `answers` the images.csv.gz of tasks that were run once
+    (.../{task}/{architecture}/{subset}/rep1/images.csv.gz).
     """
-    outputs, judged = settings["outputs"], []
-    architectures = sorted(
-        {entry["architecture"] for entry in outputs.values() if "architecture" in entry}
-    )
-    tasks = {
-        name: task | {"chance": chance_of(task, classes)}
-        for name, task in settings["tasks"].items()
-    }
+    known = [entry.get("architecture") for entry in settings["outputs"].values()]
+    architectures = sorted(set(filter(None, known)))
+    judged = []
     for name in architectures:
-        layouts = {
-            output: entry
-            for output, entry in outputs.items()
-            if entry.get("architecture", name) == name
-        }
-        own_runs = runs[runs["arch"] == name]
-        results = Results(
-            own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"]
-        )
+        results = _results_of(name, runs, tables, settings, classes)
         files = {
             (path.parts[-3], path.parts[-5]): path for path in answers if path.parts[-4] == name
         }
@@ -135,11 +116,31 @@ def judge_architectures(
     return judged
 
 
+def _results_of(
+    architecture: str,
+    runs: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    settings: Mapping[str, Any],
+    classes: Mapping[str, int],
+) -> Results:
+    """Return the results of one architecture, with the outputs that show it or no network."""
+    layouts = {
+        output: entry
+        for output, entry in settings["outputs"].items()
+        if entry.get("architecture", architecture) == architecture
+    }
+    tasks = {
+        name: task | {"chance": chance_of(task, classes)}
+        for name, task in settings["tasks"].items()
+    }
+    own_runs = runs[runs["arch"] == architecture]
+    return Results(own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"])
+
+
 def chance_of(task: Mapping[str, Any], classes: Mapping[str, int]) -> float:
-    """Return the accuracy of guessing on a task that learns all classes of its data set, in percent."""
-    return 100 * min(
-        1.0, (5 if task["metric"] == "top5" else 1) / max(classes.get(task["dataset"], 1), 1)
-    )
+    """Return the accuracy in percent of guessing on a task that learns its data set's classes."""
+    number = max(classes.get(task["dataset"], 1), 1)
+    return 100 * min(1.0, guesses_of(task) / number)
 
 
 def judge_all(
@@ -147,14 +148,12 @@ def judge_all(
     files: AnswerFiles | None = None,
     own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Judged]:
-    """Return every statement of the paper's claims, and of the study's own, that its runs can speak of.
+    """Return every statement of the paper's and the study's own claims that has its runs.
 
     `files` are the images.csv.gz of classification tasks that were run once, by subset and task.
     """
-    images = Images(
-        files or {},
-        {name: 5 if task["metric"] == "top5" else 1 for name, task in results.tasks.items()},
-    )
+    guesses = {name: guesses_of(task) for name, task in results.tasks.items()}
+    images = Images(files or {}, guesses)
     return [
         judged
         for claim in (*CLAIMS, *own_claims(own or {}))
@@ -163,11 +162,9 @@ def judge_all(
 
 
 def _judged(claim: Claim, results: Results, images: Images) -> Iterator[Judged]:
-    try:
+    with contextlib.suppress(MissingError):  # what was judged before a missing run stays
         for statement in claim.judge(results):
             yield judge(claim, statement, results, images)
-    except MissingError:
-        return  # what was judged before a missing run stays
 
 
 def judge(claim: Claim, statement: Statement, results: Results, images: Images) -> Judged:
@@ -178,10 +175,11 @@ def judge(claim: Claim, statement: Statement, results: Results, images: Images) 
 
 
 def findings(judged: Sequence[Judged], compare: bool) -> pd.DataFrame:
-    """Return one row per statement, with the columns COLUMNS; `compare`: whether this is the paper's study.
+    """Return one row per statement, with the columns COLUMNS.
 
-    `verdict` is by the statement's own interval, `within_claim` after Holm's correction over the claim's statements,
-    `adjusted` over all of the study.
+    `verdict` is by the statement's own interval, `within_claim` after Holm's correction over the
+    claim's statements, `adjusted` over all of the study. `compare` says whether this is the paper's
+    study.
     """
     over_study = holm([one.p for one in judged])
     over_claim: dict[int, float] = {}
@@ -227,7 +225,7 @@ def evidence(statement: Statement) -> str:
 
 
 def how_sure(one: Judged) -> str:
-    """Return in words what the interval has in it, and what it has not."""
+    """Return in words what the interval covers and what it does not, or why there is none."""
     fewest, most = one.counts
     if one.statement.measured is not None:
         return one.statement.source
@@ -250,50 +248,44 @@ def how_sure(one: Judged) -> str:
 
 
 def power(judged: Sequence[Judged], costs: Costs) -> pd.DataFrame:
-    """Return one row per open statement: the replicates that would decide it, the runs and hours to get there.
+    """Return one row per open statement: the replicates that would decide it, runs and hours.
 
-    `needed` is the number of replicates with which the statement is decided with a probability of 80 %, if the effect
-    is as measured; empty if none up to 1000 would. Columns: POWER_COLUMNS and the hours on each device of `costs`.
+    `needed` is the number of replicates with which the statement is decided with a probability of
+    80 %, if the effect is as measured; empty if it is above 1000. The columns are
+    POWER_COLUMNS and the hours on each device of `costs`.
     """
     rows = [_power_row(one, costs) for one in judged if one.verdict == OPEN]
     return pd.DataFrame(rows, columns=[*POWER_COLUMNS, *(f"hours on {device}" for device in costs)])
 
 
 def _power_row(one: Judged, costs: Costs) -> dict[str, Any]:
-    statement, (now, _) = one.statement, one.counts
+    statement = one.statement
+    now, _ = one.counts
     needed = None
-    if (
-        statement.measured is None and now > 1
-    ):  # the error of single runs is that of the test images
+    if statement.measured is None and now > 1:  # single runs have only the test images' error
         needed = replicates_needed(one.effect, now, statement.least, statement.most)
-    runs = _missing_runs(one, needed) if needed else {}
-    row = {
-        "claim": one.claim.name,
-        "statement": statement.text,
-        "unit": statement.unit,
-        "replicates": now,
-    }
+    row = {"claim": one.claim.name, "statement": statement.text, "unit": statement.unit}
     row |= {"effect": one.effect.estimate, "low": one.effect.low, "high": one.effect.high}
-    row |= {"needed": needed or "", "runs": sum(runs.values()) if needed else ""}
-    for device, hours in costs.items():
-        row[f"hours on {device}"] = (
-            sum(number * hours[of] for of, number in runs.items()) if needed else ""
-        )
+    row |= {"replicates": now, "needed": needed or "", "runs": ""}
+    row |= dict.fromkeys((f"hours on {device}" for device in costs), "")
+    if needed:
+        runs = _missing_runs(one, needed)
+        row["runs"] = sum(runs.values())
+        for device, hours in costs.items():
+            row[f"hours on {device}"] = sum(number * hours[of] for of, number in runs.items())
     return row
 
 
 def _missing_runs(one: Judged, needed: int) -> dict[str, int]:
-    """Return how many runs of each task, and networks (PRETRAIN), are missing for `needed` replicates.
+    """Return how many runs of each task, and networks (PRETRAIN), `needed` replicates lack.
 
-    Where all runs start from one network, its replicates are fine-tunings, and no further network is counted.
+    Where all runs start from one network, replicates are fine-tuning runs, and no further network
+    is counted.
     """
     results = one.results
-    trained = [results.subsets[name] for name in one.networks if not results.subsets[name]["given"]]
-    runs = {
-        PRETRAIN: sum(
-            max(0, needed - entry["networks"]) for entry in trained if entry["networks"] > 1
-        )
-    }
+    facts = [results.subsets[name] for name in one.networks]
+    numbers = [entry["networks"] for entry in facts if not entry["given"]]
+    runs = {PRETRAIN: sum(max(0, needed - number) for number in numbers if number > 1)}
     for sample in dict.fromkeys(one.statement.samples):
         if sample.task in results.tasks and sample.name != CHANCE:
             each = results.runs_per_value(sample.name, sample.task)

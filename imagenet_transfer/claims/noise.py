@@ -1,4 +1,4 @@
-"""What the numbers of a table can bear: how far two cells must lie apart to be told apart."""
+"""How far apart two cells of a table must lie to be told apart."""
 
 import itertools
 import math
@@ -14,10 +14,11 @@ from imagenet_transfer.labels.manifests import SCRATCH
 def noise_notes(
     runs: pd.DataFrame, subsets: Sequence[str], metrics: Mapping[str, str]
 ) -> list[str]:
-    """Return a sentence on each task of a table; `runs` is the result of `collect_runs`, `metrics` by task.
+    """Return one sentence about the noise of each task of a table; none without tasks.
 
-    A difference counts as noise if it is smaller than half the width of its 95 % interval, made as in findings.csv
-    (docs/statistics.md) from the cells of this table; of all pairs of pre-trained cells, the median.
+    A difference counts as noise if it is smaller than half the width of its 95 % interval, made as
+    in findings.csv (docs/statistics.md) from the cells of this table; of all pairs of pre-trained
+    cells, the median. `runs` is the result of `collect_runs`, `metrics` is by task.
     """
     notes = [
         _note(task, samples_of(runs, subsets, task, metric)) for task, metric in metrics.items()
@@ -42,13 +43,16 @@ def _note(task: str, samples: Sequence[Sample]) -> str:
         return f"{task}: too few cells to tell the noise of a difference"
     trained = sum(sample.name != SCRATCH for sample in samples)
     return (
-        f"{task}: differences below {least:.1f} points are within the noise of {min(counts)} runs, as far as the "
-        f"{trained} pre-training sets of this table tell"
+        f"{task}: differences below {least:.1f} points are within the noise of {min(counts)} runs, "
+        f"as far as the {trained} pre-training sets of this table tell"
     )
 
 
 def least_difference(samples: Sequence[Sample], prior: Prior) -> float:
-    """Return the median over pairs of cells of half the width of their difference's interval; NaN without pairs."""
+    """Return half the width of a difference's interval: the median over pairs of cells.
+
+    NaN without pairs. A random start is left out.
+    """
     trained = [sample for sample in samples if sample.name != SCRATCH]
     effects = (
         contrast(lambda a, b: a - b, pair, prior) for pair in itertools.combinations(trained, 2)

@@ -1,6 +1,6 @@
 """What all cells of a study tell about the error of one value, to moderate that of a contrast.
 
-As in limma: Smyth 2004, doi:10.2202/1544-6115.1027; why so, and how well: docs/statistics.md.
+As in limma (Smyth 2004, doi:10.2202/1544-6115.1027); docs/statistics.md says why and how well.
 """
 
 from collections.abc import Sequence
@@ -30,18 +30,19 @@ class Sample:
     def __str__(self) -> str:
         if len(self.values) == 1:
             return f"{self.name} {self.mean:.1f} (1 run)"
-        return f"{self.name} {self.mean:.1f} ± {np.std(self.values, ddof=1):.1f} ({len(self.values)} runs)"
+        spread = np.std(self.values, ddof=1)
+        return f"{self.name} {self.mean:.1f} ± {spread:.1f} ({len(self.values)} runs)"
 
 
 @dataclass(frozen=True)
 class Prior:
     """What all cells of a study tell about the error of one value.
 
-    `names` are the K cells that are alike (those not set apart), of which `member` (T,K) says which
-    a task has. `covariance` (T,T) is that of one replicate's residuals of the same subset on two
-    tasks; `freedom` (T,) says how alike the cells' variances are (d0; infinite: equal); `pooled`
-    (T,) counts the residuals' degrees of freedom. `blocks` (T,R) is what replicate r shifts in the
-    mean of all alike cells.
+    `names` are the K subsets whose cells are alike (not set apart); `member` (T,K) says which of
+    them each task has. `covariance` (T,T) is that of one replicate's residuals of the same subset
+    on two tasks; `freedom` (T,) says how alike the cells' variances are (d0; infinite: equal);
+    `pooled` (T,) counts the residuals' degrees of freedom. `blocks` (T,R) is by how much replicate
+    r shifts the mean of all alike cells.
     """
 
     tasks: tuple[str, ...]
@@ -56,17 +57,16 @@ class Prior:
 def prior_of(samples: Sequence[Sample], apart: Sequence[str] = (SCRATCH,)) -> Prior:
     """Return the prior of all tasks from all cells of the study, without the subsets in `apart`.
 
-    Variances come from the differences of two cells, replicate by replicate: they are free of what
-    a replicate shifts, and the mean of their halves is the residual variance of the two-way layout.
-    A cell with one value tells nothing. Two cells or fewer leave no freedom for moderation
-    (`pooled` equals that of a single difference), nor does a single replicate.
+    Variances come from the differences of two cells, replicate by replicate: what a replicate
+    shifts cancels, and the mean of their halves is the residual variance of the two-way layout. A
+    cell with one value tells nothing. Two cells or fewer leave no freedom for moderation (`pooled`
+    equals that of a single difference), nor does a single replicate.
     """
     alike = [s for s in samples if s.name not in apart and len(s.values) > 1]
     tasks = tuple(dict.fromkeys(s.task for s in alike))
     names = tuple(dict.fromkeys(s.name for s in alike))
-    values = np.full(
-        (len(tasks), len(names), max((len(s.values) for s in alike), default=0)), np.nan
-    )
+    replicates = max((len(s.values) for s in alike), default=0)
+    values = np.full((len(tasks), len(names), replicates), np.nan)
     for s in alike:
         values[tasks.index(s.task), names.index(s.name), : len(s.values)] = s.values
     known = np.isfinite(values)
@@ -106,7 +106,7 @@ def _covariance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:
-    """Return what each replicate shifts (R,), from values (K,R) with NaN; 0 without any."""
+    """Return by how much each replicate shifts values (K,R) with NaN, as (R,); 0 without any."""
     known = np.isfinite(values)
     filled = np.where(known, values, 0)
     means = filled.sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
@@ -117,10 +117,11 @@ def prior_freedom(variances: np.ndarray, freedom: np.ndarray | float) -> np.ndar
     """Return d0 (...) of sample variances (...,cells) with `freedom` degrees each.
 
     Smyth's (2004, §6.2) moments of log variances, as in limma's fitFDist: their spread beyond
-    trigamma(freedom / 2) is trigamma(d0 / 2). Infinite when there is no such spread, or one cell.
+    trigamma(freedom / 2) is trigamma(d0 / 2). Infinite without such a spread, or for one cell.
     Zero variances count as 1e-5 of the median, as in limma; if the median is 0, d0 is 0.
     """
-    variances, half = np.asarray(variances, dtype=float), np.asarray(freedom) / 2
+    variances = np.asarray(variances, dtype=float)
+    half = np.asarray(freedom) / 2
     median = np.median(variances, axis=-1, keepdims=True)
     logs = np.log(np.maximum(np.maximum(variances, 1e-5 * median), 1e-300))
     logs = logs - special.digamma(half) + np.log(half)
@@ -158,8 +159,8 @@ def moderated(
 
     `inside` and `outside` are the sample variances, with `freedom` degrees, of the contrast's part
     among alike cells and of the rest, `own` that of their sum; `expected` with `d0` degrees is what
-    the prior says of `inside`; `share` is that of cells set apart. Both are added as Welch and
-    Satterthwaite do.
+    the prior says of `inside`; `share` is that of cells set apart, in the variance. `inside` and
+    `outside` are added as Welch and Satterthwaite do.
     """
     inside = (d0 * expected + freedom * inside) / (d0 + freedom)
     both = inside + outside

@@ -2,7 +2,7 @@
 
 A cell is one pre-trained subset on one task, with one value per replicate. Replicate r of all cells
 shares its seeds, so contrasts are computed per replicate, and what a replicate shifts in all cells
-cancels. What few replicates cannot tell about the error, the other cells tell: its variance is
+cancels. Few replicates tell little about the error; the other cells tell more: its variance is
 moderated as in limma (Smyth 2004, doi:10.2202/1544-6115.1027).
 """
 
@@ -13,17 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from imagenet_transfer.claims.prior import (
-    Prior,
-    Sample,
-    contrast_freedom,
-    moderated,
-    prior_of,
-)
+from imagenet_transfer.claims.prior import Prior, Sample, contrast_freedom, moderated, prior_of
 
 LEVEL = 0.05  # of verdicts; intervals have 95 %
-HOLDS, FAILS, OPEN = "holds", "does not", "cannot tell"
-ROUNDING = 1e-6  # of a contrast's largest term: a spread below is none, as slopes are numeric
+HOLDS = "holds"
+FAILS = "does not"
+OPEN = "cannot tell"
+ROUNDING = 1e-6  # of a contrast's largest term: slopes are numeric, so a spread below is 0
 CLEAR_GAIN = 4.0  # standard errors; found by benchmarks/interval_coverage.py
 MOST_REPLICATES = 1000
 
@@ -35,7 +31,10 @@ Function = Callable[..., float]
 
 @dataclass(frozen=True)
 class Answers:
-    """Which test images of `task` one network gets right: `right` (N,) bool, `labels` (N,) int, `images` (N,) names."""
+    """Which test images of `task` one network gets right.
+
+    `right` (N,) bool, `labels` (N,) int, `images` (N,) names.
+    """
 
     name: str
     task: str
@@ -68,11 +67,11 @@ def contrast(function: Function, samples: Sequence[Sample], prior: Prior) -> Eff
     """Return `function` of the cells' means, with an interval from its values per replicate.
 
     Replicates that all samples have are used, the first n of each; below 2 there is no interval.
-    A smooth function is replaced by its tangent at the means; look at `guarded` if it divides.
-    Three parts (see docs/statistics.md): contrasts among alike cells are moderated; how much cells
-    set apart and whole replicates vary is known from these replicates only. Where cells set apart
-    would make up more than a quarter, a plain paired t interval is used. No interval where all
-    replicates agree exactly and no other cell tells the error.
+    A smooth function is replaced by its tangent at the means; if it divides, `guarded` applies. The
+    error has three parts (docs/statistics.md): that of contrasts among alike cells is moderated;
+    how much cells set apart and whole replicates vary is known from these replicates only. Where
+    cells set apart would make up more than a quarter, it is a plain paired t interval. There is
+    none where all replicates agree exactly and no other cell tells the error.
     """
     n = min(len(s.values) for s in samples)
     values = np.array([s.values[:n] for s in samples], dtype=float)
@@ -91,7 +90,8 @@ def _parts(
     samples: Sequence[Sample], values: np.ndarray, weights: np.ndarray, prior: Prior
 ) -> tuple[float, float, float, float, float]:
     """Return inside, outside, share, expected and d0 for `moderated`; d0 is 0 without a prior."""
-    n, tasks = values.shape[1], [s.task for s in samples]
+    n = values.shape[1]
+    tasks = [s.task for s in samples]
     if not set(tasks) <= set(prior.tasks) or n > prior.blocks.shape[1]:
         return 0.0, 0.0, 1.0, 0.0, 0.0
     among = np.zeros(prior.member.shape)
@@ -135,7 +135,7 @@ def tangent(function: Function, means: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def interval(estimate: float, error: float, freedom: float) -> Effect:
-    """Return the effect with Student's 95 % interval; none if the error is 0: that is not known."""
+    """Return the effect with Student's 95 % interval; none if the error is 0: it is unknown."""
     if not error > 0:
         return Effect(estimate)
     reach = error * float(stats.t.ppf(1 - LEVEL / 2, freedom))
@@ -145,13 +145,13 @@ def interval(estimate: float, error: float, freedom: float) -> Effect:
 def is_absent(gain: Effect, divided: bool) -> bool:
     """Return whether a gain is not surely above 0 or, if it is `divided` by, not clearly.
 
-    Clearly is `CLEAR_GAIN` standard errors: below, the tangent is a poor stand-in for a ratio.
+    Clearly is by `CLEAR_GAIN` standard errors: below, a ratio is far from its tangent.
     """
     return gain.low <= 0 or gain.estimate < (CLEAR_GAIN * gain.error if divided else 0.0)
 
 
 def guarded(effect: Effect, gains: Sequence[Effect], divided: bool = True) -> Effect:
-    """Return `effect`, without an interval if a gain that it is about is absent or has none."""
+    """Return `effect`, without an interval if one of its gains is absent or has no interval."""
     uncertain = any(is_absent(gain, divided) or math.isnan(gain.low) for gain in gains)
     return Effect(effect.estimate) if uncertain else effect
 
@@ -163,7 +163,7 @@ def image_contrast(function: Function, answers: Sequence[Answers]) -> Effect:
     """Return `function` of mean class accuracies in points, with an interval from the test images.
 
     Networks of one task answered the same images in the same order, so their differences are taken
-    per image (for two networks: McNemar's variance, within classes). The interval speaks of these
+    per image (for two networks: McNemar's variance, within classes). The interval is about these
     networks only. The error is at least that of one image.
     """
     means = np.array([100 * _class_mean(a.right, a.labels)[0] for a in answers])
@@ -207,7 +207,7 @@ def verdict(effect: Effect, least: float = 0.0, most: float = math.inf) -> str:
 def p_value(effect: Effect, least: float = 0.0, most: float = math.inf) -> float:
     """Return the smallest alpha at which the 1 - alpha interval decides; NaN without an interval.
 
-    It is 1 for an estimate on a bound. Deciding is lying within [least, most] or outside.
+    It decides if it lies within [least, most] or outside. It is 1 for an estimate on a bound.
     """
     distance = min(abs(effect.estimate - least), abs(effect.estimate - most))
     return float(2 * stats.t.sf(distance / effect.error, effect.freedom))
@@ -216,7 +216,8 @@ def p_value(effect: Effect, least: float = 0.0, most: float = math.inf) -> float
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return Holm's (1979) adjusted p values in the given order; NaN stays NaN, not counted."""
     p = np.asarray(p_values, dtype=float)
-    adjusted, order = p.copy(), [i for i in np.argsort(p) if not math.isnan(p[i])]
+    adjusted = p.copy()
+    order = [i for i in np.argsort(p) if not math.isnan(p[i])]
     steps = p[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted.tolist()
@@ -225,10 +226,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def replicates_needed(
     effect: Effect, n: int, least: float = 0.0, most: float = math.inf, power: float = 0.8
 ) -> int | None:
-    """Return how many replicates in all would decide with probability `power`.
+    """Return how many replicates, in all, would decide with probability `power`.
 
-    That is if the true effect is the estimate of these `n` and the variance stays as it is. None
-    above 1000, at a bound, or without an interval.
+    It takes the estimate of these `n` for the true effect, and their variance. None if more than
+    1000 are needed, if the estimate is on a bound, and without an interval.
     """
     margins = [abs(effect.estimate - bound) for bound in (least, most)]
     if not least <= effect.estimate <= most:
@@ -236,7 +237,8 @@ def replicates_needed(
     if not (effect.error > 0 and min(margins) > 0):
         return None
     total = np.arange(n, MOST_REPLICATES + 1)
-    error, freedom = effect.error * np.sqrt(n / total), effect.freedom + total - n
+    error = effect.error * np.sqrt(n / total)
+    freedom = effect.freedom + total - n
     reach = stats.t.ppf(1 - LEVEL / 2, freedom)
     misses = sum(_miss(margin / error, reach, freedom) for margin in margins if margin < math.inf)
     enough = total[misses <= 1 - power]

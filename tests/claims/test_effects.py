@@ -9,17 +9,21 @@ from hand_results import results
 
 from imagenet_transfer.claims.effects import Images, effect_of
 from imagenet_transfer.claims.findings import how_sure, judge_all
-from imagenet_transfer.claims.results import Statement
+from imagenet_transfer.claims.statement import Statement
 from imagenet_transfer.claims.statistics import verdict
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_csv
 
-FIRST, SECOND = [True] * 30 + [False] * 20, [True] * 20 + [False] * 30  # of a class's 50 images
+FIRST = [True] * 30 + [False] * 20  # of a class's 50 images
+SECOND = [True] * 20 + [False] * 30
 TABLE = {"builder": "transfer", "tasks": ["sun"], "subsets": ["whole", "scratch"]}
 
 
 def answers(folder, name, *right):
-    """Write the images.csv.gz of a run: for each class whether each of its images is right; return its path."""
+    """Write the images.csv.gz of a run; return its path.
+
+    For each class, `right` says whether each of its images is right.
+    """
     rows = [
         {"image": f"{label}-{i}", "class": f"c{label}", "label": label, "rank": 0 if hit else 3}
         for label, hits in enumerate(right)
@@ -36,9 +40,8 @@ def less(first, second):
 def judged(values, files, top=1):
     """Return the effect of `whole` less `scratch` on scenes, whose values and files are given."""
     given = results(values, {"table1": TABLE})
-    statement = Statement(
-        "text", less, [given.sample(name, "sun") for name in ("whole", "scratch")]
-    )
+    samples = [given.sample(name, "sun") for name in ("whole", "scratch")]
+    statement = Statement("text", less, samples)
     return effect_of(statement, given, Images(files, {"sun": top}))[0]
 
 
@@ -48,25 +51,25 @@ def test_two_single_runs_are_compared_image_by_image(tmp_path):
     files["scratch", "sun"] = answers(tmp_path, "scratch", SECOND, SECOND)
     effect = judged({("whole", "sun"): [50.0], ("scratch", "sun"): [40.0]}, files)
     assert effect.estimate == pytest.approx(10.0)
-    variance = (
-        (0.2 - 0.2**2) * 50 / 49
-    )  # of the differences in the first class, of which ten of fifty are 1
+    variance = (0.2 - 0.2**2) * 50 / 49  # in the first class, where ten of fifty differences are 1
     error = 100 * math.sqrt(variance / 50) / 2
     assert effect.error == pytest.approx(error)
     assert effect.freedom == 98
     assert verdict(effect) == "holds"
 
 
-def test_the_metrics_of_the_task_decide_which_images_are_right(tmp_path):
-    files = {
-        ("whole", "sun"): answers(tmp_path, "whole", FIRST),
-        ("scratch", "sun"): answers(tmp_path, "s", SECOND),
-    }
-    values = {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}
+def of_both(folder):
+    """Return the files and values of two single runs, of 60 and 40 % of 50 images."""
+    files = {("whole", "sun"): answers(folder, "whole", FIRST)}
+    files["scratch", "sun"] = answers(folder, "scratch", SECOND)
+    return files, {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}
+
+
+def test_the_metric_of_the_task_decides_which_images_are_right(tmp_path):
+    """Ranks 0 and 3 are both among the first five."""
+    files, values = of_both(tmp_path)
     assert judged(values, files).estimate == pytest.approx(20.0)
-    assert judged(values, files, top=5).estimate == pytest.approx(
-        0.0
-    )  # ranks 0 and 3 are both among the first five
+    assert judged(values, files, top=5).estimate == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(
@@ -75,19 +78,18 @@ def test_the_metrics_of_the_task_decide_which_images_are_right(tmp_path):
 def test_networks_that_were_tested_on_other_images_or_in_another_order_are_refused(
     tmp_path, change
 ):
-    files = {
-        ("whole", "sun"): answers(tmp_path, "whole", FIRST),
-        ("scratch", "sun"): answers(tmp_path, "s", SECOND),
-    }
+    files, values = of_both(tmp_path)
     write_csv(files["scratch", "sun"], change(pd.read_csv(files["scratch", "sun"])))
-    with pytest.raises(
-        UserError, match="The runs of whole and scratch on sun were not tested on the same images"
-    ):
-        judged({("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, files)
+    refusal = "The runs of whole and scratch on sun were not tested on the same images"
+    with pytest.raises(UserError, match=refusal):
+        judged(values, files)
 
 
 def test_a_single_run_against_replicates_has_both_errors(tmp_path):
-    """Error of the images: 50 and 40 % of 50 each, 4.9 points; of replicates 48, 50, 52: 2 / sqrt(3)."""
+    """The error of the images is 4.9 points (60 and 40 % of 50 each).
+
+    That of the replicates 48, 50 and 52 is 2 / sqrt(3).
+    """
     files = {("whole", "sun"): answers(tmp_path, "whole", FIRST, SECOND)}
     effect = judged({("whole", "sun"): [50.0], ("scratch", "sun"): [48.0, 50.0, 52.0]}, files)
     assert effect.estimate == pytest.approx(0.0)
@@ -102,57 +104,54 @@ def test_a_single_run_against_replicates_has_both_errors(tmp_path):
 def test_without_the_results_of_each_single_run_there_is_no_interval(tmp_path, known):
     """As of given networks and of mean average precision."""
     files = {(known, "sun"): answers(tmp_path, "a", FIRST, SECOND)} if known else {}
-    given = results(
-        {("whole", "sun"): [50.0], ("scratch", "sun"): [30.0]}, {"table1": TABLE}, networks=1
-    )
+    values = {("whole", "sun"): [50.0], ("scratch", "sun"): [30.0]}
+    given = results(values, {"table1": TABLE}, networks=1)
     (one,) = judge_all(given, files)
     assert one.effect.estimate == pytest.approx(20.0)
     assert math.isnan(one.effect.low)
     assert one.verdict == "cannot tell"
-    assert (
-        how_sure(one)
-        == "no interval: one run has no spread; raise `replicates`, the study's and the task's"
-    )
+    words = "no interval: one run has no spread; raise `replicates`, the study's and the task's"
+    assert how_sure(one) == words
 
 
-def test_an_interval_over_images_says_of_which_networks_it_speaks(tmp_path):
+def test_an_interval_over_images_says_which_networks_it_is_about(tmp_path):
     files = {("whole", "sun"): answers(tmp_path, "whole", FIRST, FIRST)}
     files["scratch", "sun"] = answers(tmp_path, "scratch", SECOND, SECOND)
-    given = results(
-        {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}, {"table1": TABLE}, networks=1
-    )
+    values = {("whole", "sun"): [60.0], ("scratch", "sun"): [40.0]}
+    given = results(values, {"table1": TABLE}, networks=1)
     (one,) = judge_all(given, files)
     assert one.verdict == "holds"
-    assert how_sure(one).startswith(
-        "for these networks, each run once: 95 % interval over the test images"
-    )
+    words = "for these networks, each run once: 95 % interval over the test images"
+    assert how_sure(one).startswith(words)
 
 
 def test_replicates_need_no_images():
-    effect = judged(
-        {("whole", "sun"): [50.0, 51.0, 52.0], ("scratch", "sun"): [40.0, 41.5, 41.0]}, {}
-    )
+    values = {("whole", "sun"): [50.0, 51.0, 52.0], ("scratch", "sun"): [40.0, 41.5, 41.0]}
+    effect = judged(values, {})
     assert effect.estimate == pytest.approx(51 - 122.5 / 3)
     assert effect.low < effect.estimate < effect.high
-
-
-def test_an_uncertain_gain_takes_the_interval_away():
-    values = {("some", "sun"): [44.0, 45.0, 46.0], ("whole", "sun"): [41.0, 45.0, 42.0]}
-    given = results(values | {("scratch", "sun"): [40.0, 41.0, 45.0]}, {"table1": TABLE})
-    some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
-    share = Statement(
-        "text", lambda x, f, s: (x - s) / (f - s), (some, whole, start), gains=[(whole, start)]
-    )
-    effect, clear = effect_of(share, given, Images({}, {}))
-    assert not clear
-    assert math.isnan(effect.low)
 
 
 # Gains that a statement is about
 
 
+def of_gain(given):
+    """Return the samples of some, whole and scratch on scenes, and the gain of whole."""
+    some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
+    return {"samples": (some, whole, start), "gains": [(whole, start)]}
+
+
+def test_an_uncertain_gain_takes_the_interval_away():
+    values = {("some", "sun"): [44.0, 45.0, 46.0], ("whole", "sun"): [41.0, 45.0, 42.0]}
+    given = results(values | {("scratch", "sun"): [40.0, 41.0, 45.0]}, {"table1": TABLE})
+    share = Statement("text", lambda x, f, s: (x - s) / (f - s), **of_gain(given))
+    effect, clear = effect_of(share, given, Images({}, {}))
+    assert not clear
+    assert math.isnan(effect.low)
+
+
 def with_gain(errors):
-    """Return a study whose gain of 10 points over a random start is so many standard errors, by five replicates."""
+    """Return a study whose gain of 10 points has this many standard errors, by five replicates."""
     steps = np.array([-1.0, 0.5, 0.3, 1.2, -1.0])
     steps *= 10 / errors * math.sqrt(5) / steps.std(ddof=1)
     values = {("whole", "sun"): 50 + steps, ("scratch", "sun"): np.full(5, 40.0)}
@@ -162,46 +161,30 @@ def with_gain(errors):
 
 @pytest.mark.parametrize(
     ("errors", "points", "share"),
-    [
-        (2.7, False, False),
-        (2.9, True, False),
-        (3.9, True, False),
-        (4.1, True, True),
-    ],  # t: 2.78 with 4 degrees
+    [(2.7, False, False), (2.9, True, False), (3.9, True, False), (4.1, True, True)],
 )
 def test_a_gain_must_be_above_0_and_to_divide_by_it_clearly(errors, points, share):
+    """With 4 degrees of freedom, t is 2.78."""
     given = with_gain(errors)
-    some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
-    common = {"samples": (some, whole, start), "gains": [(whole, start)]}
+    common = of_gain(given)
     kept = Statement("text", lambda x, f, s: x - s - 0.5 * (f - s), **common)
-    shares = Statement(
-        "text", lambda x, f, s: 100 * (x - s) / (f - s), unit="percent of the gain", **common
-    )
+    percent = {"unit": "percent of the gain"}
+    shares = Statement("text", lambda x, f, s: 100 * (x - s) / (f - s), **percent, **common)
     for statement, expected in ((kept, points), (shares, share)):
         effect, clear = effect_of(statement, given, Images({}, {}))
         assert clear is expected
         assert math.isnan(effect.low) is not expected
 
 
-def test_a_clear_gain_whose_interval_holds_0_is_none():
-    """With 2 degrees of freedom 4.2 standard errors are fewer than the interval has, 4.30."""
+@pytest.mark.parametrize("unit", ["points", "percent of the gain"])
+def test_a_clear_gain_whose_interval_holds_0_is_none(unit):
+    """With 2 degrees of freedom, the interval reaches 4.30 standard errors: 4.2 are fewer."""
     steps = np.array([-1.0, 0.0, 1.0]) * 10 / 4.2 * math.sqrt(3)
-    values = {
-        ("whole", "sun"): 50 + steps,
-        ("scratch", "sun"): np.full(3, 40.0),
-        ("some", "sun"): [58.0, 58.2, 58.1],
-    }
+    values = {("whole", "sun"): 50 + steps, ("scratch", "sun"): np.full(3, 40.0)}
+    values["some", "sun"] = [58.0, 58.2, 58.1]
     given = results(values, {"table1": TABLE})
-    some, whole, start = (given.sample(name, "sun") for name in ("some", "whole", "scratch"))
-    for unit in ("points", "percent of the gain"):
-        one = Statement(
-            "text",
-            lambda x, f, s: (x - s) / (f - s),
-            (some, whole, start),
-            gains=[(whole, start)],
-            unit=unit,
-        )
-        assert effect_of(one, given, Images({}, {}))[1] is False
+    one = Statement("text", lambda x, f, s: (x - s) / (f - s), unit=unit, **of_gain(given))
+    assert effect_of(one, given, Images({}, {}))[1] is False
 
 
 # In words
@@ -209,29 +192,19 @@ def test_a_clear_gain_whose_interval_holds_0_is_none():
 
 def test_some_single_runs_among_replicates_are_said(tmp_path):
     files = {("whole", "sun"): answers(tmp_path, "whole", FIRST, SECOND)}
-    given = results(
-        {("whole", "sun"): [50.0], ("scratch", "sun"): [28.0, 30.0, 32.0]},
-        {"table1": TABLE},
-        subsets={"whole": {"networks": 1}},
-    )
+    values = {("whole", "sun"): [50.0], ("scratch", "sun"): [28.0, 30.0, 32.0]}
+    given = results(values, {"table1": TABLE}, subsets={"whole": {"networks": 1}})
     (one,) = judge_all(given, files)
     assert one.verdict == "holds"
-    assert (
-        how_sure(one)
-        == "for these networks, pre-trained once (whole): 3 replicates, or one run and its test images"
-    )
+    once = "for these networks, pre-trained once (whole)"
+    assert how_sure(one) == f"{once}: 3 replicates, or one run and its test images"
     (unknown,) = judge_all(given)
     assert how_sure(unknown).startswith("no interval: one run has no spread")
 
 
 def test_exact_agreement_is_said():
-    given = results(
-        {("whole", "sun"): [51.0, 52.0, 53.0], ("scratch", "sun"): [21.0, 22.0, 23.0]},
-        {"table1": TABLE},
-    )
-    (one,) = judge_all(given)
+    values = {("whole", "sun"): [51.0, 52.0, 53.0], ("scratch", "sun"): [21.0, 22.0, 23.0]}
+    (one,) = judge_all(results(values, {"table1": TABLE}))
     assert (one.effect.estimate, one.verdict) == (pytest.approx(30.0), "cannot tell")
-    assert (
-        how_sure(one)
-        == "no interval: the replicates agree exactly, or there is nothing to divide by"
-    )
+    words = "no interval: the replicates agree exactly, or there is nothing to divide by"
+    assert how_sure(one) == words

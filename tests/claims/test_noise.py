@@ -1,4 +1,4 @@
-"""What a table says about its noise: hand-worked differences, single runs, and who counts."""
+"""What a table says about its noise: differences by hand, single runs, and which cells count."""
 
 import math
 
@@ -12,20 +12,20 @@ VALUES = {"whole": (50.0, 53.0, 52.0), "half": (49.0, 51.0, 53.0), "scratch": (1
 
 
 def runs_of(values, task="det", metric="mAP"):
+    """Return runs of these values by subset, in no order."""
     rows = [
         {"subset": name, "task": task, "rep": rep, "metric": metric, "value": value}
         for name, numbers in values.items()
         for rep, value in enumerate(numbers, start=1)
     ]
-    return pd.DataFrame(rows).sample(frac=1, random_state=0)  # in no order
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)
 
 
 def test_two_sets_are_told_apart_by_the_paired_interval():
-    # differences 1, 2, -1: sd 1.5275; t(0.975) with 2 degrees of freedom is 4.3027
+    """Differences 1, 2, -1: sd 1.5275; t(0.975) with 2 degrees of freedom is 4.3027."""
     samples = samples_of(runs_of(VALUES), ("whole", "half"), "det", "mAP")
-    assert least_difference(samples, prior_of(samples)) == pytest.approx(
-        4.3027 * 1.5275 / math.sqrt(3), rel=1e-3
-    )
+    expected = 4.3027 * 1.5275 / math.sqrt(3)
+    assert least_difference(samples, prior_of(samples)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_random_start_is_not_compared():
@@ -38,15 +38,18 @@ def test_a_random_start_is_not_compared():
 
 def test_what_cannot_be_told_is_said():
     single = {name: numbers[:1] for name, numbers in VALUES.items()}
-    assert "one run each" in noise_notes(runs_of(single), tuple(single), {"det": "mAP"})[0]
-    assert "too few" in noise_notes(runs_of(VALUES), ("whole", "scratch"), {"det": "mAP"})[0]
+    (note,) = noise_notes(runs_of(single), tuple(single), {"det": "mAP"})
+    assert note == "det: one run each, whose spread is not known."
+    (note,) = noise_notes(runs_of(VALUES), ("whole", "scratch"), {"det": "mAP"})
+    assert note == "det: too few cells to tell the noise of a difference."
+    assert noise_notes(runs_of(VALUES), ("whole", "half"), {}) == []
 
 
 def test_each_task_has_its_own_noise():
-    runs = pd.concat(
-        [runs_of(VALUES), runs_of({"whole": (1.0, 9.0, 5.0), "half": (6.0, 2.0, 9.0)}, "act")]
-    )
+    """Differences on action are -5, 7, -4: sd 6.658."""
+    action = {"whole": (1.0, 9.0, 5.0), "half": (6.0, 2.0, 9.0)}
+    runs = pd.concat([runs_of(VALUES), runs_of(action, "act")])
     (sentence,) = noise_notes(runs, ("whole", "half"), {"det": "mAP", "act": "mAP"})
     det, act = sentence.split("; act")
     assert "det: differences below 3.8" in det
-    assert "differences below 16.5" in act  # differences -5, 7, -4: sd 6.658
+    assert "differences below 16.5" in act

@@ -18,10 +18,8 @@ NAMES = ("scratch", "whole", "part", "a", "b", "c", "d", "e")
 
 def test_several_runs_of_each_of_several_networks_make_one_value_per_network():
     """Run 3 starts from network 1 again, and run 4 from network 2."""
-    given = results(
-        {("whole", "det"): [1.0, 2.0, 5.0, 8.0], ("scratch", "det"): [1.0, 1.0, 3.0, 5.0]},
-        networks=2,
-    )
+    values = {("whole", "det"): [1.0, 2.0, 5.0, 8.0], ("scratch", "det"): [1.0, 1.0, 3.0, 5.0]}
+    given = results(values, networks=2)
     assert given.sample("whole", "det").values == (3.0, 5.0)
     assert given.sample("scratch", "det").values == (2.0, 3.0)  # in pairs with the networks
     assert given.runs_per_value("whole", "det") == 2
@@ -40,24 +38,24 @@ def test_runs_are_taken_by_replicate_whatever_their_order():
 
 
 def simulated(rng):
-    """Return a study of two networks with four runs each: networks of equal means vary by 1, their runs by 0.3."""
+    """Return a study of subsets with equal means: two networks each, with two runs each.
+
+    Networks vary by 1, their runs by 0.3.
+    """
     networks = np.tile(rng.standard_normal((len(NAMES), 2)), 2)
     values = 50 + networks + 0.3 * rng.standard_normal((len(NAMES), 4))
-    return results(
-        {(name, "det"): row.tolist() for name, row in zip(NAMES, values, strict=True)}, networks=2
-    )
+    cells = {(name, "det"): row.tolist() for name, row in zip(NAMES, values, strict=True)}
+    return results(cells, networks=2)
 
 
 def test_intervals_over_networks_with_several_runs_each_hold_the_truth():
     """Four runs taken as independent hold it in fewer than 80 % of studies."""
-    rng, held = np.random.default_rng(3), []
+    rng = np.random.default_rng(3)
+    held = []
     for _ in range(300):
         given = simulated(rng)
-        effect = contrast(
-            lambda a, b: a - b,
-            [given.sample(name, "det") for name in ("whole", "part")],
-            given.prior,
-        )
+        pair = [given.sample(name, "det") for name in ("whole", "part")]
+        effect = contrast(lambda a, b: a - b, pair, given.prior)
         held.append(effect.low <= 0 <= effect.high)
     assert np.mean(held) >= 0.9
 
@@ -89,19 +87,16 @@ def test_a_network_given_once_does_not_narrow_the_intervals_of_others():
 
 
 def curve_of(*subsets):
-    return {
-        "builder": "curve",
-        "along": "images_per_class",
-        "subsets": list(subsets),
-        "tasks": ["det"],
-    }
+    """Return the layout of a curve along images per class."""
+    layout = {"builder": "curve", "along": "images_per_class", "tasks": ["det"]}
+    return layout | {"subsets": list(subsets)}
 
 
 SIZES = {"whole": (10, 1000), "half": (10, 500), "other": (10, 400), "few": (10, 50)}
 
 
 @pytest.mark.parametrize("names", [("figure-of-mine", "figure1"), ("figure1", "figure-of-mine")])
-def test_an_output_is_found_by_its_very_name_first(names):
+def test_an_output_is_found_by_its_name_first(names):
     layouts = {"figure1": curve_of("half", "whole"), "figure-of-mine": curve_of("few", "other")}
     given = results({}, {name: layouts[name] for name in names}, sizes=SIZES)
     frame, layout = given.find("figure1", "curve", along="images_per_class")
@@ -121,32 +116,23 @@ def test_another_output_of_the_builder_stands_in():
 
 
 def test_the_name_is_not_enough():
-    layouts = {
-        "figure1": {"builder": "transfer", "subsets": ["few"]},
-        "figure-of-mine": curve_of("few", "other"),
-    }
+    layouts = {"figure1": {"builder": "transfer", "subsets": ["few"]}}
+    layouts["figure-of-mine"] = curve_of("few", "other")
     assert results({}, layouts, sizes=SIZES).find("figure1", "curve")[1]["builder"] == "curve"
 
 
 def test_the_full_set_of_tables_is_the_first_pre_trained_one():
     table = {"builder": "transfer", "tasks": ["det"], "subsets": ["scratch", "half", "whole"]}
     assert results({}, {"table1": table}).full_set() == "half"
-    budgets = {
-        "builder": "budgets",
-        "tasks": ["det"],
-        "references": ["scratch", "whole"],
-        "rows": [],
-    }
-    assert (
-        results({}, {"table1": table | {"subsets": ["scratch"]}, "table2": budgets}).full_set()
-        == "whole"
-    )
+    layouts = {"table1": table | {"subsets": ["scratch"]}}
+    layouts["table2"] = {"builder": "budgets", "tasks": ["det"], "rows": []}
+    layouts["table2"] |= {"references": ["scratch", "whole"]}
+    assert results({}, layouts).full_set() == "whole"
     with pytest.raises(MissingError, match="no table or curve"):
         results({}).full_set()
 
 
-def test_a_frame_without_sizes_is_no_matter():
-    given = results(
-        {}, {"figure1": curve_of("half")}, {"figure1": pd.DataFrame({"subset": ["half"]})}
-    )
+def test_a_frame_without_sizes_is_skipped():
+    frames = {"figure1": pd.DataFrame({"subset": ["half"]})}
+    given = results({}, {"figure1": curve_of("half")}, frames)
     assert given.class_counts().empty

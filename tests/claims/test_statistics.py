@@ -30,15 +30,14 @@ NAMES = ("scratch", "full", "a", "b", "c", "d", "e", "f")
 
 def samples_of(values, task="det", names=NAMES):
     """Return samples of values (cells,replicates)."""
-    return [
-        Sample(name, task, tuple(map(float, row))) for name, row in zip(names, values, strict=False)
-    ]
+    rows = zip(names, values, strict=False)
+    return [Sample(name, task, tuple(map(float, row))) for name, row in rows]
 
 
 def by_hand(covariance, freedom, names=("full", "a"), tasks=("det",), pooled=10**9, replicates=3):
     """Return a prior that is stated, not estimated, of cells that no replicate shifts."""
-    member = np.ones((len(tasks), len(names)), dtype=bool)
     size = len(tasks)
+    member = np.ones((size, len(names)), dtype=bool)
     return Prior(
         tasks,
         names,
@@ -75,7 +74,8 @@ def test_inverse_trigamma_at_known_values():
 
 def test_prior_freedom_is_smyths_moment_estimate():
     """Smyth 2004, section 6.2, with the root found by bisection."""
-    variances, freedom = np.array([0.1, 0.5, 1.0, 7.0, 30.0, 0.02]), 4
+    variances = np.array([0.1, 0.5, 1.0, 7.0, 30.0, 0.02])
+    freedom = 4
     e = np.log(variances) - special.digamma(2) + np.log(2)
     spread = np.mean((e - e.mean()) ** 2 * 6 / 5 - special.polygamma(1, 2))
     root = optimize.brentq(lambda x: special.polygamma(1, x / 2) - spread, 1e-3, 1e3)
@@ -103,12 +103,14 @@ def test_prior_variance_is_that_of_the_two_way_layout():
 
 
 def test_prior_of_cells_with_different_numbers_of_replicates():
-    """Two-way degrees of freedom: values - cells - replicates + 1; single values say nothing."""
+    """Two-way degrees of freedom: values - cells - replicates + 1; single values say nothing.
+
+    full-a: (-1, 2): 4.5 (1 df); full-b: (-4, -1, -2.5): 2.25 (2 df); a-b: (-3, -3): 0 (1 df).
+    """
     rows = [[0, 0], [1.0, 3.0, 2.0], [2.0, 1.0], [5.0, 4.0, 4.5], [7.0]]
     prior = prior_of(samples_of(rows))
     assert prior.names == ("full", "a", "b")
     assert prior.pooled.tolist() == [8 - 3 - 3 + 1]
-    # full-a: (-1, 2): 4.5 (1 df); full-b: (-4, -1, -2.5): 2.25 (2 df); a-b: (-3, -3): 0 (1 df)
     assert prior.covariance[0, 0] == pytest.approx((4.5 + 2 * 2.25 + 0) / 4 / 2)
 
 
@@ -167,18 +169,15 @@ def test_gain_over_scratch_is_the_paired_t():
 def test_expected_variance_of_correlated_tasks():
     """Errors shared by two tasks: var(det - act) = 2 (1 + 1 - 2 * 0.75) of one difference."""
     tasks = ("det", "act")
-    samples = [
-        Sample(name, task, values)
-        for task in tasks
-        for name, values in (("full", (1.0, 2.0, 4.0)), ("a", (0.0, 2.0, 1.0)))
-    ]
+    values = {"full": (1.0, 2.0, 4.0), "a": (0.0, 2.0, 1.0)}
+    samples = [Sample(name, task, of_cell) for task in tasks for name, of_cell in values.items()]
     prior = by_hand([[1, 0.75], [0.75, 1]], math.inf, tasks=tasks)
     effect = contrast(lambda a, b, c, d: a - b - (c - d), samples, prior)
     assert effect.error == pytest.approx(math.sqrt(2 * (1 + 1 - 1.5) / 3), rel=1e-6)
 
 
 def test_a_mean_has_the_spread_of_whole_replicates():
-    """Replicates shift all cells by much: a mean is no better known than these n shifts."""
+    """Replicates shift all cells a lot: a mean is known no better than these n shifts."""
     rng = np.random.default_rng(5)
     samples = study(rng, n=3, shift=100.0)
     effect = contrast(lambda a: a, [samples[2]], prior_of(samples))
@@ -259,11 +258,10 @@ def test_a_cell_set_apart_that_a_claim_names_twice_is_one():
     """Half of it is added twice: its weights are summed before they are squared."""
     samples = study(np.random.default_rng(14), n=4)
     prior = prior_of(samples)
-    full, part, scratch = samples[1], samples[2], samples[0]
+    scratch, full, part, *_ = samples
     once = contrast(lambda x, f, s: x - 0.9 * f - 0.1 * s, [part, full, scratch], prior)
-    twice = contrast(
-        lambda x, f, s, t: x - s - 0.9 * (f - t), [part, full, scratch, scratch], prior
-    )
+    named = [part, full, scratch, scratch]
+    twice = contrast(lambda x, f, s, t: x - s - 0.9 * (f - t), named, prior)
     assert twice.error == pytest.approx(once.error, rel=1e-6)
     assert twice.freedom == pytest.approx(once.freedom, rel=1e-6)
     assert once.freedom > 4  # moderated, and not the paired t
@@ -286,16 +284,17 @@ def test_undefined_function_has_no_interval():
 @pytest.fixture(scope="module")
 def coverage():
     """Return whether 1,000 intervals hold the truth, and their widths relative to the error's."""
-    rng, held, widths = np.random.default_rng(10), [], []
+    rng = np.random.default_rng(10)
+    held = []
+    widths = []
+    error = math.sqrt((1 + 0.81 + 0.01) / 3)
     for _ in range(1000):
         samples = study(rng, n=3, cells=9, shift=3.0)
-        effect = contrast(
-            lambda x, s, f: x - s - 0.9 * (f - s),
-            [samples[2], samples[0], samples[1]],
-            prior_of(samples),
-        )
+        scratch, full, part, *_ = samples
+        of_share = [part, scratch, full]
+        effect = contrast(lambda x, s, f: x - s - 0.9 * (f - s), of_share, prior_of(samples))
         held.append(effect.low <= 2 <= effect.high)
-        widths.append((effect.high - effect.low) / (2 * math.sqrt((1 + 0.81 + 0.01) / 3)))
+        widths.append((effect.high - effect.low) / (2 * error))
     return np.mean(held), np.mean(widths)
 
 
@@ -308,6 +307,11 @@ def test_intervals_are_narrower_than_paired_t_and_than_unpaired(coverage):
     assert 1.96 < coverage[1] < 2.5
 
 
+def mean_kept(*means):
+    """Return the mean share that is kept, of triples (random start, full set, part)."""
+    return sum(kept(means[j + 2], means[j], means[j + 1]) for j in (0, 3, 6)) / 3
+
+
 def test_the_simulation_computes_what_contrast_does(monkeypatch):
     path = ROOT / "benchmarks" / "interval_coverage.py"
     spec = importlib.util.spec_from_file_location("interval_coverage", path)
@@ -317,6 +321,7 @@ def test_the_simulation_computes_what_contrast_does(monkeypatch):
     rng = np.random.default_rng(11)
     values = benchmark.simulate(rng, 3, 6, "log-normal 0.6", 1.0, 0.5)
     values = values + benchmark.true_means(6, "measured")[:, :, None]
+    assert len(values) == 3
     estimate, slopes = benchmark.CLAIMS["mean share, 90 %"](values.mean(3))
     prior = benchmark.study_prior(values)
     variance, freedom = benchmark.errors_of(values, slopes, prior)["moderated"]
@@ -325,11 +330,7 @@ def test_the_simulation_computes_what_contrast_does(monkeypatch):
         samples = [s for task, rows in zip(tasks, one, strict=True) for s in samples_of(rows, task)]
         chosen = [s for task in tasks[:3] for s in samples if s.task == task]
         used = [s for s in chosen if s.name in ("scratch", "full", "a")]
-        effect = contrast(
-            lambda *m: sum(kept(m[j + 2], m[j], m[j + 1]) for j in (0, 3, 6)) / 3,
-            used,
-            prior_of(samples),
-        )
+        effect = contrast(mean_kept, used, prior_of(samples))
         assert effect.estimate == pytest.approx(estimate[i])
         assert effect.error == pytest.approx(math.sqrt(variance[i] / 3), rel=1e-4)
         assert effect.freedom == pytest.approx(freedom[i], rel=1e-4)
@@ -337,7 +338,8 @@ def test_the_simulation_computes_what_contrast_does(monkeypatch):
 
 def test_guard():
     effect = interval(0.9, 0.01, 5)
-    clear, close = Effect(20, 10, 30, 2.0, 5), Effect(3, 1, 5, 1.0, 5)
+    clear = Effect(20, 10, 30, 2.0, 5)
+    close = Effect(3, 1, 5, 1.0, 5)
     assert guarded(effect, [clear, clear]) == effect
     assert verdict(guarded(effect, [clear, close]), 0.5) == "cannot tell"
     assert verdict(guarded(effect, [Effect(9.0)]), 0.5) == "cannot tell"
@@ -347,13 +349,12 @@ def test_guard():
 
 
 def test_two_networks_have_mcnemars_variance():
-    """15 of 100 images only a has right, 5 only b: 10 points, (20 - 10^2 / 100) / (100 * 99)."""
+    """Of 100 images only a gets 15 right, only b 5: 10 points, (20 - 10^2 / 100) / (100 * 99)."""
     a = np.repeat([1, 0, 1, 0], [15, 5, 50, 30])
     b = np.repeat([0, 1, 1, 0], [15, 5, 50, 30])
     labels = np.zeros(100, dtype=int)
-    effect = image_contrast(
-        difference, [Answers("a", "s", a, labels), Answers("b", "s", b, labels)]
-    )
+    answers = [Answers("a", "s", a, labels), Answers("b", "s", b, labels)]
+    effect = image_contrast(difference, answers)
     assert effect.estimate == pytest.approx(10)
     assert effect.error == pytest.approx(100 * math.sqrt((20 - 1) / (100 * 99)))
 
