@@ -2,7 +2,7 @@
 
 Run `python benchmarks/interval_coverage.py` (one core, about 4 minutes): it simulates 2,000 studies
 for each setting, with the measured error and gain of each task, and writes the tables between the
-marks of docs/statistics.md. The chosen method's formulas are those of `reporting/prior.py`.
+marks of docs/statistics.md. The chosen method's formulas are those of `claims/prior.py`.
 """
 
 import argparse
