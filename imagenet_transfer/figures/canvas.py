@@ -11,7 +11,14 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
 from PIL import Image
 
+from imagenet_transfer.figures.style import DPI
+
 INCH = 72.0  # points
+MARGIN = 0.1  # inches about a figure
+SMALL = 5.6  # points: the sizes of text
+TEXT = 6.5
+LARGE = 8.0
+PIXELS = 750_000  # of all images of a figure together: photographs make 3 MB of SVG of them
 MEASURED = 100.0  # points: text is measured large, where hinting does not round its width
 
 
@@ -85,6 +92,11 @@ def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
     top, left = (height - edge) // 2, (width - edge) // 2
     square = Image.fromarray(image[top : top + edge, left : left + edge])
     return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
+
+
+def image_side(inches: float, number: int) -> int:
+    """Return the side in pixels that `number` images of a figure may have, each so many inches wide."""
+    return max(8, min(round(inches * DPI), int((PIXELS / number) ** 0.5)))
 
 
 def place_image(axes: Axes, image: np.ndarray, extent: tuple[float, float, float, float]) -> None:

@@ -10,16 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.transforms import Bbox
 
-from imagenet_transfer.figures.charts import (
-    class_title,
-    draw_coarse_gain,
-    draw_curve,
-    draw_induction,
-    draw_split_accuracy,
-    equal_spans,
-    mean_gains,
-    stagger,
-)
+from imagenet_transfer.figures.chart_parts import stagger
+from imagenet_transfer.figures.coarse_gain import class_title, draw_coarse_gain, mean_gains
+from imagenet_transfer.figures.curve import draw_curve, equal_spans
+from imagenet_transfer.figures.induction import draw_induction
+from imagenet_transfer.figures.split_accuracy import draw_split_accuracy
 from imagenet_transfer.figures.style import SERIES, save_figure, styled
 
 CURVE = {

@@ -11,13 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from imagenet_transfer.claims.statistics import Effect, Sample, contrast, prior_of
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.figures.coarse_limit import (
+from imagenet_transfer.figures.coarse_limit import draw_coarse_limit, limit_text
+from imagenet_transfer.figures.coarse_limit_numbers import (
     COLUMNS,
     coarse_limit_frame,
     find_limit,
     weights_at,
 )
-from imagenet_transfer.figures.extra_charts import draw_coarse_limit, limit_text
 from imagenet_transfer.figures.style import styled
 
 START = 10.0  # a random start's value

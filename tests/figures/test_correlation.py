@@ -10,7 +10,8 @@ from conftest import check_equal_bytes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.figures.correlation import (
+from imagenet_transfer.figures.correlation import draw_correlation
+from imagenet_transfer.figures.correlation_numbers import (
     COLUMNS,
     POINT_COLUMNS,
     correlation_frame,
@@ -21,7 +22,7 @@ from imagenet_transfer.figures.correlation import (
     points_frame,
     spearman,
 )
-from imagenet_transfer.figures.extra_charts import draw_correlation, label_places
+from imagenet_transfer.figures.label_places import label_places
 from imagenet_transfer.figures.style import styled
 
 METRICS = {"imagenet-cls": "top1", "pascal-det": "mAP", "sun-cls": "top1"}

@@ -7,16 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import same_color
 
-from imagenet_transfer.figures.canvas import thumbnail
-from imagenet_transfer.figures.mosaics import (
-    PIXELS,
-    RELATIONS,
-    collage,
-    collage_columns,
-    draw_collages,
-    draw_neighbours,
-    pick_images,
-)
+from imagenet_transfer.figures.canvas import PIXELS, thumbnail
+from imagenet_transfer.figures.collages import collage, collage_columns, draw_collages, pick_images
+from imagenet_transfer.figures.neighbours import RELATIONS, draw_neighbours
 from imagenet_transfer.figures.style import save_figure
 
 DOG, CAR = "n02084071", "n02958343"

@@ -7,9 +7,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.figures import tree_figures as hierarchy
 from imagenet_transfer.figures.canvas import (
     fitted,
+    inch_canvas,
     readable,
     runs,
     shortened,
@@ -17,21 +17,25 @@ from imagenet_transfer.figures.canvas import (
     thumbnail,
     tint,
 )
-from imagenet_transfer.figures.style import save_figure, styled
-from imagenet_transfer.figures.tree_figures import (
-    HALVES,
-    Icicle,
+from imagenet_transfer.figures.clustering import (
+    STEP,
     Tree,
     choose_leaves,
     classes_under,
-    column_edges,
     depth_y,
     draw_clustering,
-    draw_splits,
     find_cuts,
+)
+from imagenet_transfer.figures.splits import (
+    EMPTY,
+    HALVES,
+    Icicle,
+    column_edges,
+    draw_splits,
     half_of,
     order_classes,
 )
+from imagenet_transfer.figures.style import save_figure, styled
 from imagenet_transfer.labels.label_sets import build_label_set
 from imagenet_transfer.labels.taxonomy import Taxonomy, read_classes, taxonomy_for
 
@@ -115,7 +119,7 @@ def test_a_node_stands_in_the_middle_of_its_leaves_at_its_depth(taxonomy):
     assert tree.x(DOG) == pytest.approx(tree.x(BEAGLE))
     assert tree.x(ANIMAL) == pytest.approx((tree.x(PUG) + tree.x(TABBY)) / 2)
     assert tree.x(CAT) == tree.x(TABBY)
-    assert tree.y(DOG) - tree.y(ANIMAL) == pytest.approx(hierarchy.STEP)
+    assert tree.y(DOG) - tree.y(ANIMAL) == pytest.approx(STEP)
     assert tree.deepest == 3
 
 
@@ -234,7 +238,7 @@ def test_boxes_are_as_high_as_their_classes_and_tinted_where_one_half_has_them_a
     assert [box.get_height() for box in (dog, animal, cup)] == pytest.approx([0.375, 0.5, 0.125])
     assert same_color(dog.get_facecolor(), tint(HALVES[0], 0.28))
     assert same_color(cup.get_facecolor(), tint(HALVES[1], 0.28))
-    assert same_color(animal.get_facecolor(), hierarchy.EMPTY)
+    assert same_color(animal.get_facecolor(), EMPTY)
     assert (
         drawn(figure, f"2/{CUP}").get_y() == cup.get_y()
     )  # a class that ends higher stands for itself
@@ -268,7 +272,7 @@ def test_classes_of_neither_half_stay_white(taxonomy):
     figure = draw_splits(taxonomy, sets, layout)
     icicle = Icicle(taxonomy, TREE_ORDER, 0.125)
     assert CUP not in rows_of(figure, "minimal/a", icicle) | rows_of(figure, "minimal/b", icicle)
-    assert same_color(drawn(figure, f"1/{CUP}").get_facecolor(), hierarchy.EMPTY)
+    assert same_color(drawn(figure, f"1/{CUP}").get_facecolor(), EMPTY)
 
 
 def test_figure_7_of_one_class(taxonomy):
@@ -353,7 +357,7 @@ def test_text_is_cut_or_broken_to_fit():
 def test_text_is_as_wide_as_it_is_drawn():
     @styled
     def check():
-        figure, axes = hierarchy.inch_canvas(4, 1)
+        figure, axes = inch_canvas(4, 1)
         text = axes.text(0, 0.5, "instrumentality 350", fontsize=6.5)
         figure.set_dpi(720)
         extent = text.get_window_extent(FigureCanvasAgg(figure).get_renderer())

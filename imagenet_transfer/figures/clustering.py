@@ -1,7 +1,6 @@
-"""Figure 3, the bottom-up clustering of classes, and Figure 7, the splits: both on the hierarchy itself."""
+"""Figure 3: the bottom-up clustering of classes, drawn on a piece of the hierarchy."""
 
 import functools
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.canvas import (
+    LARGE,
+    SMALL,
+    TEXT,
     fitted,
     inch_canvas,
     place_image,
@@ -27,24 +29,15 @@ from imagenet_transfer.figures.canvas import (
     tint,
 )
 from imagenet_transfer.figures.style import (
-    BLUE,
     DPI,
     GREY,
     INK,
-    ORANGE,
     SERIES,
     TWO_COLUMNS,
     Series,
     styled,
 )
 from imagenet_transfer.labels.taxonomy import Taxonomy
-
-HALVES = (BLUE, ORANGE)  # colours of the halves a and b of a split
-EMPTY = "#E9E9E9"  # a node that no half holds as a whole
-SMALL, TEXT, LARGE = 5.6, 6.5, 8.0  # points
-
-
-# --- Figure 3 ---------------------------------------------------------------------------------------------------------
 
 LEFT, RIGHT, TOP = 0.98, 0.25, 0.78  # inches about the tree
 STEP = 0.2  # inches per depth
@@ -353,222 +346,3 @@ def _draw_leaves(
             place_image(axes, thumbnail(examples[leaf], round(picture * DPI)), extent)
         text = shortened(readable(tree.taxonomy.names[leaf]), height - 0.04, SMALL)
         axes.text(x, top + picture + 0.04, text, fontsize=SMALL, rotation=90, ha="center", va="top")
-
-
-# --- Figure 7 ---------------------------------------------------------------------------------------------------------
-
-TALLEST, HEAD, FOOT = 8.2, 0.62, 0.3  # inches: of the leaves' column, above and below it
-NARROWEST, WIDEST = 0.2, 1.25  # inches of a depth's column
-STRIP, GAP = 0.55, 0.12  # inches: of a split's column, between columns
-LEAF_TEXT = 0.09  # inches from which a class has room for its name
-
-
-@dataclass(frozen=True)
-class Icicle:
-    """The classes from top to bottom, siblings together and large families first; `step` inches each."""
-
-    taxonomy: Taxonomy
-    classes: tuple[str, ...]
-    step: float
-
-    def nodes(self, depth: int) -> list[tuple[str, int, int]]:
-        """Return (node, first, stop) of the classes' ancestors at `depth`; one that ends higher stands for itself."""
-        return runs([self.taxonomy.ancestor_at(wnid, depth) for wnid in self.classes])
-
-    def y(self, place: int) -> float:
-        """Return the upper edge of the class at `place`, in inches from the top of the figure."""
-        return HEAD + self.step * place
-
-
-def order_classes(wnids: Iterable[str], taxonomy: Taxonomy) -> tuple[str, ...]:
-    """Return the classes in the order of the tree, in every family the largest branch first."""
-    chains = {wnid: taxonomy.chain(wnid) for wnid in wnids}
-    sizes = Counter(node for chain in chains.values() for node in chain)
-    return tuple(sorted(chains, key=lambda wnid: [(-sizes[node], node) for node in chains[wnid]]))
-
-
-@styled
-def draw_splits(
-    taxonomy: Taxonomy, label_sets: Mapping[str, pd.DataFrame], layout: Mapping[str, Any]
-) -> Figure:
-    """Return Figure 7 (Section 5.5): the hierarchy down to layout["depth"] (6), and both halves of each split.
-
-    A node is a box as high as its classes are many; each class is a tick in the column of each split, in the colour of
-    its half. `layout["splits"]` names the label sets of each split's halves: {split: [a, b]}. The split that cuts the
-    fewest nodes comes last, and the boxes of nodes that it leaves in one half have a tint of that half's colour.
-    """
-    halves = {
-        split: [frozenset(label_sets[name]["wnid"]) for name in names]
-        for split, names in layout["splits"].items()
-    }
-    classes = order_classes(
-        frozenset().union(*(half for pair in halves.values() for half in pair)), taxonomy
-    )
-    icicle = Icicle(taxonomy, classes, min(TALLEST / len(classes), 0.125))
-    depth = layout.get("depth", 6)
-    halves = dict(sorted(halves.items(), key=lambda item: -nodes_cut(icicle, depth, item[1])))
-    figure, axes = inch_canvas(TWO_COLUMNS, icicle.y(len(classes)) + FOOT)
-    names = _leaf_column(icicle)
-    right = TWO_COLUMNS - 0.1 - names - (STRIP + GAP) * len(halves)
-    edges = column_edges(icicle, depth, right - 0.1)
-    for level, (left, stop) in enumerate(itertools.pairwise(edges)):
-        _draw_level(axes, icicle, level, (left, stop), list(halves.values())[-1])
-    for place, (split, pair) in enumerate(halves.items()):
-        _draw_strip(axes, icicle, split, pair, right + GAP + (STRIP + GAP) * place)
-    if names:
-        _draw_leaf_names(axes, icicle, TWO_COLUMNS - 0.1 - names + 0.05)
-    _draw_frame(axes, edges, list(halves)[-1], icicle.y(len(classes)), len(classes))
-    return figure
-
-
-def _leaf_column(icicle: Icicle) -> float:
-    """Return the inches that the classes' names take; 0 if they are too many to be named."""
-    if icicle.step < LEAF_TEXT:
-        return 0.0
-    names = (readable(icicle.taxonomy.names[wnid]) for wnid in icicle.classes)
-    return min(max(text_width(name, SMALL) for name in names), 1.1) + 0.05
-
-
-def _upright(icicle: Icicle, node: str, rows: int) -> bool:
-    """Return whether a box is so high that its name may stand upright in it."""
-    return icicle.step * rows > max(1.0, text_width(_caption(icicle, node, rows), TEXT) + 0.1)
-
-
-def _caption(icicle: Icicle, node: str, rows: int) -> str:
-    return f"{readable(icicle.taxonomy.names[node])} {rows}"
-
-
-def column_edges(icicle: Icicle, depth: int, right: float) -> list[float]:
-    """Return the x of the edges of the columns of depths 0 to `depth`: as wide as the names in them need."""
-    needs = []
-    for level in range(depth + 1):
-        boxes = [(node, stop - first) for node, first, stop in icicle.nodes(level)]
-        lying = [box for box in boxes if _has_room(icicle, box[1]) and not _upright(icicle, *box)]
-        needs.append(
-            min(
-                max(
-                    [text_width(_caption(icicle, *box), SMALL) + 0.1 for box in lying] + [NARROWEST]
-                ),
-                WIDEST,
-            )
-        )
-    edges = np.concatenate([[0.0], np.cumsum(needs)]) * (right - 0.1) / sum(needs) + 0.1
-    return [float(edge) for edge in edges]
-
-
-def _has_room(icicle: Icicle, rows: int) -> bool:
-    return icicle.step * rows >= LEAF_TEXT
-
-
-def half_of(members: Iterable[str], pair: Sequence[frozenset[str]]) -> int | None:
-    """Return the half, 0 or 1, that holds all members; None if none does."""
-    members = set(members)
-    return next((half for half, wnids in enumerate(pair) if members <= wnids), None)
-
-
-def nodes_cut(icicle: Icicle, depth: int, pair: Sequence[frozenset[str]]) -> int:
-    """Return how many nodes down to a depth have classes in both halves of a split."""
-    nodes = [node for level in range(depth + 1) for node in icicle.nodes(level)]
-    members = [frozenset(icicle.classes[first:stop]) for _, first, stop in nodes]
-    return sum(all(wnids & half for half in pair) for wnids in members)
-
-
-def _draw_level(
-    axes: Axes,
-    icicle: Icicle,
-    level: int,
-    sides: tuple[float, float],
-    pair: Sequence[frozenset[str]],
-) -> None:
-    """Draw the boxes of one depth, with their names and numbers of classes where there is room."""
-    left, right = sides
-    for node, first, stop in icicle.nodes(level):
-        top, height = icicle.y(first), icicle.step * (stop - first)
-        half = half_of(icicle.classes[first:stop], pair)
-        colour = EMPTY if half is None else tint(HALVES[half], 0.28)
-        look = {
-            "facecolor": colour,
-            "edgecolor": "white",
-            "linewidth": min(0.6, 12 * height),
-            "gid": f"{level}/{node}",
-        }
-        axes.add_patch(Rectangle((left, top), right - left, height, **look))
-        if _has_room(icicle, stop - first) and icicle.taxonomy.depth(node) == level:
-            _draw_caption(axes, icicle, node, stop - first, (left, right, top + height / 2))
-
-
-def _draw_caption(
-    axes: Axes, icicle: Icicle, node: str, rows: int, place: tuple[float, float, float]
-) -> None:
-    left, right, middle = place
-    text, upright = _caption(icicle, node, rows), _upright(icicle, node, rows)
-    if upright and text_width(text, TEXT) > right - left - 0.08:
-        style = {"rotation": 90, "ha": "center", "va": "center", "rotation_mode": "anchor"}
-        axes.text((left + right) / 2, middle, text, fontsize=TEXT, **style)
-    else:
-        size, number = TEXT if upright else SMALL, f" {rows}"
-        room, name = right - left - 0.08, text.removesuffix(number)
-        short = shortened(name, room - text_width(number, size), size)
-        text = short + number if short else shortened(name, room, size)
-        axes.text(left + 0.04, middle, text, fontsize=size, va="center_baseline")
-
-
-def _draw_strip(
-    axes: Axes, icicle: Icicle, split: str, pair: Sequence[frozenset[str]], left: float
-) -> None:
-    """Draw one tick a class in the colour of its half, runs of equal ones as one box; classes of neither stay white."""
-    halves = [half_of([wnid], pair) for wnid in icicle.classes]
-    for half, colour in enumerate(HALVES):
-        stretches = runs(["half" if of == half else None for of in halves])
-        boxes = [
-            _box(left, icicle.y(first), left + STRIP, icicle.y(stop))
-            for _, first, stop in stretches
-        ]
-        look = {
-            "facecolors": colour,
-            "edgecolors": "none",
-            "antialiaseds": False,
-            "gid": f"{split}/{'ab'[half]}",
-        }
-        axes.add_collection(PolyCollection(boxes, **look), autolim=False)
-    axes.text(
-        left + STRIP / 2, HEAD - 0.2, split, fontsize=TEXT, weight="bold", ha="center", va="center"
-    )
-    for half, colour in enumerate(HALVES):
-        style = {"fontsize": TEXT, "color": colour, "weight": "bold", "va": "center"}
-        x = left + STRIP / 2 + (-0.02, 0.02)[half]
-        axes.text(x, HEAD - 0.08, f"{halves.count(half)}", ha=("right", "left")[half], **style)
-
-
-def _box(left: float, top: float, right: float, bottom: float) -> list[tuple[float, float]]:
-    return [(left, top), (right, top), (right, bottom), (left, bottom)]
-
-
-def _draw_leaf_names(axes: Axes, icicle: Icicle, x: float) -> None:
-    for place, wnid in enumerate(icicle.classes):
-        text = shortened(readable(icicle.taxonomy.names[wnid]), TWO_COLUMNS - x - 0.02, SMALL)
-        axes.text(x, icicle.y(place) + icicle.step / 2, text, fontsize=SMALL, va="center_baseline")
-
-
-def _draw_frame(axes: Axes, edges: Sequence[float], tinted: str, bottom: float, total: int) -> None:
-    """Draw the heading, the depths above their columns and the key below them."""
-    text = f"The {total} classes on the hierarchy, and the half of each split that they are in"
-    axes.text(0.1, 0.12, text, fontsize=LARGE, weight="bold", va="center")
-    for depth, (left, right) in enumerate(itertools.pairwise(edges)):
-        axes.text(
-            (left + right) / 2,
-            HEAD - 0.08,
-            str(depth),
-            fontsize=TEXT,
-            ha="center",
-            va="center",
-            color=GREY,
-        )
-    axes.text(edges[0], HEAD - 0.2, "depth", fontsize=TEXT, va="center", color=GREY)
-    x = 0.1
-    for half, colour in zip("ab", HALVES, strict=True):
-        axes.add_patch(Rectangle((x, bottom + 0.1), 0.12, 0.1, facecolor=colour))
-        axes.text(x + 0.16, bottom + 0.15, f"half {half}", fontsize=TEXT, va="center")
-        x += 0.6
-    text = f"Tinted: a node all of whose classes are in one half of the {tinted} split. Numbers: classes below a node."
-    axes.text(x + 0.05, bottom + 0.15, text, fontsize=TEXT, va="center", color=GREY)

@@ -1,6 +1,5 @@
-"""Figure 5, the nearest neighbours of two queries in each network's features, and Figure 8, collages of the splits."""
+"""Figure 5: the nearest neighbours of queries in each network's features."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from imagenet_transfer.figures.canvas import (
+    LARGE,
+    MARGIN,
+    SMALL,
+    TEXT,
+    image_side,
     inch_canvas,
     place_image,
     readable,
@@ -28,14 +32,6 @@ from imagenet_transfer.figures.style import (
     VERMILLION,
     styled,
 )
-from imagenet_transfer.seeds import seed_of
-
-MARGIN = 0.1  # inches about a figure
-SMALL, TEXT, LARGE = 5.6, 6.5, 8.0  # points
-PIXELS = 750_000  # of all images of a figure together: photographs make 3 MB of SVG of them
-
-
-# --- Figure 5 ---------------------------------------------------------------------------------------------------------
 
 LABEL = 0.9  # inches: the networks' names
 TILE = 0.6  # inches: at most this from one neighbour to the next
@@ -94,7 +90,7 @@ def draw_neighbours(
     subsets = [subset for subset in layout["subsets"] if (frame["subset"] == subset).any()]
     count = int(frame.groupby(["subset", "query_wnid"]).size().max())
     tile = min(TILE, (TWO_COLUMNS - 2 * MARGIN - LABEL - 0.08) / (count + 1.25))
-    grid = Grid(tile, count, _pixels(tile - 0.06, len(queries) * (1 + len(subsets) * count)))
+    grid = Grid(tile, count, image_side(tile - 0.06, len(queries) * (1 + len(subsets) * count)))
     blocks = {query: frame[frame["query_image"] == query[1]] for query in queries}
     heights = [
         TITLE + len(subsets) * tile + len(_breaks(rows, subsets)) * BREAK + 0.1
@@ -108,11 +104,6 @@ def draw_neighbours(
         top += height
     _draw_key(axes, top + 0.08)
     return figure
-
-
-def _pixels(inches: float, number: int) -> int:
-    """Return the side in pixels that `number` images of a figure may have, each so many inches wide."""
-    return max(8, min(round(inches * DPI), int((PIXELS / number) ** 0.5)))
 
 
 def _breaks(rows: pd.DataFrame, subsets: Sequence[str]) -> list[int]:
@@ -217,97 +208,3 @@ def _draw_key(axes: Axes, y: float) -> None:
         _draw_border(axes, kind, x + 0.02, y, 0.18, gid=f"key/{kind}")
         axes.text(x + 0.28, y + 0.09, relation.meaning, fontsize=TEXT, va="center")
         x += 0.28 + text_width(relation.meaning, TEXT) + 0.25
-
-
-# --- Figure 8 ---------------------------------------------------------------------------------------------------------
-
-
-def pick_images(images: pd.DataFrame, label_set: pd.DataFrame, count: int, seed: int) -> list[str]:
-    """Return `count` training images of the label set's classes in a drawn order, all if it has fewer.
-
-    The classes take equal shares or, where there are more classes than images, every so many-th in ascending order of
-    wnid has one. `images` has the columns image, split and class. Equal seeds give equal images.
-    """
-    training = images[images["split"] == "train"]
-    classes = _evenly(sorted(set(training["class"]) & set(label_set["wnid"])), count)
-    chosen = training[training["class"].isin(classes)]
-    ranked = chosen.assign(draw=[seed_of(seed, "collage", image) for image in chosen["image"]])
-    ranked = ranked.sort_values(["class", "draw", "image"])
-    turn_of = ranked.groupby("class").cumcount().to_numpy()
-    names, order = ranked["image"].to_numpy(), []
-    for turn in itertools.count():
-        picked = _evenly(names[turn_of == turn], count - len(order))
-        if not picked:
-            break
-        order += picked
-    return sorted(order, key=lambda image: seed_of(seed, "place", image))
-
-
-def _evenly(values: Sequence[str], count: int) -> list[str]:
-    """Return `count` of the values at even steps, all of them if there are fewer."""
-    count = min(count, len(values))
-    return [values[place * len(values) // count] for place in range(count)]
-
-
-HALF_GAP = 0.16  # inches between two collages
-HEADING = 0.3  # inches above a collage
-
-
-@styled
-def draw_collages(
-    halves: Mapping[tuple[str, str], Sequence[np.ndarray]], layout: Mapping[str, Any]
-) -> Figure:
-    """Return Figure 8: a collage of images of each half of each split, a row for each split.
-
-    `halves` maps (split, half), half "a" or "b", to uint8 RGB images; layout["splits"] gives the splits in their order
-    with the names of their halves' label sets, layout["n_classes"] the number of classes of each label set.
-    """
-    width = (TWO_COLUMNS - 2 * MARGIN - HALF_GAP) / 2
-    columns = collage_columns(max(map(len, halves.values())))
-    rows = {
-        split: max(-(-len(halves[split, half]) // columns) for half in "ab")
-        for split in layout["splits"]
-    }
-    tile = width / columns
-    heights = [HEADING + tile * number + 0.08 for number in rows.values()]
-    figure, axes = inch_canvas(TWO_COLUMNS, MARGIN + sum(heights))
-    pixels = _pixels(tile, sum(map(len, halves.values())))
-    top = MARGIN
-    for (split, names), height in zip(layout["splits"].items(), heights, strict=True):
-        for half, name, left in zip("ab", names, (MARGIN, MARGIN + width + HALF_GAP), strict=True):
-            _draw_titles(
-                axes,
-                f"{split} split, half {half}",
-                layout["n_classes"][name],
-                (left, left + width),
-                top,
-            )
-            picture = collage(halves[split, half], columns, pixels)
-            y = top + HEADING
-            bottom = y + width * picture.shape[0] / picture.shape[1]
-            place_image(axes, picture, (left, left + width, bottom, y))
-        top += height
-    return figure
-
-
-def _draw_titles(
-    axes: Axes, title: str, n_classes: int, sides: tuple[float, float], top: float
-) -> None:
-    style = {"fontsize": LARGE, "va": "center"}
-    axes.text(sides[0], top + 0.14, title, weight="bold", **style)
-    axes.text(sides[1], top + 0.14, f"{n_classes} classes", ha="right", **style)
-
-
-def collage_columns(number: int) -> int:
-    """Return how many images of a collage stand abreast: about four to three high."""
-    return max(1, round((number * 4 / 3) ** 0.5))
-
-
-def collage(images: Sequence[np.ndarray], columns: int, side: int) -> np.ndarray:
-    """Return the images as one uint8 RGB picture, `columns` abreast, `side` pixels each with a white edge of one."""
-    rows = -(-len(images) // columns)
-    picture = np.full((rows * side, columns * side, 3), 255, np.uint8)
-    for place, image in enumerate(images):
-        top, left = side * (place // columns), side * (place % columns)
-        picture[top : top + side - 1, left : left + side - 1] = thumbnail(image, side - 1)
-    return picture
