@@ -1,4 +1,4 @@
-"""What several charts share: numbers from a table, legends, logarithmic axes with readable labels."""
+"""What charts share: numbers from tables, legends, axes with readable labels."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,15 +21,26 @@ TITLES = {
 LONGEST_NAME = 30  # characters
 WIDEST_LABEL = 24  # characters: two columns of a legend side by side in ONE_COLUMN
 LEGEND_LINE = 0.14  # inches
-CHARACTER = 0.062  # inches, a digit of a tick label with some air
+CHARACTER = 0.062  # inches: a digit of a tick label with some air
 LABEL_ROWS = 3
 
 
+def unit_of(metric: str) -> str:
+    """Return the axis that shows a metric: "mAP", also for one class's AP/dog, or "accuracy"."""
+    return "mAP" if metric.partition("/")[0] in ("mAP", "AP") else "accuracy"
+
+
+def unit_label(metric: str) -> str:
+    """Return the label of an axis of a metric in percent."""
+    return f"{'AP' if metric.startswith('AP/') else unit_of(metric)} (%)"
+
+
 def numeric(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
-    """Return the frame with numbers in these columns; an empty text, as in a frame not yet written, becomes NaN."""
-    return frame.assign(
-        **{column: pd.to_numeric(frame[column], errors="coerce") for column in columns}
-    )
+    """Return the frame with numbers in these columns.
+
+    An empty text, as in a frame that was not read from its CSV, becomes NaN.
+    """
+    return frame.assign(**{name: pd.to_numeric(frame[name], errors="coerce") for name in columns})
 
 
 def over_replicates(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
@@ -39,22 +50,13 @@ def over_replicates(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.
 
 
 def spread_note(frame: pd.DataFrame) -> list[Line2D]:
-    """Return the legend's entry for bars of one standard deviation, if there are any."""
+    """Return the legend's entry for bars of one standard deviation, if any are drawn."""
     several = sorted({int(n) for n in frame.loc[frame["std"].notna(), "n"]})
     if not several:
         return []
     runs = f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
-    return [
-        Line2D(
-            [],
-            [],
-            color=GREY,
-            marker="|",
-            markersize=7,
-            linestyle="none",
-            label=f"± std of {runs} runs",
-        )
-    ]
+    mark = {"color": GREY, "marker": "|", "markersize": 7, "linestyle": "none"}
+    return [Line2D([], [], label=f"± std of {runs} runs", **mark)]
 
 
 def short(text: str, length: int) -> str:
@@ -63,51 +65,61 @@ def short(text: str, length: int) -> str:
 
 
 def legend_above(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Put the legend above the axes, in two columns if they are narrow enough; the figure grows by its lines."""
+    """Put the legend above the axes, in two columns if they fit.
+
+    The figure grows by the legend's lines.
+    """
     columns = 2 if max(len(handle.get_label()) for handle in handles) <= WIDEST_LABEL else 1
     lines = -(-len(handles) // columns)
     figure.set_figheight(figure.get_figheight() + LEGEND_LINE * lines)
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=columns,
-        handlelength=2.6,
-        columnspacing=1.4,
-    )
+    place = {"loc": "outside upper center", "ncols": columns}
+    figure.legend(handles=handles, handlelength=2.6, columnspacing=1.4, **place)
 
 
-def log_axis(
-    axes: Axes, labels: Mapping[float, str], above: Mapping[float, str] | None = None
-) -> None:
-    """Make x logarithmic with a tick at each key of `labels`; `above` has other labels of the same ticks, drawn on top.
+def log_axis(axes: Axes, labels: Mapping[float, str]) -> None:
+    """Make x logarithmic, with a tick and a label at each key of `labels`.
 
-    Labels that would touch take lower rows; where no row has room the tick has no label.
+    Labels that would touch take lower rows; without room in any row a tick has no label.
     """
-    low, high = math.log10(min(labels)), math.log10(max(labels))
+    low = math.log10(min(labels))
+    high = math.log10(max(labels))
     margin = 0.05 * (high - low) or 0.1
     axes.set_xscale("log")
     axes.set_xlim(10 ** (low - margin), 10 ** (high + margin))
-    per_decade = (axes.get_figure().get_figwidth() - 1) / (high - low + 2 * margin)
-    row_of = stagger(labels, per_decade)
-    axes.set_xticks(
-        list(labels), ["\n" * row_of[x] + text if x in row_of else "" for x, text in labels.items()]
-    )
+    axes.set_xticks(list(labels), in_rows(labels, _inches_per_decade(axes)))
     axes.xaxis.set_minor_locator(NullLocator())
-    if above:
-        row_of = stagger(above, per_decade)
-        top = axes.secondary_xaxis("top")
-        top.set_xticks(
-            list(above),
-            [text + "\n" * row_of[x] if x in row_of else "" for x, text in above.items()],
-        )
-        top.xaxis.set_minor_locator(NullLocator())
-        top.set_xlabel("unseen fine classes")
+
+
+def axis_above(axes: Axes, labels: Mapping[float, str], title: str) -> None:
+    """Draw a second x axis on top of axes from `log_axis`, with labels of its own."""
+    rows = stagger(labels, _inches_per_decade(axes))
+    texts = [text + "\n" * rows[x] if x in rows else "" for x, text in labels.items()]
+    top = axes.secondary_xaxis("top")
+    top.set_xticks(list(labels), texts)
+    top.xaxis.set_minor_locator(NullLocator())
+    top.set_xlabel(title)
+
+
+def _inches_per_decade(axes: Axes) -> float:
+    left, right = axes.get_xlim()
+    beside = 1  # inch: what the labels of y and the margins take, about
+    return (axes.get_figure().get_figwidth() - beside) / math.log10(right / left)
+
+
+def in_rows(labels: Mapping[float, str], inches_per_decade: float) -> list[str]:
+    """Return the labels below a logarithmic axis, moved to lower rows where they would touch.
+
+    Labels without room are empty.
+    """
+    rows = stagger(labels, inches_per_decade)
+    return ["\n" * rows[x] + text if x in rows else "" for x, text in labels.items()]
 
 
 def stagger(labels: Mapping[float, str], inches_per_decade: float) -> dict[float, int]:
-    """Return the row of each label, such that none touch on a logarithmic axis.
+    """Return the row of each label such that none touch on a logarithmic axis.
 
-    The largest and the smallest come first, then the others from the largest down; without room, none is given.
+    The largest and the smallest choose first, then the others from the largest down. Labels without
+    room are left out.
     """
     width = {x: CHARACTER * (len(text) + 1) for x, text in labels.items()}
     row_of: dict[float, int] = {}

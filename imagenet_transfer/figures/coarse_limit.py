@@ -1,4 +1,4 @@
-"""The limit of coarse labels: gains over a random start against the number of classes, a panel per task."""
+"""The limit of coarse labels: gains against the number of classes, a panel per task."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from imagenet_transfer.figures.chart_parts import stagger
+from imagenet_transfer.figures.chart_parts import in_rows
 from imagenet_transfer.figures.coarse_limit_numbers import classes
 from imagenet_transfer.figures.panels import BELOW, TICK_STEPS, head, panel_grid, panel_width
 from imagenet_transfer.figures.style import BLUE, INK, PALE, VERMILLION, light_grid, styled
@@ -19,10 +19,11 @@ from imagenet_transfer.figures.style import BLUE, INK, PALE, VERMILLION, light_g
 
 @styled
 def draw_coarse_limit(frame: pd.DataFrame) -> Figure:
-    """Return a panel per task: the gain over a random start against the number of classes.
+    """Return a panel per task with the gain over a random start against the number of classes.
 
     `frame` is that of `coarse_limit_frame`. Bars are 95 % intervals; marks are filled where these
-    leave zero out. The limit is a dashed line in its range, which is open where the numbers are.
+    exclude zero. A dashed line marks the limit and a shaded band its range, which reaches the edge
+    where it is open.
     """
     tasks = list(dict.fromkeys(frame["task"]))
     ticks = class_ticks(frame["n_classes"], panel_width(len(tasks)))
@@ -46,20 +47,23 @@ def draw_coarse_limit(frame: pd.DataFrame) -> Figure:
 
 
 def limit_text(rows: pd.DataFrame) -> str:
-    """Return what was found for one task in a few words: "limit 8.2 classes [5.1, 21]".
+    """Return what was found for one task in short: "limit 8.2 classes [5.1, 21]".
 
-    Limits and ends of the range outside the measured numbers read "< 3" or "> 64".
+    A limit or an end of its range outside the measured numbers reads "< 3" or "> 64".
     """
-    row, ordered = rows.iloc[0], rows.sort_values("n_classes", kind="stable")
-    sizes, gains = ordered["n_classes"], ordered.groupby("n_classes")["gain"].mean()
-    first, last = f"< {classes(sizes.iloc[0])}", f"> {classes(sizes.iloc[-1])}"
+    row = rows.iloc[0]
+    gains = rows.groupby("n_classes")["gain"].mean()  # by ascending number of classes
+    fewest = gains.index[0]
+    most = gains.index[-1]
+    first = f"< {classes(fewest)}"
+    last = f"> {classes(most)}"
     beyond = first if gains.iloc[-1] > 0 else last
     text = f"limit {beyond if pd.isna(row['limit']) else classes(row['limit'])} classes"
-    if ordered["low"].isna().all():
+    if rows["low"].isna().all():
         return text
-    if row["limit_high"] == sizes.iloc[0]:
+    if row["limit_high"] == fewest:
         return f"{text} [{first}]"
-    if row["limit_low"] == sizes.iloc[-1]:
+    if row["limit_low"] == most:
         return f"{text} [{last}]"
     low = first if pd.isna(row["limit_low"]) else classes(row["limit_low"])
     high = last if pd.isna(row["limit_high"]) else classes(row["limit_high"])
@@ -67,7 +71,7 @@ def limit_text(rows: pd.DataFrame) -> str:
 
 
 class ClassTicks(NamedTuple):
-    """The axis of numbers of classes: limits, ticks, and their labels (empty without room)."""
+    """A logarithmic axis of numbers of classes; labels without room are empty."""
 
     limits: tuple[float, float]
     places: list[float]
@@ -75,12 +79,12 @@ class ClassTicks(NamedTuple):
 
 
 def class_ticks(sizes: Iterable[float], width: float) -> ClassTicks:
-    """Return a logarithmic axis `width` inches wide; labels that would touch take lower rows."""
+    """Return an axis `width` inches wide; labels that would touch take lower rows."""
     texts = {float(size): f"{size:,.0f}" for size in sorted(set(sizes))}
-    low, high = math.log10(min(texts)), math.log10(max(texts))
+    low = math.log10(min(texts))
+    high = math.log10(max(texts))
     margin = 0.07 * (high - low) or 0.1
-    row_of = stagger(texts, width / (high - low + 2 * margin))
-    labels = ["\n" * row_of[x] + text if x in row_of else "" for x, text in texts.items()]
+    labels = in_rows(texts, width / (high - low + 2 * margin))
     return ClassTicks((10 ** (low - margin), 10 ** (high + margin)), list(texts), labels)
 
 
@@ -123,7 +127,7 @@ def _draw_gains(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def limit_handles(frame: pd.DataFrame) -> list[Line2D | Patch]:
-    """Return the legend's entries, those that are drawn."""
+    """Return the legend's entries for what is drawn."""
     known = frame["low"].notna()
     unsure = known & (frame["low"] <= 0) & (frame["high"] >= 0)
     mark = {"color": BLUE, "marker": "o", "linestyle": "none", "markersize": 4}

@@ -1,12 +1,12 @@
-"""From which number of classes on pre-training on merged labels is better than a random start.
+"""How many merged classes pre-training needs to be better than a random start.
 
-The gain of a label set is its transfer value less that of a random start, paired by replicate. The
+The gain of a label set is its transfer value minus that of a random start, paired by replicate. The
 limit is where the gain, interpolated linearly over the logarithm of the number of classes, crosses
 zero. Its range holds every number of classes whose interpolated gain is neither surely above nor
 surely below zero: the 95 % confidence set of the crossing that Fieller (1954) described.
 
-Gains are contrasts with the intervals of `statistics.contrast`, the same as in findings.csv. As a
-random start is set apart there, these are paired t intervals over the replicates.
+Gains are contrasts with the intervals of `statistics.contrast`, as in findings.csv. As that treats
+a random start separately, they are paired t intervals over replicates.
 """
 
 import math
@@ -27,10 +27,10 @@ COLUMNS = (
     *("task", "metric", "subset", "n_classes", "n", "gain", "low", "high"),
     *("limit", "limit_low", "limit_high", "statement"),
 )
-STEPS = 64  # places per pair of neighbouring label sets where the interval is looked at
-BISECTIONS = 40
+STEPS = 64  # places between two neighbouring label sets at which the interval is evaluated
+BISECTIONS = 40  # more than nine digits need
 
-# Of weights by subset, and a task: the weighted sum of the subsets' means
+# From weights by subset and a task: the weighted sum of the subsets' means
 Measure = Callable[[Mapping[str, float], str], Effect]
 
 
@@ -38,8 +38,8 @@ Measure = Callable[[Mapping[str, float], str], Effect]
 class Limit:
     """Where the gain crosses zero, in classes; NaN where there is no such number.
 
-    `low` is the largest number that is surely worse than a random start, `high` the smallest from
-    which on all are surely better.
+    `low` is the largest number of classes that is surely worse than a random start; starting at
+    `high`, all numbers are surely better.
     """
 
     limit: float
@@ -57,11 +57,11 @@ def coarse_limit_frame(
     """Return one row per task and subset, by ascending number of classes (COLUMNS).
 
     `runs` is the result of `collect_runs` for one architecture, `metrics` the metric of each task,
-    `n_classes` the number of classes of each subset to be compared with the random start. gain, low
-    and high are in points; limit, limit_low, limit_high (in classes) and statement are those of the
-    task, the same in all of its rows. An empty limit_low: no number is surely worse; an empty
-    limit_high: not even the largest is surely better. `measure` is by default `measure_of` these
-    runs. Raises UserError for a missing run.
+    `n_classes` the number of classes of each subset to compare with the random start, and `measure`
+    by default `measure_of` these runs. gain, low and high are in percentage points. limit,
+    limit_low, limit_high (in classes) and statement belong to the task, the same in all of its
+    rows. limit_low is NaN if no number of classes is surely worse, limit_high if not even the
+    largest is surely better. Raises UserError for a missing run.
     """
     values = {
         task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes])
@@ -83,7 +83,7 @@ def coarse_limit_frame(
 def complete(values: pd.DataFrame, task: str, subsets: Sequence[str]) -> pd.DataFrame:
     """Return the subsets' values (rows) in the replicates (columns) that all of them have.
 
-    Raises UserError if a subset was not run, or if there is no such replicate.
+    Raises UserError if a subset was not run, or if they have no replicate in common.
     """
     for name in subsets:
         if name not in values.index:
@@ -101,7 +101,7 @@ def complete(values: pd.DataFrame, task: str, subsets: Sequence[str]) -> pd.Data
 
 
 def measure_of(values: Mapping[str, pd.DataFrame]) -> Measure:
-    """Return the measure of a study from each task's values, subsets by replicates (`complete`)."""
+    """Return the measure of a study from each task's `complete` values, subsets by replicates."""
     samples = {
         (name, task): Sample(name, task, tuple(table.loc[name]))
         for task, table in values.items()
@@ -122,16 +122,16 @@ def measure_of(values: Mapping[str, pd.DataFrame]) -> Measure:
 
 
 def limit_of(task: str, n_classes: Mapping[str, int], measure: Measure, n: int) -> Limit:
-    """Return the limit of a task from the measure of its gains, each over `n` replicates."""
+    """Return a task's limit from the measure of its gains over `n` replicates."""
     sizes = sorted(set(n_classes.values()))
     return find_limit(sizes, lambda size: measure(weights_at(size, n_classes), task), n)
 
 
 def weights_at(size: float, n_classes: Mapping[str, int]) -> dict[str, float]:
-    """Return the subsets' weights in the gain at a number of classes, and the random start's, -1.
+    """Return the subsets' weights in the gain at a number of classes, with -1 for a random start.
 
-    Between two numbers of label sets the gain is linear in the logarithm. Label sets with the same
-    number of classes are averaged.
+    Between label sets the gain is linear in the logarithm of the number of classes. Label sets with
+    equally many classes are averaged.
     """
     alike = Counter(n_classes.values())
     sizes = sorted(alike)
@@ -146,7 +146,7 @@ def weights_at(size: float, n_classes: Mapping[str, int]) -> dict[str, float]:
 def find_limit(sizes: Sequence[float], gain_at: Callable[[float], Effect], n: int = 2) -> Limit:
     """Return the limit from the gain at any number of classes within `sizes`, which ascend.
 
-    `n` replicates are behind each gain; it is only put into words.
+    `n` is the number of replicates, which the statement mentions.
     """
     means = [gain_at(size).estimate for size in sizes]
     not_surely_better = last_place(sizes, lambda size: not gain_at(size).low > 0)  # nor is NaN
@@ -161,7 +161,7 @@ def find_limit(sizes: Sequence[float], gain_at: Callable[[float], Effect], n: in
 
 
 def crossing(sizes: Sequence[float], means: Sequence[float]) -> float:
-    """Return where the mean gain last turns positive on the way to the largest number of classes.
+    """Return where the mean gain last turns positive, going up to the largest number of classes.
 
     NaN if it is positive at all of them, or not positive at the largest.
     """
@@ -175,7 +175,7 @@ def crossing(sizes: Sequence[float], means: Sequence[float]) -> float:
 
 
 def last_place(sizes: Sequence[float], holds: Callable[[float], bool]) -> float | None:
-    """Return the largest number of classes, within the measured ones, where `holds` is true."""
+    """Return the largest number of classes in the measured range where `holds` is true."""
     places = list(downwards(sizes))
     for above, size in zip([None, *places], places, strict=False):
         if holds(size):
@@ -184,17 +184,20 @@ def last_place(sizes: Sequence[float], holds: Callable[[float], bool]) -> float 
 
 
 def downwards(sizes: Sequence[float]) -> Iterator[float]:
-    """Yield the sizes and places between them, evenly in their logarithm, from the largest down."""
+    """Yield the sizes and places between them, even in the logarithm, from the largest down."""
     for left, right in reversed(list(pairwise(sizes))):
         yield from (right * (left / right) ** (step / STEPS) for step in range(STEPS))
     yield sizes[0]
 
 
 def boundary(true: float, false: float, holds: Callable[[float], bool]) -> float:
-    """Return the number of classes between two, to nine digits, where `holds` turns false."""
+    """Return the number of classes between two, to nine digits, at which `holds` turns false."""
     for _ in range(BISECTIONS):
         middle = math.sqrt(true * false)
-        true, false = (middle, false) if holds(middle) else (true, middle)
+        if holds(middle):
+            true = middle
+        else:
+            false = middle
     return float(f"{true:.9g}")
 
 
@@ -202,9 +205,9 @@ def boundary(true: float, false: float, holds: Callable[[float], bool]) -> float
 
 
 def statement_of(sizes: Sequence[float], means: Sequence[float], found: Limit, unknown: str) -> str:
-    """Return what was found, as a short sentence without its full stop.
+    """Return what was found, as a short sentence without a full stop.
 
-    `unknown` says why there are no intervals; empty if there are.
+    `unknown` says why there are no intervals; it is empty if there are.
     """
     last = f"{sizes[-1]:,.0f}"
     if not math.isnan(found.limit):
@@ -227,7 +230,7 @@ def turns(means: Sequence[float]) -> str:
 
 
 def range_of(found: Limit, unknown: str) -> str:
-    """Return a limit's range in words, or why it is `unknown`."""
+    """Return a limit's range in words, or why it is unknown."""
     if unknown:
         return f"{unknown}: its range is unknown"
     low, high = (classes(end) for end in (found.low, found.high))
@@ -237,7 +240,7 @@ def range_of(found: Limit, unknown: str) -> str:
 
 
 def certainty(first: float, high: float, unknown: str) -> str:
-    """Return from where on a gain that is positive at all numbers (`first` on) is surely so."""
+    """Return where a gain that is positive at all numbers, from `first` up, is surely so."""
     if unknown:
         return f"{unknown}: how surely is unknown"
     if math.isnan(high):
@@ -246,5 +249,5 @@ def certainty(first: float, high: float, unknown: str) -> str:
 
 
 def classes(number: float) -> str:
-    """Return a number of classes for print: with one decimal below 10, unless it is whole."""
+    """Return a number of classes as text, with one decimal below 10 unless it is whole."""
     return f"{number:.1f}" if number < 10 and number != round(number) else f"{number:,.0f}"

@@ -1,4 +1,4 @@
-"""ImageNet accuracy against transfer, a panel per task."""
+"""Transfer against ImageNet accuracy, a panel per task."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,33 +10,34 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from imagenet_transfer.figures.canvas import text_width
+from imagenet_transfer.figures.chart_parts import unit_label
 from imagenet_transfer.figures.label_places import MARK, RINGS, label_places
 from imagenet_transfer.figures.panels import (
-    KEY_LINE,
     SMALL,
     TICK_STEPS,
     head,
     page_width,
     panel_grid,
     signed,
-    unit_label,
 )
 from imagenet_transfer.figures.style import BLUE, GREY, light_grid, styled
 
+KEY_LINE = 0.125  # inches
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 
 @styled
 def draw_correlation(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
-    """Return a panel per task: transfer against ImageNet accuracy of each pre-training set.
+    """Return a panel per task with transfer against ImageNet accuracy of each pre-training set.
 
-    `frame` is that of `correlation_frame`, `points` that of `points_frame`. Numbers name the sets,
-    in the order of their accuracies; the key is below. Bars are ± 1 standard deviation.
+    `frame` is that of `correlation_frame`, `points` that of `points_frame`. Sets are numbered by
+    ascending accuracy; the key is below the panels. Bars are ± 1 standard deviation.
     """
     tasks = list(dict.fromkeys(points["task"]))
-    names = setnumeric(points)
+    names = set_numbers(points)
     page = page_width(len(tasks))
-    key, notes = key_columns(names, page), correlation_notes(frame, points, page)
+    key = key_columns(names, page)
+    notes = correlation_notes(frame, points, page)
     figure, panels = panel_grid(len(tasks), KEY_LINE * (len(key[0]) + len(notes)) + 0.12)
     limits = axis_limits(points["accuracy"], points["accuracy_std"])
     facts = frame.set_index("task")
@@ -53,7 +54,7 @@ def draw_correlation(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
 
 
 def r_text(row: pd.Series) -> str:
-    """Return "r = 0.93 [0.80, 0.98]", or why there is none."""
+    """Return "r = 0.93 [0.80, 0.98]", or why there is no r."""
     if pd.isna(row["r"]):
         return "no r" if not row["note"] else str(row["note"]).split(":")[0]
     digits = 2 if max(abs(row["r"]), abs(row["high"]), abs(row["low"])) < 0.995 else 3
@@ -61,14 +62,14 @@ def r_text(row: pd.Series) -> str:
     return f"r = {r}" if pd.isna(row["low"]) else f"r = {r} [{low}, {high}]"
 
 
-def setnumeric(points: pd.DataFrame) -> dict[str, int]:
-    """Return the number of each set: its place by ascending accuracy, equal ones by name."""
+def set_numbers(points: pd.DataFrame) -> dict[str, int]:
+    """Return each set's number: its rank by ascending accuracy, then by name."""
     means = points.groupby("subset")["accuracy"].mean().sort_values(kind="stable")
     return {subset: place for place, subset in enumerate(means.index, 1)}
 
 
 def correlation_notes(frame: pd.DataFrame, points: pd.DataFrame, page: float) -> list[str]:
-    """Return the lines below the key: what bars and brackets are, those that are drawn."""
+    """Return the lines below the key, which say what the drawn bars and brackets are."""
     notes = []
     repeats = sorted({int(n) for n in (*points["accuracy_n"], *points["transfer_n"]) if n > 1})
     if repeats:
@@ -81,9 +82,10 @@ def correlation_notes(frame: pd.DataFrame, points: pd.DataFrame, page: float) ->
 
 
 def axis_limits(means: pd.Series, stds: pd.Series) -> tuple[float, float]:
-    """Return limits with some air about means and their spread."""
+    """Return limits that leave some air about means and their spread."""
     spread = stds.fillna(0)
-    low, high = float((means - spread).min()), float((means + spread).max())
+    low = float((means - spread).min())
+    high = float((means + spread).max())
     air = 0.09 * (high - low) or 1.0
     return low - air, high + air
 
@@ -92,7 +94,8 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) ->
     light_grid(axes, "both")
     bars = {"fmt": "none", "color": BLUE, "elinewidth": 0.7, "alpha": 0.55, "zorder": 2}
     spread = rows[["transfer_std", "accuracy_std"]].fillna(0)
-    x, y = rows["accuracy"], rows["transfer"]
+    x = rows["accuracy"]
+    y = rows["transfer"]
     axes.errorbar(x, y, spread["transfer_std"], spread["accuracy_std"], **bars)
     axes.plot(x, y, "o", color=BLUE, markersize=MARK, zorder=3)
     axes.set(xlim=limits, ylim=axis_limits(rows["transfer"], rows["transfer_std"]))
@@ -101,14 +104,12 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) ->
 
 
 def _number_points(
-    axes: Axes,
-    rows: pd.DataFrame,
-    names: Mapping[str, int],
-    size: tuple[float, float],
+    axes: Axes, rows: pd.DataFrame, names: Mapping[str, int], size: tuple[float, float]
 ) -> None:
-    """Print each point's number next to it, with a line where only places further off were free."""
+    """Print each point's number next to it, with a line to it where near places were taken."""
     texts = [str(names[subset]) for subset in rows["subset"]]
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
     scale = np.array([size[0] / (right - left), size[1] / (top - bottom)])
     corner = np.array([left, bottom])
     anchors = (rows[["accuracy", "transfer"]].to_numpy() - corner) * scale
@@ -124,7 +125,7 @@ def _number_points(
 
 
 def key_columns(names: Mapping[str, int], page: float) -> list[list[str]]:
-    """Return the key's entries in columns of nearly equal length, as many as fit the page."""
+    """Return the key's entries in nearly equal columns, as many columns as fit the page."""
     digits = len(str(len(names)))
     numbers = [f"{number:>{digits}}".replace(" ", FIGURE_SPACE) for number in names.values()]
     entries = [f"{number}  {name}" for number, name in zip(numbers, names, strict=True)]
@@ -136,7 +137,7 @@ def key_columns(names: Mapping[str, int], page: float) -> list[list[str]]:
 
 
 def without_middle(text: str, width: float, size: float) -> str:
-    """Return the text, its middle cut to fit `width` inches: long names often differ at the end."""
+    """Return the text, its middle cut to fit `width` inches, as long names often differ at the end."""
     for kept in range(len(text), 1, -1):
         end = kept // 2
         cut = text if kept == len(text) else text[: kept - end] + "…" + text[len(text) - end :]

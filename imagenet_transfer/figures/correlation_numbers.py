@@ -1,19 +1,19 @@
 """How well ImageNet accuracy predicts transfer: correlations over the pre-training sets of a study.
 
 Kornblith, Shlens & Le (2019, "Do better ImageNet models transfer better?") found r = 0.99 for fixed
-features and 0.96 for fine-tuning over 16 architectures, with transfer accuracies averaged over 12
-tasks after a logit. Here the points are pre-training sets of one architecture; the row ALL_TASKS is
-their measure, with the logit of ImageNet accuracy as well. As they did with VOC2007, mAP is put
-through the logit, too: it is not a proportion, but runs from 0 to 1, and all tasks must be on one
-scale to be averaged.
+features and 0.96 for fine-tuning over 16 architectures, with the logits of transfer accuracies
+averaged over 12 tasks. Here the points are pre-training sets of one architecture; the row ALL_TASKS
+is their measure, with the logit of ImageNet accuracy as well. As they did for VOC2007, it takes the
+logit of mAP, too: mAP is not a proportion, but it runs from 0 to 1, and tasks must be on one scale
+to be averaged.
 
-The intervals are Fisher's (z, over sets, of means over replicates): the noise that replicates leave
-in the means is part of the scatter about the line, so it is in the interval without being added.
-`benchmarks/correlation_intervals.py` measured how often they hold the true r in invented studies of
-8 to 20 sets: 94 to 97 % if accuracies are spread normally or evenly, 85 to 93 % if they are skewed.
-Resampling sets, it is 89 to 93 % in all of them; resampling sets and replicates 90 to 99 %, with
-intervals up to half as long again. No interval knows that nested sets share images: sets count as
-independent, so that the true intervals are wider.
+The intervals are Fisher's (z, over sets, of means over replicates). The noise that replicates leave
+in the means is part of the scatter around the line, so the interval contains it already.
+`benchmarks/correlation_intervals.py` measured how often they hold the true r in simulated studies
+of 8 to 20 sets: 94 to 97 % if accuracies are spread normally or evenly, 85 to 93 % if they are
+skewed. Resampling sets gives 89 to 93 % in all of these studies; resampling sets and replicates 90
+to 99 %, with intervals up to one and a half times as long. All of these intervals take sets as
+independent; as nested sets share images, the true intervals are wider.
 """
 
 import math
@@ -36,10 +36,10 @@ POINT_COLUMNS = (
     *("transfer", "transfer_std", "transfer_n"),
 )
 ALL_TASKS = "all tasks"
-FEWEST_FOR_R = 3  # of two sets, r is 1 or -1
+FEWEST_FOR_R = 3  # r of two sets is always 1 or -1
 FEWEST_FOR_INTERVAL = 4  # the variance of Fisher's z is 1 / (n - 3)
 Z = float(stats.norm.ppf(0.975))
-CONSTANT = 1e-9  # percentage points: means that differ by less are equal but for rounding
+CONSTANT = 1e-9  # percentage points: means that differ by less are equal except for rounding
 
 
 def correlation_frame(
@@ -49,18 +49,19 @@ def correlation_frame(
     subsets: Sequence[str] | None = None,
     with_scratch: bool = False,
 ) -> pd.DataFrame:
-    """Return one row per transfer task, then one for all of them if there are several (COLUMNS).
+    """Return one row per transfer task, and one for all of them if there are several (COLUMNS).
 
-    `runs` is the result of `collect_runs` for one architecture; `accuracy` the task that measures
-    ImageNet accuracy (every network's last layer re-trained); `metrics` the metric of that task and
-    of each transfer task; `subsets` the pre-training sets (by default all that were measured on
-    both). A random start is left out: its "accuracy" is that of a last layer on random features.
+    `runs` is the result of `collect_runs` for one architecture, `accuracy` the task that measures
+    ImageNet accuracy by re-training every network's last layer, and `metrics` the metric of that
+    task and of each transfer task. `subsets` are the pre-training sets, by default all that were
+    measured on both tasks. A random start is left out unless `with_scratch`: its "accuracy" is that
+    of a last layer on random features.
 
     - r, low, high: Pearson's r of the means over replicates in percent, and its 95 % interval;
-      rho: Spearman's; r_logit, low_logit, high_logit: the same as r, of log odds.
-    - r_noise_free: r with the noise of the replicates taken out (see `noise_free`).
+      rho: Spearman's rho; r_logit, low_logit, high_logit: as r, but of log odds.
+    - r_noise_free: r without the noise of the replicates (see `noise_free`).
     - r_without, without: r without the one set whose absence changes it most, and that set.
-    - sets: what went in, by ascending accuracy; n_replicates: the fewest behind any of the means.
+    - sets: all sets, by ascending accuracy; n_replicates: the fewest replicates of any mean.
     - note: why a number is missing.
 
     Raises UserError if one of `subsets` has not been measured.
@@ -79,10 +80,10 @@ def points_frame(
     subsets: Sequence[str] | None = None,
     with_scratch: bool = False,
 ) -> pd.DataFrame:
-    """Return the points behind `correlation_frame`, one row per task and set (POINT_COLUMNS).
+    """Return the points of `correlation_frame`, one row per task and set (POINT_COLUMNS).
 
-    Means and sample standard deviations (n - 1; empty for one replicate) are in percent; the sets
-    of a task are ordered by ascending accuracy.
+    Means and sample standard deviations (NaN for one replicate) are in percent. A task's sets are
+    ordered by ascending accuracy.
     """
     rows = []
     for task, (x, y) in measured(runs, accuracy, metrics, subsets, with_scratch).items():
@@ -93,7 +94,7 @@ def points_frame(
 
 
 def summary(values: pd.Series) -> tuple[float, float, int]:
-    """Return mean, sample standard deviation (NaN for one value) and number of the values."""
+    """Return the values' mean, sample standard deviation (NaN for one value) and number."""
     return float(values.mean()), float(values.std(ddof=1)), int(values.count())
 
 
@@ -109,9 +110,9 @@ def measured(
     subsets: Sequence[str] | None,
     with_scratch: bool,
 ) -> dict[str, Pair]:
-    """Return ImageNet accuracies and transfer values in percent, sets by replicates, of each task.
+    """Return each task's ImageNet accuracies and transfer values in percent, sets by replicates.
 
-    Both have the same sets, by ascending mean accuracy (equal ones by name).
+    Both have the same sets, by ascending mean accuracy, then by name.
     """
     accuracies = values_of(runs, accuracy, metrics[accuracy])
     pairs = {}
@@ -127,13 +128,13 @@ def measured(
 
 
 def values_of(runs: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
-    """Return a transfer task's values: a row per subset, a column per replicate, NaN if not run."""
+    """Return a transfer task's values, subsets by replicates; NaN for a missing run."""
     chosen = (runs["stage"] == "transfer") & (runs["task"] == task) & (runs["metric"] == metric)
     return runs[chosen].pivot(index="subset", columns="rep", values="value").astype(float)
 
 
 def _check(subsets: Sequence[str] | None, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Raise UserError naming the subset and task of the first missing cell."""
+    """Raise UserError for a subset that was not run on a task."""
     for subset in [] if subsets is None else subsets:
         for task, values in tables.items():
             if subset != SCRATCH and subset not in values.index:
@@ -147,9 +148,11 @@ def _check(subsets: Sequence[str] | None, tables: Mapping[str, pd.DataFrame]) ->
 
 
 def task_row(task: str, metric: str, x: pd.DataFrame, y: pd.DataFrame) -> dict[str, Any]:
-    """Return the row of one task from accuracies and transfer values, sets by replicates."""
-    mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
-    r, r_logit = pearson(mean_x, mean_y), pearson(log_odds(mean_x), log_odds(mean_y))
+    """Return one task's row from accuracies and transfer values, sets by replicates."""
+    mean_x = x.mean(axis=1)
+    mean_y = y.mean(axis=1)
+    r = pearson(mean_x, mean_y)
+    r_logit = pearson(log_odds(mean_x), log_odds(mean_y))
     low, high = fisher_interval(r, len(x))
     low_logit, high_logit = fisher_interval(r_logit, len(x))
     r_without, without = without_one(mean_x, mean_y)
@@ -166,8 +169,8 @@ def task_row(task: str, metric: str, x: pd.DataFrame, y: pd.DataFrame) -> dict[s
 def all_tasks_row(pairs: Mapping[str, Pair]) -> dict[str, Any]:
     """Return the row of Kornblith et al.'s measure: log odds of transfer, averaged over tasks.
 
-    It has no r in percent, as points of different metrics cannot be averaged; its sets are those
-    that every task has.
+    It has the sets that every task has, and no r in percent, as percentages of different metrics
+    cannot be averaged.
     """
     odds = [log_odds(y.mean(axis=1)) for _, y in pairs.values()]
     transfer = pd.concat(odds, axis=1, join="inner").mean(axis=1, skipna=False)
@@ -186,7 +189,7 @@ def all_tasks_row(pairs: Mapping[str, Pair]) -> dict[str, Any]:
 
 
 def reason(x: pd.Series, y: pd.Series, replicates: int) -> str:
-    """Return why numbers of a row are missing; empty if none is."""
+    """Return why numbers of a row are missing; empty if all are there."""
     if len(x) < FEWEST_FOR_R:
         return f"no correlation: it takes at least {FEWEST_FOR_R} sets"
     if constant(x) or constant(y):
@@ -214,7 +217,8 @@ def constant(values: Sequence[float]) -> bool:
 
 def pearson(x: Sequence[float], y: Sequence[float]) -> float:
     """Return Pearson's r; NaN for fewer than 3 pairs, constant or undefined values."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    x = np.asarray(x, float)
+    y = np.asarray(y, float)
     defined = len(x) >= FEWEST_FOR_R and bool(np.isfinite([x, y]).all())
     if not defined or constant(x) or constant(y):
         return math.nan
@@ -222,18 +226,19 @@ def pearson(x: Sequence[float], y: Sequence[float]) -> float:
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return Spearman's rho: Pearson's r of the ranks, mean ranks for equal values."""
+    """Return Spearman's rho: Pearson's r of the ranks; equal values share a mean rank."""
     return pearson(stats.rankdata(x), stats.rankdata(y))
 
 
 def fisher_interval(r: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of r over `n` pairs by Fisher's z (1921).
 
-    NaN twice for fewer than 4 pairs, and for 1 and -1, where its length would be 0.
+    Both ends are NaN for fewer than 4 pairs, and for r = 1 and -1, where its length would be 0.
     """
     if n < FEWEST_FOR_INTERVAL or math.isnan(r) or abs(r) == 1:
         return math.nan, math.nan
-    z, reach = math.atanh(r), Z / math.sqrt(n - 3)
+    z = math.atanh(r)
+    reach = Z / math.sqrt(n - 3)
     return math.tanh(z - reach), math.tanh(z + reach)
 
 
@@ -246,7 +251,7 @@ def log_odds(percent: pd.Series) -> pd.Series:
 def without_one(x: pd.Series, y: pd.Series) -> tuple[float, str]:
     """Return r without the one set whose absence changes it most, and that set's name.
 
-    (NaN, "") if fewer than 4 sets would be left to choose from.
+    (NaN, "") if there are fewer than 4 sets.
     """
     r = pearson(x, y)
     if len(x) < FEWEST_FOR_INTERVAL or math.isnan(r):
@@ -258,13 +263,13 @@ def without_one(x: pd.Series, y: pd.Series) -> tuple[float, str]:
 
 
 def noise_free(x: pd.DataFrame, y: pd.DataFrame) -> float:
-    """Return the correlation that means over endlessly many replicates would have, as estimated.
+    """Return an estimate of the correlation that means over infinitely many replicates would have.
 
     Noise in both variables lowers r (Spearman, 1904), and noise that they share, as both start from
-    the same network, shifts it. The (co)variance of the means less that of the noise (the residual
-    mean products of sets by replicates, divided by the number of replicates) is that of the sets.
-    The estimate is cut to -1..1. NaN unless all sets have the same two or more replicates in both,
-    or if the sets differ by no more than their noise.
+    the same network, shifts it. The sets' (co)variance is that of the means minus that of their
+    noise: the mean residual products of sets by replicates, divided by the number of replicates.
+    The estimate is clipped to -1..1. It is NaN unless all sets have the same two or more replicates
+    in both variables, and if the sets differ by no more than their noise.
     """
     if len(x) < FEWEST_FOR_R or len(x.columns) < 2 or list(x.columns) != list(y.columns):
         return math.nan
@@ -275,6 +280,6 @@ def noise_free(x: pd.DataFrame, y: pd.DataFrame) -> float:
     residuals = (residuals + values.mean(axis=(1, 2), keepdims=True)).reshape(2, -1)
     noise = residuals @ residuals.T / ((count - 1) * (replicates - 1))
     between = np.cov(means[:, :, 0]) - noise / replicates
-    if not (np.diag(between) > CONSTANT).all():  # NaN is not
+    if not (np.diag(between) > CONSTANT).all():  # false for NaN, too
         return math.nan
     return float(np.clip(between[0, 1] / math.sqrt(between[0, 0] * between[1, 1]), -1, 1))

@@ -20,6 +20,7 @@ from imagenet_transfer.figures.chart_parts import (
     numeric,
     short,
     spread_note,
+    unit_of,
 )
 from imagenet_transfer.figures.style import (
     GREY,
@@ -32,7 +33,7 @@ from imagenet_transfer.figures.style import (
 )
 from imagenet_transfer.labels.manifests import SCRATCH
 
-OWN_LABELS = Series(GREY, "x", "--")  # the accuracy of networks as they were pre-trained
+AS_PRE_TRAINED = Series(GREY, "x", "--")  # accuracy of networks as they were pre-trained
 ALONG = {"images_per_class": "images per class", "classes": "pre-training classes"}
 TICK_STEPS = (0.5, 1, 2, 5, 10, 20)  # percentage points
 MOST_TICKS = 6
@@ -40,54 +41,48 @@ MOST_TICKS = 6
 
 @styled
 def draw_curve(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
-    """Return Figure 1 or 2: ImageNet accuracy and transfer performance against the size of the pre-training set.
+    """Return Figure 1 or 2: accuracy and transfer against the size of the pre-training set.
 
-    `frame` has the columns x, task, metric, mean, std, n, paper, subset; `layout` has along, tasks and accuracy.
-    Accuracies are read on the left, mAP on the right; both axes span equally many points, so that slopes compare.
-    Filled marks are means with ± 1 standard deviation, hollow marks the paper's numbers, dotted lines a random start.
+    `frame` is that of `curve_frame`, `layout` has along, tasks and accuracy. Accuracy has the left
+    axis and mAP the right one; both span equally many points, so that slopes compare. Filled marks
+    are means with ± 1 standard deviation, hollow ones the paper's numbers, dotted lines a random
+    start.
     """
     frame = numeric(frame, ("x", "mean", "std", "n", "paper"))
-    tasks = [
-        task
-        for task in (layout.get("accuracy"), *layout.get("tasks", ()))
-        if (frame["task"] == task).any()
-    ]
-    looks = dict(zip(tasks, _looks(len(tasks), layout.get("accuracy") in tasks), strict=True))
-    own = f"{layout.get('accuracy')}{OWN}"
-    if (frame["task"] == own).any():
-        looks[own] = OWN_LABELS
-    handles = _curve_handles(frame, looks)
+    looks = _looks_of(frame, layout)
     figure = new_figure(ONE_COLUMN, 2.35)
     axes_of = _value_axes(figure, frame)
     for task, look in looks.items():
         rows = frame[frame["task"] == task].sort_values("x", kind="stable")
-        _draw_task(axes_of[_unit(rows["metric"].iloc[0])], rows, look)
+        _draw_task(axes_of[unit_of(rows["metric"].iloc[0])], rows, look)
     axes = figure.axes[0]
     sizes = sorted(set(frame.loc[frame["subset"] != SCRATCH, "x"]))
     log_axis(axes, {x: f"{x:,.0f}" for x in sizes})
     axes.set_xlabel(f"{ALONG[layout['along']]} (log scale)")
-    legend_above(figure, handles)
+    legend_above(figure, _curve_handles(frame, looks))
     return figure
 
 
-def _looks(count: int, has_accuracy: bool) -> Sequence[Series]:
-    """Return the looks of the lines: the first is kept for ImageNet accuracy, the others for transfer tasks."""
-    first = 0 if has_accuracy else 1
-    return list(itertools.islice(itertools.cycle(SERIES), first, first + count))
-
-
-def _unit(metric: str) -> str:
-    """Return the axis that a metric is drawn on: mAP's own, which one class's (AP/dog) shares, or that of accuracy."""
-    return "mAP" if metric.partition("/")[0] in ("mAP", "AP") else "accuracy"
+def _looks_of(frame: pd.DataFrame, layout: Mapping[str, Any]) -> dict[str, Series]:
+    """Return the look of each drawn task's line; the first look is kept for ImageNet accuracy."""
+    accuracy = layout.get("accuracy")
+    drawn = set(frame["task"])
+    tasks = [task for task in (accuracy, *layout.get("tasks", ())) if task in drawn]
+    looks = itertools.islice(itertools.cycle(SERIES), 0 if accuracy in drawn else 1, None)
+    found = dict(zip(tasks, looks, strict=False))
+    own = f"{accuracy}{OWN}"
+    return found | ({own: AS_PRE_TRAINED} if own in drawn else {})
 
 
 def _value_axes(figure: Figure, frame: pd.DataFrame) -> dict[str, Axes]:
-    """Return one axis for each unit that the frame has: accuracy on the left, mAP on the right (left if alone)."""
-    units = sorted({_unit(metric) for metric in frame["metric"]})
+    """Return axes by unit: accuracy is on the left, mAP on the right unless it is the only one."""
+    units = sorted({unit_of(metric) for metric in frame["metric"]})
     axes = figure.subplots()
     light_grid(axes)
-    axes_of = dict(zip(units, (axes, axes.twinx() if len(units) > 1 else None), strict=False))
-    extents = [_extent(frame[frame["metric"].map(_unit) == unit]) for unit in units]
+    axes_of = {units[0]: axes}
+    if len(units) > 1:
+        axes_of[units[1]] = axes.twinx()
+    extents = [_extent(frame[frame["metric"].map(unit_of) == unit]) for unit in units]
     step, limits = equal_spans(extents)
     for (unit, side), (low, high) in zip(axes_of.items(), limits, strict=True):
         side.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
@@ -106,21 +101,23 @@ def _extent(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def equal_spans(extents: Sequence[tuple[float, float]]) -> tuple[float, list[tuple[float, float]]]:
-    """Return a tick step and, for each (lowest, highest), limits on multiples of it that all span equally far."""
+    """Return a tick step and limits on its multiples for each (lowest, highest).
+
+    All limits span equally many steps.
+    """
     widest = max(high - low for low, high in extents)
     step = next((step for step in TICK_STEPS if widest <= step * (MOST_TICKS - 1)), TICK_STEPS[-1])
-    bottoms = [max(math.floor(low / step), 0) for low, _ in extents]
-    tops = [
-        max(math.ceil(high / step), bottom + 1)
-        for (_, high), bottom in zip(extents, bottoms, strict=True)
-    ]
-    count = max(2, *(top - bottom for top, bottom in zip(tops, bottoms, strict=True)))
-    spare = [count - (top - bottom) for top, bottom in zip(tops, bottoms, strict=True)]
+    spans = [_steps(low / step, high / step) for low, high in extents]
+    count = max(2, *(needed for _, needed in spans))
     last = max(round(100 / step) - count, 0)  # nothing exceeds 100 %
-    starts = [
-        min(max(bottom - extra // 2, 0), last) for bottom, extra in zip(bottoms, spare, strict=True)
-    ]
+    starts = [min(max(first - (count - needed) // 2, 0), last) for first, needed in spans]
     return step, [(start * step, (start + count) * step) for start in starts]
+
+
+def _steps(low: float, high: float) -> tuple[int, int]:
+    """Return the first whole step and the number of steps that hold low and high."""
+    first = max(math.floor(low), 0)
+    return first, max(math.ceil(high) - first, 1)
 
 
 def _draw_task(axes: Axes, rows: pd.DataFrame, look: Series) -> None:
@@ -128,14 +125,7 @@ def _draw_task(axes: Axes, rows: pd.DataFrame, look: Series) -> None:
     for value in rows.loc[start, "mean"]:
         axes.axhline(value, color=look.colour, linestyle=":", linewidth=1.1)
     rows = rows[~start]
-    axes.plot(
-        rows["x"],
-        rows["mean"],
-        color=look.colour,
-        marker=look.mark,
-        linestyle=look.line,
-        clip_on=False,
-    )
+    axes.plot(rows["x"], rows["mean"], clip_on=False, **_line(look))
     several = rows[(rows["n"] > 1) & rows["std"].notna()]
     if len(several):
         bars = {"color": look.colour, "fmt": "none", "elinewidth": 0.9, "capsize": 1.4}
@@ -156,16 +146,17 @@ _PAPER = {
 
 
 def _curve_handles(frame: pd.DataFrame, looks: Mapping[str, Series]) -> list[Line2D]:
-    metric_of = frame.drop_duplicates("task").set_index("task")["metric"].map(_unit)
+    metric_of = frame.drop_duplicates("task").set_index("task")["metric"].map(unit_of)
     both = metric_of.nunique() > 1
     handles = []
     for task, look in looks.items():
         side = {"accuracy": " (left)", "mAP": " (right)"}[metric_of[task]] if both else ""
-        label = _title_of(task) + side
-        handles.append(
-            Line2D([], [], color=look.colour, marker=look.mark, linestyle=look.line, label=label)
-        )
+        handles.append(Line2D([], [], label=_title_of(task) + side, **_line(look)))
     return handles + _curve_notes(frame)
+
+
+def _line(look: Series) -> dict[str, Any]:
+    return {"color": look.colour, "marker": look.mark, "linestyle": look.line}
 
 
 def _title_of(task: str) -> str:
@@ -175,7 +166,7 @@ def _title_of(task: str) -> str:
 
 
 def _curve_notes(frame: pd.DataFrame) -> list[Line2D]:
-    """Return the legend's entries for spread, random start and the paper's numbers, those that are drawn."""
+    """Return the legend's entries for what is drawn: spread, random start, the paper's numbers."""
     notes = spread_note(frame)
     if (frame["subset"] == SCRATCH).any():
         notes.append(Line2D([], [], color=GREY, linestyle=":", linewidth=1.1, label="random start"))

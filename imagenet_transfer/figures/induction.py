@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from imagenet_transfer.figures.chart_parts import (
+    axis_above,
     from_zero,
     legend_above,
     log_axis,
@@ -28,11 +29,10 @@ from imagenet_transfer.figures.style import (
 
 @styled
 def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
-    """Return Figure 4: induction accuracy on unseen fine classes against the number of classes trained on.
+    """Return Figure 4: accuracy on unseen fine classes against the number of coarse classes.
 
-    `frame` has the columns subset, n_classes, n_unseen, n_queries, k, network, rep and value; rows whose network is not
-    the subset are the baseline's, on the same unseen classes. Marks are means over the replicates, bars ± 1 standard
-    deviation.
+    `frame` is that of `induction_frame`; rows whose network is not the subset are the baseline's,
+    on the same unseen classes. Marks are means over replicates, bars ± 1 standard deviation.
     """
     keys = ["subset", "n_classes", "n_unseen", "k", "network"]
     frame = over_replicates(numeric(frame, ("n_classes", "n_unseen", "k", "value")), keys, "value")
@@ -43,28 +43,18 @@ def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     for k, look in zip(sorted(set(frame["k"]), reverse=True), SERIES[1:], strict=False):
         rows = frame[frame["k"] == k].sort_values(["n_classes", "subset"])
         own = rows["network"] == rows["subset"]
-        handles.append(
-            _draw_accuracy(axes, rows[~own], look, f"top {k:.0f}, all fine classes", hollow=True)
-        )
-        handles.append(
-            _draw_accuracy(axes, rows[own], look, f"top {k:.0f}, coarse classes", hollow=False)
-        )
-    unseen = (
-        frame.drop_duplicates("n_classes")
-        .sort_values("n_classes")
-        .set_index("n_classes")["n_unseen"]
-    )
-    log_axis(
-        axes,
-        {x: f"{x:,.0f}" for x in unseen.index},
-        {x: f"{count:,.0f}" for x, count in unseen.items()},
-    )
+        for drawn, name, hollow in ((~own, "all fine", True), (own, "coarse", False)):
+            label = f"top {k:.0f}, {name} classes"
+            handles.append(_draw_accuracy(axes, rows[drawn], look, label, hollow))
+    sizes = frame.drop_duplicates("n_classes").sort_values("n_classes")
+    unseen = dict(zip(sizes["n_classes"], sizes["n_unseen"], strict=True))
+    log_axis(axes, {x: f"{x:,.0f}" for x in unseen})
+    axis_above(axes, {x: f"{count:,.0f}" for x, count in unseen.items()}, "unseen fine classes")
     axes.set_xlabel("coarse classes (log scale)")
     axes.set_ylabel("induction accuracy (%)")
     from_zero(axes, frame["mean"] + frame["std"].fillna(0))
-    legend_above(
-        figure, [*handles[:2], *spread_note(frame), *handles[2:]]
-    )  # filled column by column
+    # The legend is filled column by column: one column for each k, the note below the first
+    legend_above(figure, [*handles[:2], *spread_note(frame), *handles[2:]])
     return figure
 
 
@@ -72,13 +62,11 @@ def _draw_accuracy(
     axes: Axes, rows: pd.DataFrame, look: Series, label: str, hollow: bool
 ) -> Line2D:
     """Draw one line of Figure 4 and return its handle; the baseline is hollow and thin."""
-    axes.errorbar(
-        rows["n_classes"], rows["mean"], rows["std"], color=look.colour, fmt="none", elinewidth=0.8
-    )
+    x = rows["n_classes"]
+    y = rows["mean"]
+    axes.errorbar(x, y, rows["std"], color=look.colour, fmt="none", elinewidth=0.8)
     face = "white" if hollow else look.colour
     line = {"linestyle": look.line, "linewidth": 0.8} if hollow else {"linestyle": "-"}
     marks = {"marker": look.mark, "markerfacecolor": face, "markeredgewidth": 0.9, "clip_on": False}
-    (drawn,) = axes.plot(
-        rows["n_classes"], rows["mean"], color=look.colour, label=label, **marks, **line
-    )
+    (drawn,) = axes.plot(x, y, color=look.colour, label=label, **marks, **line)
     return drawn

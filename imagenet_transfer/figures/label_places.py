@@ -1,4 +1,4 @@
-"""Places for the labels of points that cover neither marks nor each other."""
+"""Places for the labels of points, where they cover neither marks nor each other."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,14 @@ import numpy as np
 from imagenet_transfer.figures.canvas import INCH
 from imagenet_transfer.figures.panels import SMALL
 
-# Where labels may stand: directions by preference, distances from the point in inches
-SIDES, DIAGONALS, BETWEEN = (90, 270, 0, 180), (45, 135, 315, 225), (22.5, 67.5, 112.5, 157.5)
-DIRECTIONS = np.deg2rad([*SIDES, *DIAGONALS, *BETWEEN, 202.5, 247.5, 292.5, 337.5])
-RINGS = (0.085, 0.11, 0.15, 0.2, 0.26, 0.33, 0.42, 0.52)
-MARK = 3.4  # points: the diameter of a set's mark
+SIDES = (90, 270, 0, 180)  # degrees: where a label may be, from the most preferred
+DIAGONALS = (45, 135, 315, 225)
+BETWEEN = (22.5, 67.5, 112.5, 157.5, 202.5, 247.5, 292.5, 337.5)
+DIRECTIONS = np.deg2rad([*SIDES, *DIAGONALS, *BETWEEN])
+RINGS = (0.085, 0.11, 0.15, 0.2, 0.26, 0.33, 0.42, 0.52)  # inches from the point
+MARK = 3.4  # points: the diameter of a point's mark
 LABEL_HEIGHT = SMALL / INCH
-AIR = 0.012
+AIR = 0.012  # inches about a label
 
 
 def label_places(
@@ -21,9 +22,9 @@ def label_places(
 ) -> np.ndarray:
     """Return the centres (n, 2) of labels of these widths next to their points, all in inches.
 
-    `anchors` and `reach` (n, 2) are the points and how far their bars go to each side; `size` is
-    that of the axes. Labels cover neither marks nor each other while there is any such place; they
-    keep off bars where that costs little. The most crowded points choose first.
+    `anchors` (n, 2) are the points, `reach` (n, 2) how far their bars go to either side, and `size`
+    is that of the axes. Labels cover neither marks nor each other if that is possible, and avoid
+    bars where this costs little. The most crowded points choose first.
     """
     near = np.hypot(*(anchors[:, None] - anchors[None]).transpose(2, 0, 1)) < 2 * RINGS[0]
     centres = np.full_like(anchors, np.nan, dtype=float)
@@ -41,7 +42,7 @@ def label_places(
 
 
 def _ring(anchor: np.ndarray, distance: float, half: np.ndarray) -> np.ndarray:
-    """Return centres about a point; sideways a wide label is moved off by half its width."""
+    """Return centres around a point, for wide labels farther away on its left and right."""
     directions = np.stack([np.cos(DIRECTIONS), np.sin(DIRECTIONS)], axis=1)
     stretch = np.array([distance + max(half[0] - half[1], 0), distance])
     return anchor + directions * stretch
@@ -58,10 +59,12 @@ def _cost(
 ) -> float:
     """Return how bad a place for the label of the point `own` is.
 
-    Each mark or label that it covers and each side that it crosses costs 10; bars, and standing so
-    near to another point that it might be that one's, cost as much as a few tenths of an inch.
+    Each mark or label that it covers and each edge that it crosses costs 10. A bar that it covers,
+    or being so near to another point that it could belong to that one, costs a few tenths, as much
+    as that many inches of distance.
     """
-    low, high = centre - half, centre + half
+    low = centre - half
+    high = centre + half
     outside = int((low < 0).sum() + (high > size).sum())
     labels = sum(bool((low < box[2:]).all() and (high > box[:2]).all()) for box in taken)
     mark = MARK / INCH / 2

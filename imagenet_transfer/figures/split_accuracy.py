@@ -1,6 +1,6 @@
 """Figure 9: accuracy on the halves of each split, in percent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -27,21 +27,24 @@ from imagenet_transfer.figures.style import (
     styled,
 )
 
+CHARACTERS = 40  # fit side by side in the width of the figure's panels
+WIDTH = 0.42  # of a bar and the air about it; halves are 1 apart
+
 
 @styled
 def draw_split_accuracy(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
-    """Return Figure 9: accuracy on each half of each split, trained on that half only or on everything.
+    """Return Figure 9: accuracy on each half of each split, trained on that half or on everything.
 
-    `frame` has the columns split, half, n_classes, network (half, everything; own: a cross), mean, std and n; whiskers
-    are ± 1 standard deviation.
+    `frame` is that of `split_frame`: bars for the networks half and everything, a cross for own;
+    whiskers are ± 1 standard deviation.
     """
     frame = numeric(frame, ("n_classes", "mean", "std", "n"))
     figure = new_figure(ONE_COLUMN, 2.5)
     splits = list(dict.fromkeys(frame["split"]))
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
     for axes, split in zip(panels, splits, strict=True):
-        _draw_halves(axes, frame[frame["split"] == split], 40 // len(splits))
-        axes.set_title(short(f"{split} split", 40 // len(splits)), loc="center")
+        _draw_halves(axes, frame[frame["split"] == split], CHARACTERS // len(splits))
+        axes.set_title(short(f"{split} split", CHARACTERS // len(splits)), loc="center")
     panels[0].set_ylabel("accuracy on the half (%)")
     from_zero(panels[0], frame["mean"] + frame["std"].fillna(0))
     figure.supxlabel("half (number of classes)", fontsize=7.5)
@@ -62,44 +65,30 @@ def _draw_halves(axes: Axes, rows: pd.DataFrame, characters: int) -> None:
     """Draw the bars of one split; `characters` fit below them."""
     light_grid(axes)
     halves = list(dict.fromkeys(rows["half"]))
-    width = 0.42
-    for offset, network in ((-width / 2, "half"), (width / 2, "everything")):
+    for offset, network in ((-WIDTH / 2, "half"), (WIDTH / 2, "everything")):
         chosen = rows[rows["network"] == network]
         places = [halves.index(half) + offset for half in chosen["half"]]
-        axes.bar(places, chosen["mean"], width * 0.94, linewidth=0.6, **_BARS[network])
-        tops = chosen["mean"] + chosen["std"].fillna(0)
-        axes.errorbar(
-            places,
-            chosen["mean"],
-            chosen["std"],
-            fmt="none",
-            color=INK,
-            elinewidth=0.8,
-            capsize=1.6,
-        )
-        for x, value, end in zip(places, chosen["mean"], tops, strict=True):
-            axes.annotate(
-                f"{value:.1f}",
-                (x, end),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=6,
-            )
+        _draw_bars(axes, places, chosen, _BARS[network])
     own = rows[rows["network"] == "own"]
-    axes.plot(
-        [halves.index(half) - 0.84 * width for half in own["half"]],
-        own["mean"],
-        "x",
-        color=GREY,
-        markersize=4,
-    )
+    places = [halves.index(half) - 0.84 * WIDTH for half in own["half"]]
+    axes.plot(places, own["mean"], "x", color=GREY, markersize=4)
     counts = rows.drop_duplicates("half").set_index("half")["n_classes"]
     names = [half.removeprefix(f"{rows['split'].iloc[0]}-") for half in halves]
     names = [short(name, characters // len(halves)) for name in names]
-    axes.set_xticks(
-        range(len(halves)),
-        [f"{name}\n({counts[half]:,.0f})" for name, half in zip(names, halves, strict=True)],
-    )
+    labels = [f"{name}\n({counts[half]:,.0f})" for name, half in zip(names, halves, strict=True)]
+    axes.set_xticks(range(len(halves)), labels)
     axes.set_xlim(-0.6, len(halves) - 0.4)
     axes.tick_params(axis="x", length=0)
+
+
+def _draw_bars(
+    axes: Axes, places: Sequence[float], rows: pd.DataFrame, look: Mapping[str, Any]
+) -> None:
+    """Draw bars with whiskers and their values above them."""
+    means = rows["mean"]
+    axes.bar(places, means, WIDTH * 0.94, linewidth=0.6, **look)
+    whiskers = {"fmt": "none", "color": INK, "elinewidth": 0.8, "capsize": 1.6}
+    axes.errorbar(places, means, rows["std"], **whiskers)
+    above = {"textcoords": "offset points", "ha": "center", "fontsize": 6}
+    for x, value, end in zip(places, means, means + rows["std"].fillna(0), strict=True):
+        axes.annotate(f"{value:.1f}", (x, end), (0, 2), **above)
