@@ -137,7 +137,7 @@ def key_columns(names: Mapping[str, int], page: float) -> list[list[str]]:
 
 
 def without_middle(text: str, width: float, size: float) -> str:
-    """Return the text, its middle cut to fit `width` inches, as long names often differ at the end."""
+    """Return the text, its middle cut to fit `width` inches; long names often differ at the end."""
     for kept in range(len(text), 1, -1):
         end = kept // 2
         cut = text if kept == len(text) else text[: kept - end] + "…" + text[len(text) - end :]

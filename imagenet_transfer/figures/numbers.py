@@ -36,7 +36,8 @@ def curve_frame(
     its accuracy as it was pre-trained, under that task's name with ":own" after it. Raises
     UserError for a missing run.
     """
-    runs, sizes = collect_runs(metrics), subset_sizes(manifests)
+    runs = collect_runs(metrics)
+    sizes = subset_sizes(manifests)
     _check_numbers_of_images(layout, sizes)
     paper = paper_numbers(layout["paper"])
     accuracy = layout["accuracy"]
