@@ -251,7 +251,7 @@ def _draw_name(axes: Axes, tree: Tree, node: str) -> None:
 
 
 def _draw_cut(axes: Axes, tree: Tree, cut: Cut) -> None:
-    """Draw a cut's line with marks: filled on classes it makes, hollow on those that end above it."""
+    """Draw a cut's line with marks: filled on classes it makes, hollow on those ending above it."""
     colour = cut.look.colour
     y = depth_y(cut.depth)
     line = {"linewidth": 1.8, "linestyle": cut.look.line, "alpha": 0.55, "zorder": 1}

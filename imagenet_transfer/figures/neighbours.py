@@ -184,7 +184,7 @@ def _draw_mark(axes: Axes, relation: Relation, x: float, y: float, radius: float
 def _draw_break(axes: Axes, y: float, grid: Grid) -> None:
     left = grid.x(0) - LABEL + 0.05
     right = grid.x(grid.count)
-    text = "from here on the query's class is no training label: it is merged with others"
+    text = "from here on the query's class is not a training label: it is merged with others"
     dotted = {"color": INK, "linewidth": 1.2, "linestyle": (0, (1, 1.6)), "gid": "break"}
     axes.plot([left, right], [y + 0.06] * 2, **dotted)
     axes.text(right, y - 0.03, text, fontsize=SMALL, ha="right", va="center", style="italic")

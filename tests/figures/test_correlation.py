@@ -57,9 +57,9 @@ def test_what_is_drawn_is_what_the_frames_say():
         assert marks.get_xydata().tolist() == rows[["accuracy", "transfer"]].to_numpy().tolist()
         numbers = [str(order.index(subset) + 1) for subset in rows["subset"]]
         assert [text.get_text() for text in numbers_in(axes)] == numbers
-    key = " ".join(text.get_text().replace("\u2007", "") for text in figure.texts)
+    key = {text.get_text().replace("\u2007", "") for text in figure.texts}
     assert len(order) == 15
-    assert all(f"{number}  {subset}" in key for number, subset in enumerate(order, 1))
+    assert key >= {f"{number}  {subset}" for number, subset in enumerate(order, 1)}
 
 
 def test_titles_say_r_and_its_interval():

@@ -9,7 +9,7 @@ from imagenet_transfer.figures.induction import draw_induction
 
 
 def induction(sizes=(9, 79, 486), replicates=1):
-    """Return a frame whose means are 10 k plus a subset's place, and the baseline's 15 k plus it."""
+    """Return means of 10 k plus a subset's place, and of 15 k plus that place for the baseline."""
     rows = []
     for place, size in enumerate(sizes):
         facts = {"subset": f"coarse-{size}", "n_classes": size, "n_unseen": 1000 - size}
