@@ -23,6 +23,7 @@ WIDEST_LABEL = 24  # characters: two columns of a legend side by side in ONE_COL
 LEGEND_LINE = 0.14  # inches
 CHARACTER = 0.062  # inches: a digit of a tick label with some air
 LABEL_ROWS = 3
+AROUND = 1  # inch: about what margins and labels take of a figure's width
 
 
 def unit_of(metric: str) -> str:
@@ -102,8 +103,7 @@ def axis_above(axes: Axes, labels: Mapping[float, str], title: str) -> None:
 
 def _inches_per_decade(axes: Axes) -> float:
     left, right = axes.get_xlim()
-    beside = 1  # inch: what the labels of y and the margins take, about
-    return (axes.get_figure().get_figwidth() - beside) / math.log10(right / left)
+    return (axes.get_figure().get_figwidth() - AROUND) / math.log10(right / left)
 
 
 def in_rows(labels: Mapping[float, str], inches_per_decade: float) -> list[str]:

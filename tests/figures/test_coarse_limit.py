@@ -47,6 +47,8 @@ def test_what_is_drawn_is_what_the_frame_says():
         marks = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
         points = sorted(np.concatenate(marks).tolist())
         assert points == sorted(rows[["n_classes", "gain"]].to_numpy().tolist())
+        curve = rows.groupby("n_classes")["gain"].mean()
+        assert [list(point) for point in curve.items()] in lines_of(axes)
         (bars,) = axes.containers
         ends = [segment[:, 1].tolist() for segment in bars.lines[2][0].get_segments()]
         assert np.allclose(ends, rows[["low", "high"]].to_numpy())
@@ -124,4 +126,5 @@ def test_the_chart_can_be_drawn_from_its_csv(tmp_path):
     read = draw_coarse_limit(pd.read_csv(tmp_path / "coarse-limit.csv"))
     for one, other in zip(read.axes, draw_coarse_limit(frame).axes, strict=True):
         assert [text.get_text() for text in one.texts] == [text.get_text() for text in other.texts]
-        assert np.allclose(lines_of(one)[1], lines_of(other)[1])  # after the line at zero
+        for line, same in zip(lines_of(one), lines_of(other), strict=True):
+            assert np.allclose(line, same)
