@@ -13,7 +13,7 @@ import argparse
 
 import numpy as np
 
-from imagenet_transfer.figures.correlation import fisher_interval
+from imagenet_transfer.figures.correlation_numbers import fisher_interval
 
 REPLICATES, NOISE, RESAMPLES = 3, 0.3, 800
 METHODS = ("Fisher's z", "sets", "sets and replicates")

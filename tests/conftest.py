@@ -107,7 +107,8 @@ def check_equal_bytes(draw, folder) -> None:
         save_figure(draw(), *(folder / f"{stem}.{kind}" for kind in ("png", "svg")))
 
     save("a")
-    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "svg.hashsalt": None}):
+    settings = {"font.size": 20, "axes.grid": True, "savefig.facecolor": "red"}
+    with matplotlib.rc_context(settings | {"svg.hashsalt": None}):
         save("b")
     for kind in ("png", "svg"):
         assert (folder / f"a.{kind}").read_bytes() == (folder / f"b.{kind}").read_bytes()

@@ -1,4 +1,4 @@
-"""What the drawn pictures share: a canvas measured in inches, names of synsets, text that fits its place."""
+"""What drawn pictures share: a canvas in inches, text that fits its place, images, colours."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,12 +11,22 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
 from PIL import Image
 
+from imagenet_transfer.figures.style import DPI
+
 INCH = 72.0  # points
+MARGIN = 0.1  # inches about a figure
+SMALL = 5.6  # points: the sizes of text
+TEXT = 6.5
+LARGE = 8.0
+PIXELS = 750_000  # of all images of a figure together: photographs make 3 MB of SVG of them
 MEASURED = 100.0  # points: text is measured large, where hinting does not round its width
 
 
 def inch_canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure of that size and its only axes: x and y in inches from the top left corner, nothing drawn."""
+    """Return an empty figure of that size and its only axes.
+
+    x and y are in inches from the top left corner.
+    """
     figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -25,12 +35,12 @@ def inch_canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def readable(name: str) -> str:
-    """Return an NLTK name as people write it: "toy_terrier.n.01" is "toy terrier"."""
+    """Return an NLTK name as it is read: "toy terrier" for "toy_terrier.n.01"."""
     return name.rsplit(".", 2)[0].replace("_", " ")
 
 
 def text_width(text: str, size: float) -> float:
-    """Return the width in inches of a text's longest line at `size` points. Call it while `styled`."""
+    """Return the width in inches of a text's widest line at `size` points, while `styled`."""
     font = get_font(findfont(FontProperties()))
     font.set_size(MEASURED, INCH)
     return max(_line_width(font, line) for line in text.split("\n")) * size / MEASURED
@@ -38,13 +48,15 @@ def text_width(text: str, size: float) -> float:
 
 def _line_width(font: FT2Font, line: str) -> float:
     font.set_text(line)
-    return (
-        font.get_width_height()[0] / 64 / INCH
-    )  # FreeType counts in 64ths of a pixel, here of a point
+    width, _ = font.get_width_height()
+    return width / 64 / INCH  # FreeType counts in 64ths of a pixel, which is a point here
 
 
 def shortened(text: str, width: float, size: float, least: int = 4) -> str:
-    """Return the text, cut with an ellipsis to fit `width` inches; empty if fewer than `least` letters are left."""
+    """Return the text, cut with an ellipsis to fit `width` inches.
+
+    Empty if fewer than `least` letters are left.
+    """
     if text_width(text, size) <= width:
         return text
     for length in range(len(text) - 1, least - 1, -1):
@@ -54,7 +66,7 @@ def shortened(text: str, width: float, size: float, least: int = 4) -> str:
 
 
 def fitted(text: str, width: float, size: float) -> str:
-    """Return the text on one line if it fits `width` inches, on two if these fit, else shortened."""
+    """Return the text on one line or on two if that fits `width` inches, else shortened."""
     if text_width(text, size) <= width:
         return text
     breaks = [place for place, letter in enumerate(text) if letter in " -"]
@@ -65,30 +77,42 @@ def fitted(text: str, width: float, size: float) -> str:
 
 
 def tint(colour: str, share: float) -> tuple[float, float, float]:
-    """Return the colour mixed with white, `share` of it in 0..1."""
+    """Return a mixture of colour and white with this share (0..1) of the colour."""
     red, green, blue = 1 - share * (1 - np.array(to_rgb(colour)))
     return float(red), float(green), float(blue)
 
 
 def runs(values: Sequence[str | None]) -> list[tuple[str, int, int]]:
-    """Return (value, first, stop) of each stretch of equal neighbours; stretches of None are left out."""
-    grouped = [
-        (value, list(places)) for value, places in groupby(range(len(values)), values.__getitem__)
-    ]
-    return [(value, places[0], places[-1] + 1) for value, places in grouped if value is not None]
+    """Return (value, first, stop) of each run of equal neighbours, without runs of None."""
+    found = []
+    for value, group in groupby(range(len(values)), values.__getitem__):
+        places = list(group)
+        if value is not None:
+            found.append((value, places[0], places[-1] + 1))
+    return found
 
 
 def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
-    """Return the middle square of a uint8 RGB image with `side` pixels a side."""
+    """Return the middle square of a uint8 RGB image, scaled to `side` pixels per side."""
     height, width = image.shape[:2]
     edge = min(height, width)
-    top, left = (height - edge) // 2, (width - edge) // 2
+    top = (height - edge) // 2
+    left = (width - edge) // 2
     square = Image.fromarray(image[top : top + edge, left : left + edge])
     return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
 
 
+def image_side(inches: float, number: int) -> int:
+    """Return the side in pixels of each of a figure's `number` images, `inches` wide."""
+    return max(8, min(round(inches * DPI), int((PIXELS / number) ** 0.5)))
+
+
 def place_image(axes: Axes, image: np.ndarray, extent: tuple[float, float, float, float]) -> None:
-    """Show an image, pixel for pixel, at `extent` (left, right, bottom, top) without changing what the axes show."""
-    limits = axes.get_xlim(), axes.get_ylim()
+    """Show an image at `extent` (left, right, bottom, top), pixel for pixel.
+
+    The limits of the axes stay as they are.
+    """
+    xlim = axes.get_xlim()
+    ylim = axes.get_ylim()
     axes.imshow(image, extent=extent, aspect="auto", interpolation="none", zorder=4)
-    axes.set(xlim=limits[0], ylim=limits[1])
+    axes.set(xlim=xlim, ylim=ylim)

@@ -1,250 +1,143 @@
-"""From which number of classes on pre-training on merged labels is better than a random start.
-
-The gain of a label set is its transfer value less that of a random start, paired by replicate. The
-limit is where the gain, interpolated linearly over the logarithm of the number of classes, crosses
-zero. Its range holds every number of classes whose interpolated gain is neither surely above nor
-surely below zero: the 95 % confidence set of the crossing that Fieller (1954) described.
-
-Gains are contrasts with the intervals of `statistics.contrast`, the same as in findings.csv. As a
-random start is set apart there, these are paired t intervals over the replicates.
-"""
+"""The limit of coarse labels: gains against the number of classes, a panel per task."""
 
 import math
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from imagenet_transfer.claims.statistics import Effect, Sample, contrast, prior_of
-from imagenet_transfer.errors import UserError
-from imagenet_transfer.figures.correlation import values_of
-from imagenet_transfer.labels.manifests import SCRATCH
-
-COLUMNS = (
-    *("task", "metric", "subset", "n_classes", "n", "gain", "low", "high"),
-    *("limit", "limit_low", "limit_high", "statement"),
-)
-STEPS = 64  # places per pair of neighbouring label sets where the interval is looked at
-BISECTIONS = 40
-
-# Of weights by subset, and a task: the weighted sum of the subsets' means
-Measure = Callable[[Mapping[str, float], str], Effect]
+from imagenet_transfer.figures.chart_parts import in_rows
+from imagenet_transfer.figures.coarse_limit_numbers import classes
+from imagenet_transfer.figures.panels import BELOW, TICK_STEPS, head, panel_grid, panel_width
+from imagenet_transfer.figures.style import BLUE, INK, PALE, VERMILLION, light_grid, styled
 
 
-@dataclass(frozen=True)
-class Limit:
-    """Where the gain crosses zero, in classes; NaN where there is no such number.
+@styled
+def draw_coarse_limit(frame: pd.DataFrame) -> Figure:
+    """Return a panel per task with the gain over a random start against the number of classes.
 
-    `low` is the largest number that is surely worse than a random start, `high` the smallest from
-    which on all are surely better.
+    `frame` is that of `coarse_limit_frame`. Bars are 95 % intervals; marks are filled where these
+    exclude zero. A dashed line marks the limit and a shaded band its range, which reaches the edge
+    where it is open.
     """
+    tasks = list(dict.fromkeys(frame["task"]))
+    ticks = class_ticks(frame["n_classes"], panel_width(len(tasks)))
+    handles = limit_handles(frame)
+    columns = len(handles) if len(tasks) > 1 else 2
+    foot = 0.1 + 0.15 * math.ceil(len(handles) / columns)
+    rows_below = max(text.count("\n") for text in ticks.labels)
+    figure, panels = panel_grid(len(tasks), foot, BELOW + 0.11 * rows_below)
+    for place, (axes, task) in enumerate(zip(panels.axes, tasks, strict=True)):
+        rows = frame[frame["task"] == task]
+        head(axes, task, limit_text(rows), panels.width)
+        _class_axis(axes, ticks)
+        _draw_limit(axes, rows.iloc[0])
+        _draw_gains(axes, rows)
+        axes.set_ylabel("gain over a random start (points)", labelpad=2)
+        if place + panels.columns >= len(tasks):
+            axes.set_xlabel("pre-training classes (log scale)", labelpad=2)
+    legend = {"loc": "lower center", "ncols": columns, "columnspacing": 1.4, "borderaxespad": 0.2}
+    figure.legend(handles=handles, **legend)
+    return figure
 
-    limit: float
-    low: float
-    high: float
-    statement: str
 
+def limit_text(rows: pd.DataFrame) -> str:
+    """Return what was found for one task in short: "limit 8.2 classes [5.1, 21]".
 
-def coarse_limit_frame(
-    runs: pd.DataFrame,
-    metrics: Mapping[str, str],
-    n_classes: Mapping[str, int],
-    measure: Measure | None = None,
-) -> pd.DataFrame:
-    """Return one row per task and subset, by ascending number of classes (COLUMNS).
-
-    `runs` is the result of `collect_runs` for one architecture, `metrics` the metric of each task,
-    `n_classes` the number of classes of each subset to be compared with the random start. gain, low
-    and high are in points; limit, limit_low, limit_high (in classes) and statement are those of the
-    task, the same in all of its rows. An empty limit_low: no number is surely worse; an empty
-    limit_high: not even the largest is surely better. `measure` is by default `measure_of` these
-    runs. Raises UserError for a missing run.
+    A limit or an end of its range outside the measured numbers reads "< 3" or "> 64".
     """
-    values = {
-        task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes])
-        for task, metric in metrics.items()
-    }
-    measure = measure or measure_of(values)
-    rows = []
-    for task, metric in metrics.items():
-        n = len(values[task].columns)
-        limit = limit_of(task, n_classes, measure, n)
-        shared = (limit.limit, limit.low, limit.high, limit.statement)
-        for subset in sorted(n_classes, key=lambda name: (n_classes[name], name)):
-            gain = measure({subset: 1.0, SCRATCH: -1.0}, task)
-            numbers = (n, gain.estimate, gain.low, gain.high)
-            rows.append((task, metric, subset, n_classes[subset], *numbers, *shared))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    row = rows.iloc[0]
+    gains = rows.groupby("n_classes")["gain"].mean()  # by ascending number of classes
+    fewest = gains.index[0]
+    most = gains.index[-1]
+    first = f"< {classes(fewest)}"
+    last = f"> {classes(most)}"
+    beyond = first if gains.iloc[-1] > 0 else last
+    text = f"limit {beyond if pd.isna(row['limit']) else classes(row['limit'])} classes"
+    if rows["low"].isna().all():
+        return text
+    if row["limit_high"] == fewest:
+        return f"{text} [{first}]"
+    if row["limit_low"] == most:
+        return f"{text} [{last}]"
+    low = first if pd.isna(row["limit_low"]) else classes(row["limit_low"])
+    high = last if pd.isna(row["limit_high"]) else classes(row["limit_high"])
+    return f"{text} [{low}, {high}]"
 
 
-def complete(values: pd.DataFrame, task: str, subsets: Sequence[str]) -> pd.DataFrame:
-    """Return the subsets' values (rows) in the replicates (columns) that all of them have.
+class ClassTicks(NamedTuple):
+    """A logarithmic axis of numbers of classes; labels without room are empty."""
 
-    Raises UserError if a subset was not run, or if there is no such replicate.
-    """
-    for name in subsets:
-        if name not in values.index:
-            raise UserError(
-                f"The coarse limit needs {name} on {task}, which was not run: make the missing "
-                "runs first, the workflow does so by itself."
-            )
-    shared = values.loc[list(subsets)].dropna(axis="columns")
-    if shared.empty:
-        raise UserError(
-            f"The networks of the coarse limit have no replicate in common on {task}: make the "
-            "missing runs first, the workflow does so by itself."
-        )
-    return shared
+    limits: tuple[float, float]
+    places: list[float]
+    labels: list[str]
 
 
-def measure_of(values: Mapping[str, pd.DataFrame]) -> Measure:
-    """Return the measure of a study from each task's values, subsets by replicates (`complete`)."""
-    samples = {
-        (name, task): Sample(name, task, tuple(table.loc[name]))
-        for task, table in values.items()
-        for name in table.index
-    }
-    prior = prior_of(list(samples.values()))
-
-    def measure(weights: Mapping[str, float], task: str) -> Effect:
-        def total(*means: float) -> float:
-            return math.fsum(w * mean for w, mean in zip(weights.values(), means, strict=True))
-
-        return contrast(total, [samples[name, task] for name in weights], prior)
-
-    return measure
+def class_ticks(sizes: Iterable[float], width: float) -> ClassTicks:
+    """Return an axis `width` inches wide; labels that would touch take lower rows."""
+    texts = {float(size): f"{size:,.0f}" for size in sorted(set(sizes))}
+    low = math.log10(min(texts))
+    high = math.log10(max(texts))
+    margin = 0.07 * (high - low) or 0.1
+    labels = in_rows(texts, width / (high - low + 2 * margin))
+    return ClassTicks((10 ** (low - margin), 10 ** (high + margin)), list(texts), labels)
 
 
-# The limit
+def _class_axis(axes: Axes, ticks: ClassTicks) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(ticks.limits)
+    axes.set_xticks(ticks.places, ticks.labels)
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
-def limit_of(task: str, n_classes: Mapping[str, int], measure: Measure, n: int) -> Limit:
-    """Return the limit of a task from the measure of its gains, each over `n` replicates."""
-    sizes = sorted(set(n_classes.values()))
-    return find_limit(sizes, lambda size: measure(weights_at(size, n_classes), task), n)
+def _draw_limit(axes: Axes, row: pd.Series) -> None:
+    """Mark a task's limit and its range; an open end reaches the edge of the axes."""
+    left, right = axes.get_xlim()
+    if pd.notna(row["limit_low"]) or pd.notna(row["limit_high"]):
+        low = row["limit_low"] if pd.notna(row["limit_low"]) else left
+        high = row["limit_high"] if pd.notna(row["limit_high"]) else right
+        axes.axvspan(low, high, **_RANGE)
+    if pd.notna(row["limit"]):
+        axes.axvline(row["limit"], **_LIMIT)
 
 
-def weights_at(size: float, n_classes: Mapping[str, int]) -> dict[str, float]:
-    """Return the subsets' weights in the gain at a number of classes, and the random start's, -1.
-
-    Between two numbers of label sets the gain is linear in the logarithm. Label sets with the same
-    number of classes are averaged.
-    """
-    alike = Counter(n_classes.values())
-    sizes = sorted(alike)
-    right = sizes[bisect_left(sizes, size)]
-    left = max((other for other in sizes if other <= size), default=right)
-    part = math.log(size / left) / math.log(right / left) if left < right else 0.0
-    shares = {right: part, left: 1 - part}
-    weights = {name: shares[of] / alike[of] for name, of in n_classes.items() if of in shares}
-    return weights | {SCRATCH: -1.0}
+_RANGE = {"facecolor": PALE, "alpha": 0.6, "edgecolor": "none", "zorder": 0}
+_LIMIT = {"color": VERMILLION, "linestyle": (0, (4, 1.5)), "linewidth": 1.1, "zorder": 1}
 
 
-def find_limit(sizes: Sequence[float], gain_at: Callable[[float], Effect], n: int = 2) -> Limit:
-    """Return the limit from the gain at any number of classes within `sizes`, which ascend.
-
-    `n` replicates are behind each gain; it is only put into words.
-    """
-    means = [gain_at(size).estimate for size in sizes]
-    not_surely_better = last_place(sizes, lambda size: not gain_at(size).low > 0)  # nor is NaN
-    high = {None: sizes[0], sizes[-1]: math.nan}.get(not_surely_better, not_surely_better)
-    surely_worse = last_place(sizes, lambda size: gain_at(size).high < 0)
-    low = math.nan if surely_worse is None else surely_worse
-    ends = Limit(crossing(sizes, means), low, high, "")
-    unknown = ""
-    if math.isnan(gain_at(sizes[-1]).low):
-        unknown = "one replicate" if n == 1 else "no interval"
-    return replace(ends, statement=statement_of(sizes, means, ends, unknown))
-
-
-def crossing(sizes: Sequence[float], means: Sequence[float]) -> float:
-    """Return where the mean gain last turns positive on the way to the largest number of classes.
-
-    NaN if it is positive at all of them, or not positive at the largest.
-    """
-    if means[-1] <= 0:
-        return math.nan
-    for i in range(len(sizes) - 2, -1, -1):
-        if means[i] <= 0:
-            part = -means[i] / (means[i + 1] - means[i])
-            return float(sizes[i] * (sizes[i + 1] / sizes[i]) ** part)
-    return math.nan
+def _draw_gains(axes: Axes, rows: pd.DataFrame) -> None:
+    light_grid(axes)
+    axes.axhline(0, color=INK, linewidth=0.7, zorder=1)
+    line = rows.groupby("n_classes")["gain"].mean()
+    axes.plot(line.index, line, color=BLUE, linewidth=0.9, alpha=0.6, zorder=2)
+    known = rows[rows["low"].notna()]
+    lengths = [known["gain"] - known["low"], known["high"] - known["gain"]]
+    bars = {"fmt": "none", "color": BLUE, "elinewidth": 0.9, "capsize": 1.6, "zorder": 3}
+    axes.errorbar(known["n_classes"], known["gain"], lengths, **bars)
+    sure = (rows["low"] > 0) | (rows["high"] < 0) | rows["low"].isna()
+    for chosen, face in ((rows[sure], BLUE), (rows[~sure], "white")):
+        marks = {"markerfacecolor": face, "markersize": 4, "markeredgewidth": 0.9, "zorder": 4}
+        axes.plot(chosen["n_classes"], chosen["gain"], "o", color=BLUE, **marks)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=TICK_STEPS))
 
 
-def last_place(sizes: Sequence[float], holds: Callable[[float], bool]) -> float | None:
-    """Return the largest number of classes, within the measured ones, where `holds` is true."""
-    places = list(downwards(sizes))
-    for above, size in zip([None, *places], places, strict=False):
-        if holds(size):
-            return size if above is None else boundary(size, above, holds)
-    return None
-
-
-def downwards(sizes: Sequence[float]) -> Iterator[float]:
-    """Yield the sizes and places between them, evenly in their logarithm, from the largest down."""
-    for left, right in reversed(list(pairwise(sizes))):
-        yield from (right * (left / right) ** (step / STEPS) for step in range(STEPS))
-    yield sizes[0]
-
-
-def boundary(true: float, false: float, holds: Callable[[float], bool]) -> float:
-    """Return the number of classes between two, to nine digits, where `holds` turns false."""
-    for _ in range(BISECTIONS):
-        middle = math.sqrt(true * false)
-        true, false = (middle, false) if holds(middle) else (true, middle)
-    return float(f"{true:.9g}")
-
-
-# Words
-
-
-def statement_of(sizes: Sequence[float], means: Sequence[float], found: Limit, unknown: str) -> str:
-    """Return what was found, as a short sentence without its full stop.
-
-    `unknown` says why there are no intervals; empty if there are.
-    """
-    last = f"{sizes[-1]:,.0f}"
-    if not math.isnan(found.limit):
-        about = f"from about {classes(found.limit)} classes on ({range_of(found, unknown)})"
-        return f"better than a random start {about}{turns(means)}"
-    if means[-1] > 0:
-        sure = certainty(sizes[0], found.high, unknown)
-        few = "a single class is" if sizes[0] == 1 else f"{sizes[0]:,.0f} classes are"
-        return f"even {few} better than a random start ({sure})"
-    better = [f"{size:,.0f}" for size, mean in zip(sizes, means, strict=True) if mean > 0]
-    if better:
-        return f"no limit: {', '.join(better)} classes are better than a random start, {last} not"
-    return f"no measured number of classes, up to {last}, is better than a random start"
-
-
-def turns(means: Sequence[float]) -> str:
-    """Return a remark if the gain crosses zero more than once."""
-    changes = sum((one > 0) != (other > 0) for one, other in pairwise(means))
-    return f"; the gain changes its sign {changes} times, this is the last" if changes > 1 else ""
-
-
-def range_of(found: Limit, unknown: str) -> str:
-    """Return a limit's range in words, or why it is `unknown`."""
-    if unknown:
-        return f"{unknown}: its range is unknown"
-    low, high = (classes(end) for end in (found.low, found.high))
-    if math.isnan(found.low):
-        return "95 %: any number" if math.isnan(found.high) else f"95 %: at most {high}"
-    return f"95 %: more than {low}" if math.isnan(found.high) else f"95 %: {low} to {high}"
-
-
-def certainty(first: float, high: float, unknown: str) -> str:
-    """Return from where on a gain that is positive at all numbers (`first` on) is surely so."""
-    if unknown:
-        return f"{unknown}: how surely is unknown"
-    if math.isnan(high):
-        return "no number surely"
-    return "surely" if high == first else f"surely from {classes(high)} on"
-
-
-def classes(number: float) -> str:
-    """Return a number of classes for print: with one decimal below 10, unless it is whole."""
-    return f"{number:.1f}" if number < 10 and number != round(number) else f"{number:,.0f}"
+def limit_handles(frame: pd.DataFrame) -> list[Line2D | Patch]:
+    """Return the legend's entries for what is drawn."""
+    known = frame["low"].notna()
+    unsure = known & (frame["low"] <= 0) & (frame["high"] >= 0)
+    mark = {"color": BLUE, "marker": "o", "linestyle": "none", "markersize": 4}
+    label = "gain, 95 % interval" if known.any() else "gain (one replicate)"
+    handles: list[Line2D | Patch] = [Line2D([], [], label=label, **mark)]
+    if unsure.any():
+        label = "zero is in the interval"
+        handles.append(Line2D([], [], label=label, markerfacecolor="white", **mark))
+    if frame["limit"].notna().any():
+        handles.append(Line2D([], [], label="limit", **_LIMIT))
+    if frame[["limit_low", "limit_high"]].notna().any(axis=None):
+        handles.append(Patch(label="95 % range of the limit", **_RANGE))
+    return handles

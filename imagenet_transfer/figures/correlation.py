@@ -1,280 +1,161 @@
-"""How well ImageNet accuracy predicts transfer: correlations over the pre-training sets of a study.
-
-Kornblith, Shlens & Le (2019, "Do better ImageNet models transfer better?") found r = 0.99 for fixed
-features and 0.96 for fine-tuning over 16 architectures, with transfer accuracies averaged over 12
-tasks after a logit. Here the points are pre-training sets of one architecture; the row ALL_TASKS is
-their measure, with the logit of ImageNet accuracy as well. As they did with VOC2007, mAP is put
-through the logit, too: it is not a proportion, but runs from 0 to 1, and all tasks must be on one
-scale to be averaged.
-
-The intervals are Fisher's (z, over sets, of means over replicates): the noise that replicates leave
-in the means is part of the scatter about the line, so it is in the interval without being added.
-`benchmarks/correlation_intervals.py` measured how often they hold the true r in invented studies of
-8 to 20 sets: 94 to 97 % if accuracies are spread normally or evenly, 85 to 93 % if they are skewed.
-Resampling sets, it is 89 to 93 % in all of them; resampling sets and replicates 90 to 99 %, with
-intervals up to half as long again. No interval knows that nested sets share images: sets count as
-independent, so that the true intervals are wider.
-"""
+"""Transfer against ImageNet accuracy, a panel per task."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from imagenet_transfer.errors import UserError
-from imagenet_transfer.labels.manifests import SCRATCH
-
-COLUMNS = (
-    *("task", "metric", "n_sets", "n_replicates", "r", "low", "high", "rho"),
-    *("r_logit", "low_logit", "high_logit", "r_noise_free", "r_without", "without", "sets", "note"),
+from imagenet_transfer.figures.canvas import text_width
+from imagenet_transfer.figures.chart_parts import unit_label
+from imagenet_transfer.figures.label_places import MARK, RINGS, label_places
+from imagenet_transfer.figures.panels import (
+    SMALL,
+    TICK_STEPS,
+    head,
+    page_width,
+    panel_grid,
+    signed,
 )
-POINT_COLUMNS = (
-    *("task", "metric", "subset", "accuracy", "accuracy_std", "accuracy_n"),
-    *("transfer", "transfer_std", "transfer_n"),
-)
-ALL_TASKS = "all tasks"
-FEWEST_FOR_R = 3  # of two sets, r is 1 or -1
-FEWEST_FOR_INTERVAL = 4  # the variance of Fisher's z is 1 / (n - 3)
-Z = float(stats.norm.ppf(0.975))
-CONSTANT = 1e-9  # percentage points: means that differ by less are equal but for rounding
+from imagenet_transfer.figures.style import BLUE, GREY, light_grid, styled
+
+KEY_LINE = 0.125  # inches
+FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 
-def correlation_frame(
-    runs: pd.DataFrame,
-    accuracy: str,
-    metrics: Mapping[str, str],
-    subsets: Sequence[str] | None = None,
-    with_scratch: bool = False,
-) -> pd.DataFrame:
-    """Return one row per transfer task, then one for all of them if there are several (COLUMNS).
+@styled
+def draw_correlation(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
+    """Return a panel per task with transfer against ImageNet accuracy of each pre-training set.
 
-    `runs` is the result of `collect_runs` for one architecture; `accuracy` the task that measures
-    ImageNet accuracy (every network's last layer re-trained); `metrics` the metric of that task and
-    of each transfer task; `subsets` the pre-training sets (by default all that were measured on
-    both). A random start is left out: its "accuracy" is that of a last layer on random features.
-
-    - r, low, high: Pearson's r of the means over replicates in percent, and its 95 % interval;
-      rho: Spearman's; r_logit, low_logit, high_logit: the same as r, of log odds.
-    - r_noise_free: r with the noise of the replicates taken out (see `noise_free`).
-    - r_without, without: r without the one set whose absence changes it most, and that set.
-    - sets: what went in, by ascending accuracy; n_replicates: the fewest behind any of the means.
-    - note: why a number is missing.
-
-    Raises UserError if one of `subsets` has not been measured.
+    `frame` is that of `correlation_frame`, `points` that of `points_frame`. Sets are numbered by
+    ascending accuracy; the key is below the panels. Bars are ± 1 standard deviation.
     """
-    pairs = measured(runs, accuracy, metrics, subsets, with_scratch)
-    rows = [task_row(task, metrics[task], *pair) for task, pair in pairs.items()]
-    if len(rows) > 1:
-        rows.append(all_tasks_row(pairs))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    tasks = list(dict.fromkeys(points["task"]))
+    names = set_numbers(points)
+    page = page_width(len(tasks))
+    key = key_columns(names, page)
+    notes = correlation_notes(frame, points, page)
+    figure, panels = panel_grid(len(tasks), KEY_LINE * (len(key[0]) + len(notes)) + 0.12)
+    limits = axis_limits(points["accuracy"], points["accuracy_std"])
+    facts = frame.set_index("task")
+    for place, (axes, task) in enumerate(zip(panels.axes, tasks, strict=True)):
+        rows = points[points["task"] == task]
+        head(axes, task, r_text(facts.loc[task]), panels.width)
+        _draw_points(axes, rows, limits)
+        _number_points(axes, rows, names, (panels.width, panels.height))
+        axes.set_ylabel(unit_label(rows["metric"].iloc[0]), labelpad=2)
+        if place + panels.columns >= len(tasks):
+            axes.set_xlabel("ImageNet accuracy (%)", labelpad=2)
+    _print_key(figure, key, notes)
+    return figure
 
 
-def points_frame(
-    runs: pd.DataFrame,
-    accuracy: str,
-    metrics: Mapping[str, str],
-    subsets: Sequence[str] | None = None,
-    with_scratch: bool = False,
-) -> pd.DataFrame:
-    """Return the points behind `correlation_frame`, one row per task and set (POINT_COLUMNS).
-
-    Means and sample standard deviations (n - 1; empty for one replicate) are in percent; the sets
-    of a task are ordered by ascending accuracy.
-    """
-    rows = []
-    for task, (x, y) in measured(runs, accuracy, metrics, subsets, with_scratch).items():
-        for subset in x.index:
-            numbers = [*summary(x.loc[subset]), *summary(y.loc[subset])]
-            rows.append((task, metrics[task], subset, *numbers))
-    return pd.DataFrame(rows, columns=list(POINT_COLUMNS))
+def r_text(row: pd.Series) -> str:
+    """Return "r = 0.93 [0.80, 0.98]", or why there is no r."""
+    if pd.isna(row["r"]):
+        return "no r" if not row["note"] else str(row["note"]).split(":")[0]
+    digits = 2 if max(abs(row["r"]), abs(row["high"]), abs(row["low"])) < 0.995 else 3
+    r, low, high = (signed(row[key], digits) for key in ("r", "low", "high"))
+    return f"r = {r}" if pd.isna(row["low"]) else f"r = {r} [{low}, {high}]"
 
 
-def summary(values: pd.Series) -> tuple[float, float, int]:
-    """Return mean, sample standard deviation (NaN for one value) and number of the values."""
-    return float(values.mean()), float(values.std(ddof=1)), int(values.count())
+def set_numbers(points: pd.DataFrame) -> dict[str, int]:
+    """Return each set's number: its rank by ascending accuracy, then by name."""
+    means = points.groupby("subset")["accuracy"].mean().sort_values(kind="stable")
+    return {subset: place for place, subset in enumerate(means.index, 1)}
 
 
-# What was measured
-
-Pair = tuple[pd.DataFrame, pd.DataFrame]  # accuracy and transfer: rows are sets, columns replicates
-
-
-def measured(
-    runs: pd.DataFrame,
-    accuracy: str,
-    metrics: Mapping[str, str],
-    subsets: Sequence[str] | None,
-    with_scratch: bool,
-) -> dict[str, Pair]:
-    """Return ImageNet accuracies and transfer values in percent, sets by replicates, of each task.
-
-    Both have the same sets, by ascending mean accuracy (equal ones by name).
-    """
-    accuracies = values_of(runs, accuracy, metrics[accuracy])
-    pairs = {}
-    for task in (task for task in metrics if task != accuracy):
-        transfer = values_of(runs, task, metrics[task])
-        _check(subsets, {accuracy: accuracies, task: transfer})
-        chosen = accuracies.index.intersection(transfer.index if subsets is None else subsets)
-        if not with_scratch:
-            chosen = chosen.difference([SCRATCH])
-        ordered = accuracies.loc[sorted(chosen)].mean(axis=1).sort_values(kind="stable").index
-        pairs[task] = (accuracies.loc[ordered], transfer.loc[ordered])
-    return pairs
-
-
-def values_of(runs: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
-    """Return a transfer task's values: a row per subset, a column per replicate, NaN if not run."""
-    chosen = (runs["stage"] == "transfer") & (runs["task"] == task) & (runs["metric"] == metric)
-    return runs[chosen].pivot(index="subset", columns="rep", values="value").astype(float)
-
-
-def _check(subsets: Sequence[str] | None, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Raise UserError naming the subset and task of the first missing cell."""
-    for subset in [] if subsets is None else subsets:
-        for task, values in tables.items():
-            if subset != SCRATCH and subset not in values.index:
-                raise UserError(
-                    f"The correlation needs {subset} on {task}, which was not run: make the "
-                    "missing runs first, the workflow does so by itself."
-                )
-
-
-# One row
-
-
-def task_row(task: str, metric: str, x: pd.DataFrame, y: pd.DataFrame) -> dict[str, Any]:
-    """Return the row of one task from accuracies and transfer values, sets by replicates."""
-    mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
-    r, r_logit = pearson(mean_x, mean_y), pearson(log_odds(mean_x), log_odds(mean_y))
-    low, high = fisher_interval(r, len(x))
-    low_logit, high_logit = fisher_interval(r_logit, len(x))
-    r_without, without = without_one(mean_x, mean_y)
-    replicates = min((int(values.count(axis=1).min()) for values in (x, y) if len(x)), default=0)
-    return {
-        **{"task": task, "metric": metric, "n_sets": len(x), "n_replicates": replicates},
-        **{"r": r, "low": low, "high": high, "rho": spearman(mean_x, mean_y)},
-        **{"r_logit": r_logit, "low_logit": low_logit, "high_logit": high_logit},
-        **{"r_noise_free": noise_free(x, y), "r_without": r_without, "without": without},
-        **{"sets": "; ".join(x.index), "note": reason(mean_x, mean_y, replicates)},
-    }
-
-
-def all_tasks_row(pairs: Mapping[str, Pair]) -> dict[str, Any]:
-    """Return the row of Kornblith et al.'s measure: log odds of transfer, averaged over tasks.
-
-    It has no r in percent, as points of different metrics cannot be averaged; its sets are those
-    that every task has.
-    """
-    odds = [log_odds(y.mean(axis=1)) for _, y in pairs.values()]
-    transfer = pd.concat(odds, axis=1, join="inner").mean(axis=1, skipna=False)
-    accuracy = next(iter(pairs.values()))[0].loc[transfer.index]
-    rows = [task_row(task, "", *pair) for task, pair in pairs.items()]
-    x = log_odds(accuracy.mean(axis=1))
-    r = pearson(x, transfer)
-    low, high = fisher_interval(r, len(transfer))
-    note = "" if math.isfinite(low) else "see the notes of the tasks"
-    return {
-        **{"task": ALL_TASKS, "metric": "mean log odds", "n_sets": len(transfer)},
-        **{"n_replicates": min(row["n_replicates"] for row in rows)},
-        **{"rho": spearman(x, transfer), "r_logit": r, "low_logit": low, "high_logit": high},
-        **{"without": "", "sets": "; ".join(transfer.index), "note": note},
-    }
-
-
-def reason(x: pd.Series, y: pd.Series, replicates: int) -> str:
-    """Return why numbers of a row are missing; empty if none is."""
-    if len(x) < FEWEST_FOR_R:
-        return f"no correlation: it takes at least {FEWEST_FOR_R} sets"
-    if constant(x) or constant(y):
-        equal = "accuracies" if constant(x) else "transfer values"
-        return f"no correlation: {equal} are equal"
+def correlation_notes(frame: pd.DataFrame, points: pd.DataFrame, page: float) -> list[str]:
+    """Return the lines below the key, which say what the drawn bars and brackets are."""
     notes = []
-    if len(x) < FEWEST_FOR_INTERVAL:
-        notes.append(f"no interval: it takes at least {FEWEST_FOR_INTERVAL} sets")
-    elif abs(pearson(x, y)) == 1:
-        notes.append("no interval: all points lie on a line")
-    if not bool(np.isfinite([log_odds(x), log_odds(y)]).all()):
-        notes.append("no logit: 0 and 100 % have none")
-    if replicates < 2:
-        notes.append("one replicate: its noise is unknown")
-    return "; ".join(notes)
+    repeats = sorted({int(n) for n in (*points["accuracy_n"], *points["transfer_n"]) if n > 1})
+    if repeats:
+        span = f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}"
+        notes.append(f"Bars: ± standard deviation of {span} replicates.")
+    if frame["low"].notna().any():
+        notes.append("Brackets: 95 % interval over sets (Fisher's z).")
+    fits = text_width(" ".join(notes), SMALL) < page - 0.24
+    return [" ".join(notes)] if notes and fits else notes
 
 
-# Statistics
+def axis_limits(means: pd.Series, stds: pd.Series) -> tuple[float, float]:
+    """Return limits that leave some air about means and their spread."""
+    spread = stds.fillna(0)
+    low = float((means - spread).min())
+    high = float((means + spread).max())
+    air = 0.09 * (high - low) or 1.0
+    return low - air, high + air
 
 
-def constant(values: Sequence[float]) -> bool:
-    """Return whether all values are equal."""
-    return float(np.ptp(values)) < CONSTANT
+def _draw_points(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> None:
+    light_grid(axes, "both")
+    bars = {"fmt": "none", "color": BLUE, "elinewidth": 0.7, "alpha": 0.55, "zorder": 2}
+    spread = rows[["transfer_std", "accuracy_std"]].fillna(0)
+    x = rows["accuracy"]
+    y = rows["transfer"]
+    axes.errorbar(x, y, spread["transfer_std"], spread["accuracy_std"], **bars)
+    axes.plot(x, y, "o", color=BLUE, markersize=MARK, zorder=3)
+    axes.set(xlim=limits, ylim=axis_limits(rows["transfer"], rows["transfer_std"]))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=TICK_STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=TICK_STEPS))
 
 
-def pearson(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return Pearson's r; NaN for fewer than 3 pairs, constant or undefined values."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    defined = len(x) >= FEWEST_FOR_R and bool(np.isfinite([x, y]).all())
-    if not defined or constant(x) or constant(y):
-        return math.nan
-    return float(stats.pearsonr(x, y).statistic)
+def _number_points(
+    axes: Axes, rows: pd.DataFrame, names: Mapping[str, int], size: tuple[float, float]
+) -> None:
+    """Print each point's number next to it, with a line to it where near places were taken."""
+    texts = [str(names[subset]) for subset in rows["subset"]]
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    scale = np.array([size[0] / (right - left), size[1] / (top - bottom)])
+    corner = np.array([left, bottom])
+    anchors = (rows[["accuracy", "transfer"]].to_numpy() - corner) * scale
+    reach = rows[["accuracy_std", "transfer_std"]].fillna(0).to_numpy() * scale
+    widths = [text_width(text, SMALL) for text in texts]
+    centres = label_places(anchors, reach, widths, size)
+    for text, anchor, centre in zip(texts, anchors, centres, strict=True):
+        x, y = centre / scale + corner
+        axes.text(x, y, text, fontsize=SMALL, ha="center", va="center_baseline", zorder=4)
+        if np.hypot(*(centre - anchor)) > RINGS[1] + 0.01:
+            ends = np.stack([anchor, anchor + 0.72 * (centre - anchor)]) / scale + corner
+            axes.plot(*ends.T, color=GREY, linewidth=0.4, zorder=1)
 
 
-def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return Spearman's rho: Pearson's r of the ranks, mean ranks for equal values."""
-    return pearson(stats.rankdata(x), stats.rankdata(y))
+def key_columns(names: Mapping[str, int], page: float) -> list[list[str]]:
+    """Return the key's entries in nearly equal columns, as many columns as fit the page."""
+    digits = len(str(len(names)))
+    numbers = [f"{number:>{digits}}".replace(" ", FIGURE_SPACE) for number in names.values()]
+    entries = [f"{number}  {name}" for number, name in zip(numbers, names, strict=True)]
+    entries = [without_middle(entry, page - 0.3, SMALL) for entry in entries]
+    widest = max((text_width(entry, SMALL) for entry in entries), default=1) + 0.16
+    columns = max(1, min(int((page - 0.2) / widest), len(entries)))
+    lines = math.ceil(len(entries) / columns)
+    return [entries[start : start + lines] for start in range(0, len(entries), lines)] or [[]]
 
 
-def fisher_interval(r: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of r over `n` pairs by Fisher's z (1921).
-
-    NaN twice for fewer than 4 pairs, and for 1 and -1, where its length would be 0.
-    """
-    if n < FEWEST_FOR_INTERVAL or math.isnan(r) or abs(r) == 1:
-        return math.nan, math.nan
-    z, reach = math.atanh(r), Z / math.sqrt(n - 3)
-    return math.tanh(z - reach), math.tanh(z + reach)
-
-
-def log_odds(percent: pd.Series) -> pd.Series:
-    """Return log(p / (1 - p)) of percentages; NaN for 0 and 100, which have none."""
-    share = percent.where((percent > 0) & (percent < 100)) / 100
-    return np.log(share / (1 - share))
+def without_middle(text: str, width: float, size: float) -> str:
+    """Return the text, its middle cut to fit `width` inches; long names often differ at the end."""
+    for kept in range(len(text), 1, -1):
+        end = kept // 2
+        cut = text if kept == len(text) else text[: kept - end] + "…" + text[len(text) - end :]
+        if text_width(cut, size) <= width:
+            return cut
+    return ""
 
 
-def without_one(x: pd.Series, y: pd.Series) -> tuple[float, str]:
-    """Return r without the one set whose absence changes it most, and that set's name.
-
-    (NaN, "") if fewer than 4 sets would be left to choose from.
-    """
-    r = pearson(x, y)
-    if len(x) < FEWEST_FOR_INTERVAL or math.isnan(r):
-        return math.nan, ""
-    left = {subset: pearson(x.drop(subset), y.drop(subset)) for subset in x.index}
-    left = {subset: value for subset, value in left.items() if not math.isnan(value)}
-    most = max(left, key=lambda subset: abs(left[subset] - r), default="")
-    return left.get(most, math.nan), most
-
-
-def noise_free(x: pd.DataFrame, y: pd.DataFrame) -> float:
-    """Return the correlation that means over endlessly many replicates would have, as estimated.
-
-    Noise in both variables lowers r (Spearman, 1904), and noise that they share, as both start from
-    the same network, shifts it. The (co)variance of the means less that of the noise (the residual
-    mean products of sets by replicates, divided by the number of replicates) is that of the sets.
-    The estimate is cut to -1..1. NaN unless all sets have the same two or more replicates in both,
-    or if the sets differ by no more than their noise.
-    """
-    if len(x) < FEWEST_FOR_R or len(x.columns) < 2 or list(x.columns) != list(y.columns):
-        return math.nan
-    values = np.stack([x, y]).astype(float)  # variable, set, replicate
-    count, replicates = values.shape[1:]
-    means = values.mean(axis=2, keepdims=True)
-    residuals = values - means - values.mean(axis=1, keepdims=True)
-    residuals = (residuals + values.mean(axis=(1, 2), keepdims=True)).reshape(2, -1)
-    noise = residuals @ residuals.T / ((count - 1) * (replicates - 1))
-    between = np.cov(means[:, :, 0]) - noise / replicates
-    if not (np.diag(between) > CONSTANT).all():  # NaN is not
-        return math.nan
-    return float(np.clip(between[0, 1] / math.sqrt(between[0, 0] * between[1, 1]), -1, 1))
+def _print_key(figure: Figure, columns: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
+    """Print the key and the notes at the foot of a figure."""
+    width, height = figure.get_size_inches()
+    top = 0.08 + KEY_LINE * (len(columns[0]) + len(notes))
+    x = 0.12
+    for column in columns:
+        for line, entry in enumerate(column):
+            y = (top - KEY_LINE * line) / height
+            figure.text(x / width, y, entry, fontsize=SMALL, va="top")
+        x += max((text_width(entry, SMALL) for entry in column), default=0) + 0.16
+    for line, note in enumerate(notes, len(columns[0])):
+        y = (top - 0.03 - KEY_LINE * line) / height
+        figure.text(0.12 / width, y, note, fontsize=SMALL, va="top", color=GREY)

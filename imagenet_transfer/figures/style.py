@@ -1,6 +1,6 @@
-"""The shared look of all charts: colours, marks, type sizes, and saving with equal bytes for equal pictures.
+"""The look that all figures share, and saving them: equal figures have equal bytes.
 
-Charts are `matplotlib.figure.Figure` objects; pyplot and its global state are never used.
+Figures are `matplotlib.figure.Figure` objects; pyplot and its global state are never used.
 """
 
 import functools
@@ -14,24 +14,32 @@ from matplotlib.figure import Figure
 
 from imagenet_transfer.files import atomic_write
 
-ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0  # inches: the widths of a two-column page
+ONE_COLUMN = 3.4  # inches: the widths of a two-column page
+TWO_COLUMNS = 7.0
 DPI = 200
-# Okabe & Ito, Color Universal Design (2008): told apart with every common colour blindness
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-INK, GREY, PALE = "#1A1A1A", "#767676", "#D9D9D9"
+# Okabe & Ito, Color Universal Design (2008): distinct under every common colour blindness
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
+INK = "#1A1A1A"
+GREY = "#767676"
+PALE = "#D9D9D9"
 
 
 class Series(NamedTuple):
-    """How one line of a chart looks: colour, mark and line style each suffice to know it."""
+    """How one line of a chart looks; its colour, mark or line style each identifies it."""
 
     colour: str
     mark: str
     line: str | tuple[int, tuple[float, ...]]
 
 
-# The first four differ in lightness by at least ten of CIE L*'s hundred steps, so that grey print keeps them apart;
-# dotted lines are left for references
+# The first four differ in lightness by at least 10 of CIE L*'s 100 steps, so that they differ in
+# grey print; dotted lines are kept for references
 SERIES = (
     Series(BLACK, "D", "-"),
     Series(BLUE, "o", (0, (5, 1.3))),
@@ -43,7 +51,7 @@ SERIES = (
 )
 
 _RC = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
+    "font.family": "DejaVu Sans",  # comes with matplotlib: same glyphs on all machines
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",
@@ -80,7 +88,7 @@ P = ParamSpec("P")
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Return `draw` run under the shared look, whatever the user's matplotlibrc says."""
+    """Return `draw` with the shared look, whatever the user's matplotlibrc says."""
 
     @functools.wraps(draw)
     def with_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -91,17 +99,20 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def new_figure(width: float = ONE_COLUMN, height: float = 2.4) -> Figure:
-    """Return an empty figure of that size in inches; its layout keeps texts apart by itself. Call it while `styled`."""
+    """Return an empty figure of that size in inches, whose layout keeps texts apart.
+
+    Call it while `styled`.
+    """
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
 def light_grid(axes: Axes, axis: str = "y") -> None:
-    """Draw faint guide lines behind the data, across the axis that values are read from."""
+    """Draw faint lines behind the data, at the ticks of the axis that values are read from."""
     axes.grid(visible=True, axis=axis)
 
 
 def save_figure(figure: Figure, png: Path | str, svg: Path | str) -> None:
-    """Write a figure as PNG (200 dpi) and SVG, each atomically; equal pictures have equal bytes."""
+    """Write a figure as PNG (200 dpi) and SVG, each atomically; equal figures have equal bytes."""
     formats = (("png", png, {"Software": None}), ("svg", svg, {"Date": None, "Creator": None}))
     with matplotlib.style.context(["default", _RC]):
         for kind, path, metadata in formats:

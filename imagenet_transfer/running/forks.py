@@ -37,7 +37,7 @@ from imagenet_transfer.running.jobs import FORKS, WORKFLOW, end_with, sentence_o
 IMPORTED = (  # what jobs import, by which they import torch, pandas and matplotlib
     "imagenet_transfer.features.analyses",
     "imagenet_transfer.features.embeddings",
-    "imagenet_transfer.figures.charts",
+    "imagenet_transfer.figures.curve",
     "imagenet_transfer.figures.numbers",
     "imagenet_transfer.reporting.tables",
     "imagenet_transfer.training.stages",

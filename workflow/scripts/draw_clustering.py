@@ -9,8 +9,8 @@ run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.data.store import Store
+    from imagenet_transfer.figures.clustering import choose_leaves, classes_under, draw_clustering
     from imagenet_transfer.figures.style import save_figure
-    from imagenet_transfer.figures.tree_figures import choose_leaves, classes_under, draw_clustering
     from imagenet_transfer.labels.label_sets import read_label_set
     from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
 

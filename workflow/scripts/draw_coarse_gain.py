@@ -13,7 +13,7 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.data.store import Store
     from imagenet_transfer.features.analyses import coarse_gain
     from imagenet_transfer.features.descriptors import class_descriptors
-    from imagenet_transfer.figures.charts import draw_coarse_gain
+    from imagenet_transfer.figures.coarse_gain import draw_coarse_gain
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import read_table, write_csv
     from imagenet_transfer.labels.label_sets import read_label_set

@@ -8,8 +8,8 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.figures.coarse_limit import coarse_limit_frame
-    from imagenet_transfer.figures.extra_charts import draw_coarse_limit
+    from imagenet_transfer.figures.coarse_limit import draw_coarse_limit
+    from imagenet_transfer.figures.coarse_limit_numbers import coarse_limit_frame
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.tables import collect_runs, subset_sizes

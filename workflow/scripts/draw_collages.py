@@ -9,7 +9,7 @@ run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.data.store import Store
-    from imagenet_transfer.figures.mosaics import draw_collages, pick_images
+    from imagenet_transfer.figures.collages import draw_collages, pick_images
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.labels.label_sets import read_label_set
 

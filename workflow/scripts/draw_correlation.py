@@ -8,8 +8,8 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.figures.correlation import correlation_frame, points_frame
-    from imagenet_transfer.figures.extra_charts import draw_correlation
+    from imagenet_transfer.figures.correlation import draw_correlation
+    from imagenet_transfer.figures.correlation_numbers import correlation_frame, points_frame
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.reporting.tables import collect_runs

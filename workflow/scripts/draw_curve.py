@@ -8,7 +8,7 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.figures.charts import draw_curve
+    from imagenet_transfer.figures.curve import draw_curve
     from imagenet_transfer.figures.numbers import curve_frame
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv

@@ -8,7 +8,7 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.figures.charts import draw_induction
+    from imagenet_transfer.figures.induction import draw_induction
     from imagenet_transfer.figures.numbers import induction_frame
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv

@@ -13,7 +13,7 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.data.store import Store
     from imagenet_transfer.features.analyses import neighbours_of
     from imagenet_transfer.features.embeddings import read_embeddings
-    from imagenet_transfer.figures.mosaics import draw_neighbours
+    from imagenet_transfer.figures.neighbours import draw_neighbours
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.labels.label_sets import read_label_set

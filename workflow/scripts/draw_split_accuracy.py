@@ -8,8 +8,8 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.figures.charts import draw_split_accuracy
     from imagenet_transfer.figures.numbers import split_frame
+    from imagenet_transfer.figures.split_accuracy import draw_split_accuracy
     from imagenet_transfer.figures.style import save_figure
     from imagenet_transfer.files import write_csv
     from imagenet_transfer.running.records import check_records

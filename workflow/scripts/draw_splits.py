@@ -8,8 +8,8 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.figures.splits import draw_splits
     from imagenet_transfer.figures.style import save_figure
-    from imagenet_transfer.figures.tree_figures import draw_splits
     from imagenet_transfer.labels.label_sets import read_label_set
     from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
 
