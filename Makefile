@@ -44,4 +44,4 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 clean:  ## what the workflow computed (not .venv)
-	rm -rf results data/miniature stores proposals embeddings logs .snakemake benchmarks/*/
+	rm -rf results data/miniature stores proposals embeddings logs .snakemake

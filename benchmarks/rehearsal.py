@@ -283,13 +283,13 @@ def tables(size: Rehearsal) -> None:
 def study(size: Rehearsal) -> None:
     """Make everything, and say what the jobs of each rule took."""
     snakemake(size, "study", "all")
-    summarise(size, sorted(rule.stem for rule in (size.place / "benchmarks").iterdir()))
+    summarise(size, sorted(rule.stem for rule in (size.place / "logs/benchmarks").iterdir()))
 
 
 def summarise(size: Rehearsal, rules: Sequence[str]) -> None:
     """Print what the jobs of some rules took by Snakemake's own records (its samples may miss a short peak)."""
     for rule in rules:
-        place = size.place / "benchmarks" / rule
+        place = size.place / "logs/benchmarks" / rule
         paths = sorted(place.rglob("*.tsv")) if place.is_dir() else [place.with_suffix(".tsv")]
         wall, cpu, peak = (list(column) for column in zip(*map(_benchmark, paths), strict=True))
         print(

@@ -110,7 +110,7 @@ def save_states_at_every_step(project):
 
 def seconds_of_rules(project):
     """Return the mean duration of each rule's jobs, as Snakemake has measured it."""
-    root = project.folder / "benchmarks"
+    root = project.folder / "logs/benchmarks"
     seconds = {}
     for folder in root.iterdir():
         files = [folder.with_suffix(".tsv")] if folder.is_file() else list(folder.rglob("*.tsv"))

@@ -154,7 +154,7 @@ def test_a_disk_that_fills_is_named_and_the_same_command_completes(
         assert differences(finished, project) == []
 
 
-@pytest.mark.parametrize("name", [".", ".snakemake", "results", "logs", "benchmarks"])
+@pytest.mark.parametrize("name", [".", ".snakemake", "results", "logs"])
 def test_a_folder_that_became_read_only_gets_a_sentence(project, name):
     with mounted(project.folder / name, read_only=True):
         said = project.run("--force", TUNED, expect=1)
