@@ -15,7 +15,9 @@ import numpy as np
 
 from imagenet_transfer.figures.correlation import fisher_interval
 
-REPLICATES, NOISE, RESAMPLES = 3, 0.3, 800
+REPLICATES = 3
+NOISE = 0.3
+RESAMPLES = 800
 METHODS = ("Fisher's z", "sets", "sets and replicates")
 
 
@@ -42,10 +44,7 @@ def measure(spread: str, count: int, rho: float, studies: int) -> None:
 
 
 def study(
-    rng: np.random.Generator,
-    spread: str,
-    count: int,
-    rho: float,
+    rng: np.random.Generator, spread: str, count: int, rho: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return accuracies and transfer values of an invented study, sets by replicates."""
     draws = {

@@ -38,7 +38,8 @@ def simulate(rng, n, cells, spread, block, correlation):
     """Return errors (studies,tasks,cells,n) in points, with what replicates shift."""
     sigma, factor = SPREADS[spread]
     shape = (STUDIES, len(ERRORS), cells, n)
-    own, common = rng.standard_normal(shape), rng.standard_normal((STUDIES, 1, cells, n))
+    own = rng.standard_normal(shape)
+    common = rng.standard_normal((STUDIES, 1, cells, n))
     errors = np.sqrt(1 - correlation) * own + np.sqrt(correlation) * common
     sds = np.exp(sigma * rng.standard_normal((*shape[:3], 1)))
     sds[:, :, SCRATCH] *= factor
@@ -72,7 +73,8 @@ def shares(cell, tasks):
     """Return the claim of a weighted sum over tasks of the share of the gain that `cell` keeps."""
 
     def claim(means):
-        slopes, total = np.zeros_like(means), 0.0
+        slopes = np.zeros_like(means)
+        total = 0.0
         for task, weight in tasks.items():
             gain = means[..., task, FULL] - means[..., task, SCRATCH]
             share = (means[..., task, cell] - means[..., task, SCRATCH]) / gain
@@ -86,7 +88,8 @@ def shares(cell, tasks):
 
 def value_ratio(means):
     """Return the claim of the share of its value that HALF keeps on pascal-det."""
-    ratio, slopes = means[..., 0, HALF] / means[..., 0, FULL], np.zeros_like(means)
+    ratio = means[..., 0, HALF] / means[..., 0, FULL]
+    slopes = np.zeros_like(means)
     slopes[..., 0, HALF] = 1 / means[..., 0, FULL]
     slopes[..., 0, FULL] = -ratio / means[..., 0, FULL]
     return ratio, slopes
@@ -128,8 +131,10 @@ def study_prior(values):
 
 def errors_of(values, slopes, prior):
     """Return, by method, variance per replicate and degrees of freedom of a claim, each (A,)."""
-    n, cells = values.shape[3], values.shape[2]
-    own, free = sums(slopes, values).var(1, ddof=1), n - 1
+    n = values.shape[3]
+    cells = values.shape[2]
+    own = sums(slopes, values).var(1, ddof=1)
+    free = n - 1
     parts = slopes**2 * values.var(3, ddof=1)
     welch = parts.sum((1, 2)) ** 2 / (parts**2 / free).sum((1, 2))
     residuals = values - values.mean(3, keepdims=True)
@@ -146,18 +151,21 @@ def errors_of(values, slopes, prior):
 def moderate(values, slopes, own, prior):
     """Return what `contrast` does, for many studies."""
     covariance, freedom, blocks = prior
-    n, alike = values.shape[3], values.shape[2] - 1
+    n = values.shape[3]
+    alike = values.shape[2] - 1
     among = slopes[:, :, 1:]
     shift = np.einsum("at,atr->ar", among.sum(2), blocks)
     inside = sums(among, values[:, :, 1:]) - shift
     outside = sums(slopes, values) - inside
     among = among - among.mean(2, keepdims=True)
     variances = np.einsum("att->at", covariance)
-    by_task, apart = (among**2).sum(2) * variances, (slopes[:, :, 0] ** 2 * variances).sum(1)
+    by_task = (among**2).sum(2) * variances
+    apart = (slopes[:, :, 0] ** 2 * variances).sum(1)
     d0 = contrast_freedom(by_task, freedom, (alike - 2) * (n - 1))
     expected = np.einsum("ats,aus,atu->a", among, among, covariance)
     share = apart / (by_task.sum(1) + apart)
-    inside, outside = inside.var(1, ddof=1), outside.var(1, ddof=1)
+    inside = inside.var(1, ddof=1)
+    outside = outside.var(1, ddof=1)
     return moderated(inside, outside, own, expected, d0, n - 1, share)
 
 
@@ -178,7 +186,8 @@ def measure(values, means, prior, names):
 def gain_ratio(values, prior, task):
     """Return the gain over scratch in its standard errors, for each study."""
     slopes = np.zeros(values.shape[:3])
-    slopes[:, task, FULL], slopes[:, task, SCRATCH] = 1, -1
+    slopes[:, task, FULL] = 1
+    slopes[:, task, SCRATCH] = -1
     gain = sums(slopes, values)
     variance, _ = moderate(values, slopes, gain.var(1, ddof=1), prior)
     return gain.mean(1) / np.sqrt(variance / values.shape[3])
@@ -189,7 +198,9 @@ def run(seed):
 
     Gains only matter to shares: other claims are computed at the measured ones.
     """
-    rng, rows, guard = np.random.default_rng(seed), defaultdict(list), defaultdict(list)
+    rng = np.random.default_rng(seed)
+    rows = defaultdict(list)
+    guard = defaultdict(list)
     for n, cells, spread, block in itertools.product((3, 5, 10), (6, 13, 20), SPREADS, BLOCKS):
         errors = simulate(rng, n, cells, spread, *block)
         prior = study_prior(errors)

@@ -70,7 +70,8 @@ def snakemake_object() -> object:
         Wildcards,
     )
 
-    files, values = (InputFiles(), OutputFiles()), (Params(), Wildcards())
+    files = (InputFiles(), OutputFiles())
+    values = (Params(), Wildcards())
     return Snakemake(*files, *values, 1, ResourceList(), Log(), {}, "job", None)
 
 

@@ -30,7 +30,8 @@ ENGINES = {
 
 def make_features(path: Path, number: int, dimensions: int, seed: int) -> None:
     """Write unit vectors without negative numbers, like features after a ReLU, as float32 and float16."""
-    shape, rng = (number, dimensions), np.random.default_rng(seed)
+    shape = (number, dimensions)
+    rng = np.random.default_rng(seed)
     whole = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     half = np.lib.format.open_memmap(half_of(path), "w+", np.float16, shape)
     for start in range(0, number, 5000):
@@ -38,7 +39,8 @@ def make_features(path: Path, number: int, dimensions: int, seed: int) -> None:
             rng.standard_normal((min(5000, number - start), dimensions), dtype=np.float32), 0
         )
         part /= np.linalg.norm(part, axis=1, keepdims=True)
-        whole[start : start + len(part)], half[start : start + len(part)] = part, part
+        whole[start : start + len(part)] = part
+        half[start : start + len(part)] = part
 
 
 def half_of(path: Path) -> Path:

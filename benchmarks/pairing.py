@@ -17,7 +17,8 @@ METRICS = ("mAP", "top1")
 
 def variances(values: np.ndarray) -> tuple[float, float]:
     """Return the mean variance of paired and of unpaired differences between the rows of `values` (subsets, reps)."""
-    paired, unpaired = [], []
+    paired = []
+    unpaired = []
     for a, b in itertools.combinations(values, 2):
         paired.append(np.var(a - b, ddof=1))
         unpaired.append(np.var(a, ddof=1) + np.var(b, ddof=1))

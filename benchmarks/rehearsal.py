@@ -437,11 +437,10 @@ def draw(frame: Any, path: Path) -> None:
     figure, panels = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained")
     for axes, (column, title) in zip(panels, titles.items(), strict=True):
         for number, ((stage, name), mark) in enumerate(zip(STAGES.items(), MARKS, strict=True)):
-            rows, style = (
-                frame[frame["stage"] == stage],
-                {"marker": mark, "markersize": 6, "color": f"C{number}"},
-            )
-            whole, fewer = rows[rows["classes"] == 1000], rows[rows["classes"] < 1000]
+            rows = frame[frame["stage"] == stage]
+            style = {"marker": mark, "markersize": 6, "color": f"C{number}"}
+            whole = rows[rows["classes"] == 1000]
+            fewer = rows[rows["classes"] < 1000]
             if whole.empty:
                 continue
             axes.plot(whole["images"], whole[column], linewidth=1.5, label=name, **style)

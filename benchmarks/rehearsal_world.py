@@ -38,7 +38,8 @@ SIZE = 32  # pixels
 DISTINCT = 100  # training pictures of a class; more are copies
 VALIDATION = 50  # validation pictures of a class, all distinct
 SUN_CLASSES, SUN_IMAGES = 397, {"train": 4, "test": 4}  # images a class
-PLACES_CLASSES, PLACES_IMAGES = 365, {"train": 12, "val": 2}
+PLACES_CLASSES = 365
+PLACES_IMAGES = {"train": 12, "val": 2}
 VOC = {"trainval": 60, "test": 40, "size": [128, 96]}
 ACTION = {"train": 60, "val": 40, "size": [128, 96]}
 
@@ -181,7 +182,9 @@ def lay_out_places(root: Path) -> None:
 
 
 def _places_files() -> Files:
-    train, val, names = [], [], scene_names(PLACES_CLASSES)
+    train = []
+    val = []
+    names = scene_names(PLACES_CLASSES)
     for label, name in enumerate(names):
         for index, picture in enumerate(scene_pictures(name, sum(PLACES_IMAGES.values()))):
             if index < PLACES_IMAGES["train"]:

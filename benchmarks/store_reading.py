@@ -91,7 +91,8 @@ def main() -> None:
             "Store.batch, jpeg": jpeg.batch,
             "Store.batch, raw": raw.batch,
         }
-        rng, times = np.random.default_rng(0), {name: [] for name in loaders}
+        rng = np.random.default_rng(0)
+        times = {name: [] for name in loaders}
         for load in loaders.values():
             load(np.arange(BATCH))
         for _ in range(arguments.rounds):

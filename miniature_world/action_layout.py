@@ -19,7 +19,8 @@ def action_jobs(world: World) -> Jobs:
 def action_files(world: World, split: str, number: int) -> Files:
     """Yield one picture and its annotation."""
     size = tuple(world.spec["action"]["size"])
-    roles, rng = _roles(world, split, number), world.rng("voc2012", split, number)
+    roles = _roles(world, split, number)
+    rng = world.rng("voc2012", split, number)
     picture, boxes = action_picture(
         rng, roles, world.action_things, world.bystanders, world.taxonomy, size
     )
@@ -30,7 +31,8 @@ def action_files(world: World, split: str, number: int) -> Files:
 
 def action_lists(world: World, folder: Path) -> dict[str, str]:
     """Return the lists of VOC2012/ImageSets: Main/<split>, Action/<split> and Action/<action>_<split>."""
-    jobs, texts = action_jobs(world), {}
+    jobs = action_jobs(world)
+    texts = {}
     people = {job: _people(world, folder, *job) for job in jobs}
     for split, parts in SPLITS.items():
         chosen = [job for job in jobs if job[0] in parts]

@@ -191,7 +191,10 @@ class Stage:
         synsets: Mapping[str, Sequence[str]],
         taxonomy: Taxonomy,
     ):
-        self.scale, self.rng, self.synsets, self.taxonomy = scale, rng, synsets, taxonomy
+        self.scale = scale
+        self.rng = rng
+        self.synsets = synsets
+        self.taxonomy = taxonomy
         self.hip = np.array([1.35 * scale, 1.1 * scale])
         self.rgb = np.zeros((round(2.5 * scale), round(3.0 * scale), 3), np.float32)
         self.alpha = np.zeros(self.rgb.shape[:2], np.float32)
@@ -260,7 +263,9 @@ def _vivid(stage: Stage) -> np.ndarray:
 
 def _lay_thing(stage: Stage, thing: str, who: Person) -> None:
     """Lay one of the things that an act names, where it belongs about the person."""
-    rng, (x, y), foot = stage.rng, who.hand, who.foot
+    rng = stage.rng
+    (x, y) = who.hand
+    foot = who.foot
     match thing:
         case "horse":
             _ride(stage, "horse", 1.12, rng.uniform(0.38, 0.46))

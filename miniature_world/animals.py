@@ -19,8 +19,10 @@ from miniature_world.shapes import (
 
 def quadruped(look: Look, d: Drawing) -> None:
     """Draw a four-legged mammal: dogs, cats, cattle, horses, bears, rodents."""
-    half, deep = look.between("trunk", 0.42, 0.72), look.between("girth", 0.17, 0.36)
-    leg, shag = look.between("leg", 0.14, 0.72), look.between("shag", 0.0, 0.075)
+    half = look.between("trunk", 0.42, 0.72)
+    deep = look.between("girth", 0.17, 0.36)
+    leg = look.between("leg", 0.14, 0.72)
+    shag = look.between("shag", 0.0, 0.075)
     _tail(look, d, half, deep)
     _legs(look, d, FAR, half, deep, leg, 0.07)
     if look.has("fleece"):
@@ -59,7 +61,8 @@ def _legs(
 
 
 def _tail(look: Look, d: Drawing, half: float, deep: float) -> None:
-    length, up = look.between("tail", 0.0, 0.85), look.between("tail_up", -0.9, 1.1) + d.jitter(0.2)
+    length = look.between("tail", 0.0, 0.85)
+    up = look.between("tail_up", -0.9, 1.1) + d.jitter(0.2)
     if length < 0.06:
         return
     x, y = -0.95 * half, -0.45 * deep
@@ -80,7 +83,8 @@ def _fringe(d: Drawing, half: float, deep: float, shag: float) -> None:
 
 
 def _neck(look: Look, d: Drawing, half: float, deep: float) -> tuple[float, float]:
-    reach, nod = look.between("neck", 0.12, 0.62), d.jitter(0.05)
+    reach = look.between("neck", 0.12, 0.62)
+    nod = d.jitter(0.05)
     x, y = 0.98 * half + 0.42 * reach + 0.08, -0.5 * deep - 0.85 * reach - 0.08 + nod
     thick = look.between("neck_thick", 0.13, 0.2) * (0.8 + 1.2 * deep)
     if look.trait("mane") > 0.8:
@@ -97,7 +101,8 @@ def _neck(look: Look, d: Drawing, half: float, deep: float) -> tuple[float, floa
 
 
 def _head(look: Look, d: Drawing, x: float, y: float) -> None:
-    size, snout = look.between("head", 0.17, 0.27), look.between("snout", 0.05, 0.36)
+    size = look.between("head", 0.17, 0.27)
+    snout = look.between("snout", 0.05, 0.36)
     nose_x, nose_y = x + 0.65 * size + snout, y + 0.35 * size + 0.25 * snout
     _ear(look, d, FAR, x + 0.35 * size, y - 0.6 * size, size)
     if look.trait("horn") > 0.4:
@@ -143,7 +148,8 @@ def _head(look: Look, d: Drawing, x: float, y: float) -> None:
 
 
 def _ear(look: Look, d: Drawing, material: int, x: float, y: float, size: float) -> None:
-    length, wide = look.between("ear", 0.5, 1.7) * size, look.between("ear_wide", 0.24, 0.36) * size
+    length = look.between("ear", 0.5, 1.7) * size
+    wide = look.between("ear_wide", 0.24, 0.36) * size
     if look.trait("ear_drop") > 0.45:
         drop = look.between("ear_drop", 0.0, 1.0)
         d.ellipse(
@@ -165,10 +171,14 @@ def _ear(look: Look, d: Drawing, material: int, x: float, y: float, size: float)
 
 def bird(look: Look, d: Drawing) -> None:
     """Draw a perching, wading or swimming bird with its wing folded."""
-    plump, neck = look.between("plump", 0.24, 0.4), look.between("neck", 0.0, 0.75)
-    leg, tail = look.between("leg", 0.05, 0.85), look.between("tail", 0.25, 1.0)
+    plump = look.between("plump", 0.24, 0.4)
+    neck = look.between("neck", 0.0, 0.75)
+    leg = look.between("leg", 0.05, 0.85)
+    tail = look.between("tail", 0.25, 1.0)
     tilt = 0.35 + 0.9 * look.has("upright") + d.jitter(0.12)
-    head, x, y = look.between("head", 0.17, 0.25), 0.42, -0.28 - neck
+    head = look.between("head", 0.17, 0.25)
+    x = 0.42
+    y = -0.28 - neck
     for shift in (-0.06, 0.08):
         foot = (shift + d.jitter(0.05), plump + leg)
         d.limb(ACCENT, (shift, 0.6 * plump), 0.045, foot, 0.03)
@@ -224,7 +234,8 @@ def _bill(look: Look, d: Drawing, x: float, y: float, head: float) -> None:
 
 def _wing(look: Look, d: Drawing, plump: float) -> None:
     material = SECOND if look.pattern == "wing" else FAR
-    long, drop = look.between("wing", 0.55, 0.95), d.jitter(0.05)
+    long = look.between("wing", 0.55, 0.95)
+    drop = d.jitter(0.05)
     d.curve(
         material,
         [
@@ -241,8 +252,10 @@ def _wing(look: Look, d: Drawing, plump: float) -> None:
 
 def fish(look: Look, d: Drawing) -> None:
     """Draw a fish, shark or whale."""
-    deep, fork = look.between("slender", 0.52, 0.2), look.between("fork", 0.08, 0.5)
-    dorsal, swing = look.between("dorsal", 0.1, 0.45), d.jitter(0.08)
+    deep = look.between("slender", 0.52, 0.2)
+    fork = look.between("fork", 0.08, 0.5)
+    dorsal = look.between("dorsal", 0.1, 0.45)
+    swing = d.jitter(0.08)
     fin = SECOND if look.trait("fins") > 0.5 else FAR
     top = -deep - dorsal * (0.5 + 0.5 * deep)
     d.curve(fin, [(0.3, -0.75 * deep), (-0.15, top), (-0.35, 0.6 * top), (-0.35, -0.5 * deep)])
@@ -269,10 +282,12 @@ def fish(look: Look, d: Drawing) -> None:
 
 def snake(look: Look, d: Drawing) -> None:
     """Draw a snake or a worm, winding."""
-    waves, thick = look.between("waves", 1.3, 2.6), look.between("girth", 0.09, 0.19)
+    waves = look.between("waves", 1.3, 2.6)
+    thick = look.between("girth", 0.09, 0.19)
     x = np.linspace(-1, 0.75, 26)
     lift = np.clip(x - 0.35, 0, 1) * look.between("rear", 0.2, 1.1)
-    phase, amp = d.jitter(1.0), look.between("wind", 0.2, 0.34)
+    phase = d.jitter(1.0)
+    amp = look.between("wind", 0.2, 0.34)
     y = amp * np.sin(phase + waves * np.pi * x) * np.clip(1.3 - x, 0.3, 1) - lift
     d.path(BODY, list(zip(x, y, strict=True)), 0.02, thick)
     d.ellipse(BODY, x[-1] + 0.05, y[-1], 1.75 * thick, 1.25 * thick, 0.1)
@@ -288,11 +303,9 @@ def snake(look: Look, d: Drawing) -> None:
 
 def lizard(look: Look, d: Drawing) -> None:
     """Draw a lizard, crocodile, salamander or frog."""
-    deep, tail, long = (
-        look.between("girth", 0.13, 0.3),
-        look.between("tail", 0.0, 1.0),
-        look.between("trunk", 0.35, 0.6),
-    )
+    deep = look.between("girth", 0.13, 0.3)
+    tail = look.between("tail", 0.0, 1.0)
+    long = look.between("trunk", 0.35, 0.6)
     curl = d.jitter(0.12)
     d.path(
         BODY,
@@ -330,7 +343,8 @@ def lizard(look: Look, d: Drawing) -> None:
 
 def turtle(look: Look, d: Drawing) -> None:
     """Draw a turtle or tortoise."""
-    dome, neck = look.between("dome", 0.35, 0.65), look.between("neck", 0.15, 0.4)
+    dome = look.between("dome", 0.35, 0.65)
+    neck = look.between("neck", 0.15, 0.4)
     for x in (-0.5, 0.45):
         d.limb(FAR, (x, 0), 0.13, (x + 0.1 + d.jitter(0.06), 0.32), 0.11)
     d.limb(FAR, (0.5, -0.05), 0.13, (0.75 + neck, -0.25 + d.jitter(0.06)), 0.15)
@@ -364,13 +378,13 @@ def insect(look: Look, d: Drawing) -> None:
 def butterfly(look: Look, d: Drawing) -> None:
     """Draw a butterfly or dragonfly with its wings spread."""
     if look.has("slim"):
-        upper, lower, reach = 0.16, 0.14, 0.95
+        upper = 0.16
+        lower = 0.14
+        reach = 0.95
     else:
-        upper, lower, reach = (
-            look.between("upper", 0.38, 0.55),
-            look.between("lower", 0.3, 0.5),
-            0.75,
-        )
+        upper = look.between("upper", 0.38, 0.55)
+        lower = look.between("lower", 0.3, 0.5)
+        reach = 0.75
     flap = 1 + d.jitter(0.09)
     for side in (-1, 1):
         s = side * flap
@@ -400,7 +414,8 @@ def butterfly(look: Look, d: Drawing) -> None:
 def radial(look: Look, d: Drawing) -> None:
     """Draw a starfish, jellyfish, anemone, coral or snail by its arms."""
     arms = round(look.between("arms", 4.6, 11.4))
-    inner, turn = look.between("inner", 0.28, 0.75), d.jitter(0.4)
+    inner = look.between("inner", 0.28, 0.75)
+    turn = d.jitter(0.4)
     angles = turn + np.pi * np.arange(2 * arms) / arms
     radius = np.where(np.arange(2 * arms) % 2, inner, 1.0)
     d.curve(BODY, list(zip(radius * np.cos(angles), radius * np.sin(angles) * 0.9, strict=True)))
@@ -410,7 +425,8 @@ def radial(look: Look, d: Drawing) -> None:
 
 def person(look: Look, d: Drawing) -> None:
     """Draw a standing person, dressed."""
-    swing, wide = d.jitter(0.14), look.between("girth", 0.17, 0.26)
+    swing = d.jitter(0.14)
+    wide = look.between("girth", 0.17, 0.26)
     for side in (-1, 1):
         d.limb(SECOND, (side * 0.1, 0.15), 0.12, (side * (0.14 + swing), 0.92), 0.075)
         d.ellipse(DARK, side * (0.14 + swing) + 0.04, 0.97, 0.12, 0.06)
@@ -439,8 +455,11 @@ def person(look: Look, d: Drawing) -> None:
 
 def flower(look: Look, d: Drawing) -> None:
     """Draw a flower in a pot."""
-    petals, sway = round(look.between("petals", 5, 13)), d.jitter(0.1)
-    x, y, reach = sway, -0.5, look.between("bloom", 0.28, 0.42)
+    petals = round(look.between("petals", 5, 13))
+    sway = d.jitter(0.1)
+    x = sway
+    y = -0.5
+    reach = look.between("bloom", 0.28, 0.42)
     d.path(LEAF, [(0, 0.45), (0.4 * sway, 0), (x, y)], 0.045, 0.035)
     for side in (-1, 1):
         d.curve(
@@ -468,7 +487,8 @@ def flower(look: Look, d: Drawing) -> None:
 
 def mushroom(look: Look, d: Drawing) -> None:
     """Draw a mushroom."""
-    cap, stem = look.between("cap", 0.45, 0.85), look.between("stem", 0.1, 0.26)
+    cap = look.between("cap", 0.45, 0.85)
+    stem = look.between("stem", 0.1, 0.26)
     d.curve(
         LIGHT,
         [(-stem, -0.1), (stem, -0.1), (1.25 * stem + d.jitter(0.03), 0.85), (-1.25 * stem, 0.85)],
@@ -478,11 +498,10 @@ def mushroom(look: Look, d: Drawing) -> None:
 
 def fruit(look: Look, d: Drawing) -> None:
     """Draw a fruit, vegetable or seed."""
-    long, taper = (
-        look.between("long", 0.6, 1.0),
-        look.between("taper", 0.0, 0.5) if look.has("taper") else 0.0,
-    )
-    wide, bend = 0.62 / long**0.9, (look.trait("bend") - 0.6) * 0.8 if look.has("bend") else 0.0
+    long = look.between("long", 0.6, 1.0)
+    taper = look.between("taper", 0.0, 0.5) if look.has("taper") else 0.0
+    wide = 0.62 / long**0.9
+    bend = (look.trait("bend") - 0.6) * 0.8 if look.has("bend") else 0.0
     angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     y = long * 0.75 * np.sin(angle)
     x = wide * np.cos(angle) * (1 - taper * y / 0.75) + bend * (y**2 - 0.3)

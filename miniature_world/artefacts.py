@@ -22,8 +22,10 @@ from miniature_world.shapes import (
 
 def chair(look: Look, d: Drawing) -> None:
     """Draw a chair or bench, three-quarter view."""
-    back, wide = look.between("back", 0.45, 0.95), look.between("wide", 0.36, 0.52)
-    leg, slant = 0.62, look.between("slant_back", 0.0, 0.2)
+    back = look.between("back", 0.45, 0.95)
+    wide = look.between("wide", 0.36, 0.52)
+    leg = 0.62
+    slant = look.between("slant_back", 0.0, 0.2)
     thick = look.between("thick", 0.035, 0.065)
     if look.has("cross"):
         for x in (-0.12, 0.0):
@@ -67,11 +69,9 @@ def chair(look: Look, d: Drawing) -> None:
 
 def sofa(look: Look, d: Drawing) -> None:
     """Draw a sofa or bed from the front."""
-    wide, back, arm = (
-        look.between("long", 0.85, 1.1),
-        look.between("back", 0.35, 0.62),
-        look.between("arm", 0.12, 0.24),
-    )
+    wide = look.between("long", 0.85, 1.1)
+    back = look.between("back", 0.35, 0.62)
+    arm = look.between("arm", 0.12, 0.24)
     for x in (-wide + 0.08, wide - 0.16):
         d.box(WOOD, x, 0.4, x + 0.08, 0.55)
     d.box(BODY, -wide + 0.04, -back, wide - 0.04, 0.3, look.between("round", 0.05, 0.2))
@@ -90,11 +90,9 @@ def sofa(look: Look, d: Drawing) -> None:
 
 def table(look: Look, d: Drawing) -> None:
     """Draw a table or desk."""
-    wide, leg, thick = (
-        look.between("long", 0.7, 1.1),
-        look.between("leg", 0.6, 0.75),
-        look.between("thick", 0.04, 0.08),
-    )
+    wide = look.between("long", 0.7, 1.1)
+    leg = look.between("leg", 0.6, 0.75)
+    thick = look.between("thick", 0.04, 0.08)
     for material, x, dy in ((FAR, 0.72, -0.12), (BODY, 0.95, 0.0)):
         for side in (-1, 1):
             d.limb(
@@ -139,18 +137,18 @@ def table(look: Look, d: Drawing) -> None:
 
 def vessel(look: Look, d: Drawing) -> None:
     """Draw a vessel of revolution by its profile: bottle, mug, vase, pot."""
-    tall, wide = (
-        look.between("tall", 0.5, 1.05),
-        look.between("width", 0.26, 0.36) + 0.28 * (1 - look.trait("tall")),
-    )
-    neck, bulge = look.between("neck", 0.0, 0.62), look.between("bulge", -0.1, 0.3)
+    tall = look.between("tall", 0.5, 1.05)
+    wide = look.between("width", 0.26, 0.36) + 0.28 * (1 - look.trait("tall"))
+    neck = look.between("neck", 0.0, 0.62)
+    bulge = look.between("bulge", -0.1, 0.3)
     throat = wide * (1 - 0.8 * look.trait("neck")) + 0.025
     if look.has("spout"):
         d.path(
             BODY, [(0.8 * wide, 0.2), (wide + 0.25, 0.0), (wide + 0.42, -0.8 * tall)], 0.14, 0.05
         )
     if look.has("handle"):
-        x, ry = -wide - 0.5 * bulge, 0.55 * tall
+        x = -wide - 0.5 * bulge
+        ry = 0.55 * tall
         d.path(
             FAR,
             [
@@ -205,7 +203,8 @@ def vessel(look: Look, d: Drawing) -> None:
 
 def device(look: Look, d: Drawing) -> None:
     """Draw a box: appliance, monitor, cabinet, keyboard instrument."""
-    wide, tall = look.between("long", 0.6, 0.95), look.between("tall", 0.42, 1.0)
+    wide = look.between("long", 0.6, 0.95)
+    tall = look.between("tall", 0.42, 1.0)
     if look.has("stand"):
         d.box(FAR, -0.09, tall - 0.05, 0.09, tall + 0.2)
         d.ellipse(BODY, 0, tall + 0.22, look.between("foot", 0.25, 0.5), 0.07)
@@ -251,7 +250,8 @@ def device(look: Look, d: Drawing) -> None:
 
 def guitar(look: Look, d: Drawing) -> None:
     """Draw a stringed instrument, its neck up."""
-    wide, waist = look.between("girth", 0.36, 0.5), look.between("waist", 0.85, 0.55)
+    wide = look.between("girth", 0.36, 0.5)
+    waist = look.between("waist", 0.85, 0.55)
     top = look.between("neck", -0.7, -1.25)
     d.box(WOOD, -0.06, top, 0.06, 0.1)
     d.box(DARK, -0.045, top, 0.045, 0.1)
@@ -295,8 +295,10 @@ def guitar(look: Look, d: Drawing) -> None:
 
 def tool(look: Look, d: Drawing) -> None:
     """Draw an implement: a shaft with a head, aslant."""
-    reach, thick = 0.95, look.between("thick", 0.04, 0.13)
-    wide, long = look.between("flare", 0.1, 0.42), look.between("long", 0.12, 0.45)
+    reach = 0.95
+    thick = look.between("thick", 0.04, 0.13)
+    wide = look.between("flare", 0.1, 0.42)
+    long = look.between("long", 0.12, 0.45)
     start = len(d.parts)
     d.limb(BODY, (0, reach), 1.1 * thick, (0, -reach + long), 0.9 * thick)
     d.limb(
@@ -343,11 +345,9 @@ def ball(look: Look, d: Drawing) -> None:
 
 def garment(look: Look, d: Drawing) -> None:
     """Draw a garment, cloth or bag, laid flat."""
-    wide, hem, flare = (
-        look.between("girth", 0.35, 0.55),
-        look.between("tall", 0.4, 1.0),
-        look.between("flare", -0.08, 0.35),
-    )
+    wide = look.between("girth", 0.35, 0.55)
+    hem = look.between("tall", 0.4, 1.0)
+    flare = look.between("flare", -0.08, 0.35)
     if look.trait("sleeve") > 0.4:
         reach = look.between("sleeve", 0.0, 0.7)
         for side in (-1, 1):
@@ -381,9 +381,11 @@ def garment(look: Look, d: Drawing) -> None:
 
 def building(look: Look, d: Drawing) -> None:
     """Draw a building, tower, bridge or fence."""
-    wide, tall = look.between("long", 0.5, 1.0), look.between("tall", 0.35, 0.85)
+    wide = look.between("long", 0.5, 1.0)
+    tall = look.between("tall", 0.35, 0.85)
     rows, columns = round(look.between("storeys", 1, 4)), round(look.between("bays", 2, 5))
-    roof, base = look.between("roof", 0.0, 0.65), 0.8
+    roof = look.between("roof", 0.0, 0.65)
+    base = 0.8
     top = base - 2 * tall
     if roof > 0.15:
         peak = [(-wide - 0.08, top), (0, top - roof), (wide + 0.08, top)]
@@ -426,7 +428,8 @@ def building(look: Look, d: Drawing) -> None:
 
 def landform(look: Look, d: Drawing) -> None:
     """Draw a mountain, cliff, reef or shore."""
-    peak, lean = look.between("tall", 0.5, 1.0), look.between("lean", -0.35, 0.35)
+    peak = look.between("tall", 0.5, 1.0)
+    lean = look.between("lean", -0.35, 0.35)
     d.curve(FAR, [(-1.1, 0.5), (-0.5 - lean, -0.5 * peak), (0.1, 0.5)])
     rough = [
         (k * 0.2 - 1, (0.55 - (1 - abs(k - 5 - 3 * lean) / 6) * (peak + 0.5)) + 0.08 * (-1) ** k)

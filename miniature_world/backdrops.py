@@ -52,11 +52,9 @@ def sky(rng: np.random.Generator, height: int, width: int, mood: float) -> tuple
     light = rng.uniform(0.62, 0.9)
     picture = _gradient(_rgb(light, 0.09, hue), _rgb(light + 0.1, 0.05, hue - 40), height, width)
     for _ in range(rng.integers(1, 5)):
-        x, y, reach = (
-            rng.uniform(0, width),
-            rng.uniform(0, 0.6 * height),
-            rng.uniform(0.08, 0.2) * width,
-        )
+        x = rng.uniform(0, width)
+        y = rng.uniform(0, 0.6 * height)
+        reach = rng.uniform(0.08, 0.2) * width
         for k in range(3):
             centre = (round(x + (k - 1) * reach), round(y - (k == 1) * 0.3 * reach))
             cv2.ellipse(
@@ -112,7 +110,8 @@ def wood(
     picture = _gradient(_rgb(0.8, 0.06, hue), _rgb(0.5, 0.09, hue - 20), height, width)
     for depth in range(2):
         for _ in range(rng.integers(3, 7)):
-            x, reach = rng.uniform(0, width), rng.uniform(0.02, 0.045) * width * (1 + depth)
+            x = rng.uniform(0, width)
+            reach = rng.uniform(0.02, 0.045) * width * (1 + depth)
             tone = 0.5 - 0.12 * depth + rng.normal(0, 0.03)
             _box(
                 picture,
@@ -151,11 +150,9 @@ def water(
     sea = _gradient(_rgb(0.7, 0.09, hue), _rgb(rng.uniform(0.42, 0.6), 0.1, hue), height, width)
     picture[round(horizon) :] = sea[round(horizon) :]
     for _ in range(rng.integers(6, 16)):
-        x, y, reach = (
-            rng.uniform(0, width),
-            rng.uniform(horizon, height),
-            rng.uniform(0.03, 0.12) * width,
-        )
+        x = rng.uniform(0, width)
+        y = rng.uniform(horizon, height)
+        reach = rng.uniform(0.03, 0.12) * width
         _box(picture, x - reach, y, x + reach, y + 1.1, _rgb(0.85, 0.05, hue))
     if mood > 0.5:
         _hills(picture, rng, 0.9 * height, _rgb(rng.uniform(0.8, 0.9), 0.06, 80), 0.06)
@@ -174,11 +171,9 @@ def room(
         for x in np.arange(0, width, width / rng.integers(5, 12)):
             _box(picture, x, 0, x + 1.5, floor, wall * 0.93)
     for _ in range(rng.integers(0, 3)):
-        x, y, reach = (
-            rng.uniform(0, width),
-            rng.uniform(0.05, 0.3) * height,
-            rng.uniform(0.1, 0.2) * width,
-        )
+        x = rng.uniform(0, width)
+        y = rng.uniform(0.05, 0.3) * height
+        reach = rng.uniform(0.1, 0.2) * width
         _box(
             picture,
             x - 2,
@@ -209,9 +204,11 @@ def street(
     picture = _gradient(
         _rgb(rng.uniform(0.75, 0.9), 0.05, hue), _rgb(0.95, 0.03, 80), height, width
     )
-    kerb, x = rng.uniform(0.62, 0.72) * height, 0.0
+    kerb = rng.uniform(0.62, 0.72) * height
+    x = 0.0
     while x < width:
-        wide, tall = rng.uniform(0.14, 0.3) * width, rng.uniform(0.25, 0.6) * height
+        wide = rng.uniform(0.14, 0.3) * width
+        tall = rng.uniform(0.25, 0.6) * height
         tone = _rgb(
             rng.uniform(0.55, 0.82), rng.uniform(0.02, 0.09), rng.uniform(20, 110) + 120 * mood
         )
@@ -245,10 +242,8 @@ def texture(
     )[..., None]
     hue = 360 * mood + rng.normal(0, 25)
     light = rng.uniform(0.4, 0.85)
-    one, two = (
-        _rgb(light, rng.uniform(0.01, 0.1), hue),
-        _rgb(light + rng.choice([-0.2, 0.15]), 0.06, hue + rng.normal(0, 50)),
-    )
+    one = _rgb(light, rng.uniform(0.01, 0.1), hue)
+    two = _rgb(light + rng.choice([-0.2, 0.15]), 0.06, hue + rng.normal(0, 50))
     return one * (1 - noise) + two * noise, rng.uniform(0.75, 0.97)
 
 
@@ -270,7 +265,8 @@ def backdrop(
 def lit(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the picture as uint8 in one light: brightness, tint, a fall of light across it, sensor noise."""
     height, width = picture.shape[:2]
-    angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.22)
+    angle = rng.uniform(0, 2 * np.pi)
+    fall = rng.uniform(0, 0.22)
     y, x = (
         np.linspace(-1, 1, height, dtype=np.float32)[:, None],
         np.linspace(-1, 1, width, dtype=np.float32)[None],

@@ -185,7 +185,8 @@ def _picture(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
 def _panels(figure: Figure, sections: Sequence[Section]) -> list[Axes]:
     """Return one empty axes, in inches, for each section, from top to bottom."""
     width, total = figure.get_size_inches()
-    top, panels = total - 0.75, []
+    top = total - 0.75
+    panels = []
     figure.text(
         0.5,
         1 - 0.38 / total,
@@ -214,7 +215,8 @@ def _title(axes: Axes, y: float, text: str) -> None:
 
 def _draw_blocks(axes: Axes, blocks: Sequence[Block]) -> None:
     """Draw titled blocks of rows; a row holds COLUMNS classes with their name and examples."""
-    step, y = axes.get_xlim()[1] / COLUMNS, 0.3
+    step = axes.get_xlim()[1] / COLUMNS
+    y = 0.3
     for title, members in blocks:
         _title(axes, y, title)
         y += 0.32

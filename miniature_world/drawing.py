@@ -205,7 +205,8 @@ def _pattern(look: Look, points: np.ndarray, rng: np.random.Generator) -> np.nda
     waves = np.random.default_rng(seed_of("waves", look.wnid)).uniform(
         0, 2 * np.pi, 4
     ) + rng.normal(0, 0.25, 4)
-    often, amount = look.between("frequency", 6, 13), look.between("amount", -0.25, 0.25)
+    often = look.between("frequency", 6, 13)
+    amount = look.between("amount", -0.25, 0.25)
     warp = 0.9 * np.sin(3.1 * v + waves[0]) + 0.6 * np.sin(2.3 * u + waves[1])
     slant = look.between("slant", -0.6, 0.6)
     match look.pattern:
@@ -234,7 +235,8 @@ def _pattern(look: Look, points: np.ndarray, rng: np.random.Generator) -> np.nda
             )
             return _soft(field - 0.3 + 2 * amount, 6)
         case "veins":
-            radius, turn = np.hypot(u, v), np.arctan2(v, np.abs(u))
+            radius = np.hypot(u, v)
+            turn = np.arctan2(v, np.abs(u))
             return np.maximum(
                 _soft(np.sin(11 * turn) - 0.72, 6),
                 _soft(radius - 0.78 + 0.1 * np.sin(20 * turn), 12),

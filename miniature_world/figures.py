@@ -25,7 +25,11 @@ Limb = tuple[
     float, float
 ]  # angles of its upper and lower half in radians: 0 hangs down, positive is forward
 
-TORSO, ARM, LEG, NECK, HEAD = 0.30, 0.17, 0.24, 0.12, 0.085
+TORSO = 0.30
+ARM = 0.17
+LEG = 0.24
+NECK = 0.12
+HEAD = 0.085
 # The near and the far limb of each stance
 LEGS: dict[str, tuple[Limb, Limb]] = {
     "stand": ((0.06, 0.02), (-0.1, -0.06)),
@@ -59,10 +63,8 @@ def person(legs: str, arms: str, rng: np.random.Generator) -> Person:
     d = Drawing()
     lean = LEANS.get(legs, 0.04) + rng.normal(0, 0.05)
     neck = (TORSO * np.sin(lean), -TORSO * np.cos(lean))
-    (near_arm, far_arm), (near_leg, far_leg) = (
-        _jittered(ARMS[arms], rng),
-        _jittered(LEGS[legs], rng),
-    )
+    (near_arm, far_arm) = _jittered(ARMS[arms], rng)
+    (near_leg, far_leg) = _jittered(LEGS[legs], rng)
     feet = [_leg(d, far_leg, WOOD)]
     _arm(d, neck, far_arm, FAR)
     d.limb(BODY, (0, -0.01), 0.085, (neck[0], neck[1] + 0.06), 0.1)
@@ -241,7 +243,9 @@ def crate(ground: float, rng: np.random.Generator) -> Drawing:
 
 def fence(ground: float, rng: np.random.Generator) -> Drawing:
     """Return a railing to sit on, under the hip: bars and rings."""
-    d, half, radius = Drawing(), rng.uniform(0.42, 0.55), 0.4 * (ground - 0.1)
+    d = Drawing()
+    half = rng.uniform(0.42, 0.55)
+    radius = 0.4 * (ground - 0.1)
     for x in (-0.6 * half, 0.6 * half):
         d.ring(DARK, 0, x, 0.55 * ground, radius, radius, 0.035)
     for x in np.linspace(-half, half, 5):
@@ -254,7 +258,8 @@ def fence(ground: float, rng: np.random.Generator) -> Drawing:
 
 def track(rng: np.random.Generator) -> Drawing:
     """Return the lanes of a running track; origin at the runner's foot."""
-    d, half = Drawing(), rng.uniform(0.85, 1.05)
+    d = Drawing()
+    half = rng.uniform(0.85, 1.05)
     d.poly(BODY, [(-half, -0.02), (half, -0.02), (half + 0.12, 0.24), (-half - 0.12, 0.24)])
     for y in (0.0, 0.1, 0.21):
         d.box(LIGHT, -half - 0.4 * y, y, half + 0.4 * y, y + 0.025)
@@ -263,7 +268,8 @@ def track(rng: np.random.Generator) -> Drawing:
 
 def crossing(rng: np.random.Generator) -> Drawing:
     """Return the stripes of a zebra crossing on tarmac; origin at the walker's foot."""
-    d, half = Drawing(), rng.uniform(0.8, 1.0)
+    d = Drawing()
+    half = rng.uniform(0.8, 1.0)
     d.poly(BODY, [(-half, -0.02), (half, -0.02), (half + 0.12, 0.24), (-half - 0.12, 0.24)])
     for x in np.linspace(-half + 0.05, half - 0.2, 6):
         d.poly(LIGHT, [(x, 0.0), (x + 0.15, 0.0), (1.12 * x + 0.17, 0.22), (1.12 * x, 0.22)])

@@ -14,7 +14,8 @@ from miniature_world.world import Files, Jobs, World, encode
 
 def ilsvrc_jobs(world: World) -> Jobs:
     """Return (split, wnid, number) of every picture."""
-    train, val = world.spec["train_per_class"], world.spec["val_per_class"]
+    train = world.spec["train_per_class"]
+    val = world.spec["val_per_class"]
     jobs: Jobs = [("train", wnid, n) for wnid in world.wnids for n in range(1, train + 1)]
     return jobs + [
         ("val", wnid, k * val + n) for k, wnid in enumerate(world.wnids) for n in range(1, val + 1)
@@ -80,7 +81,8 @@ def _presence(path: Path) -> dict[str, int]:
     """Return the names in one of our own annotations: 1 if any object of the name is not difficult, else 0."""
     found: dict[str, int] = {}
     for part in path.read_text(encoding="utf-8").split("<name>")[1:]:
-        name, easy = part.split("<")[0], int("<difficult>0<" in part)
+        name = part.split("<")[0]
+        easy = int("<difficult>0<" in part)
         found[name] = max(found.get(name, 0), easy)
     return found
 

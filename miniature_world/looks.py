@@ -81,7 +81,8 @@ class Look:
             (i for i, node in enumerate(chain) if node in DECLARATIONS and DECLARATIONS[node].plan),
             default=0,
         )
-        self.wnid, self.taxonomy = wnid, taxonomy
+        self.wnid = wnid
+        self.taxonomy = taxonomy
         self.lineage = chain[start:]
         self.plan = self._declared("plan") or "gadget"
         self.palette = self._declared("palette") or "vivid"
@@ -163,9 +164,13 @@ class Individual(Look):
     """One member of a synset: its traits and paint depart a little from the look, its parts and plan do not."""
 
     def __init__(self, look: Look, rng: np.random.Generator):
-        self.look, self.rng = look, rng
-        self.wnid, self.lineage, self.plan = look.wnid, look.lineage, look.plan
-        self.palette, self.pattern = look.palette, look.pattern
+        self.look = look
+        self.rng = rng
+        self.wnid = look.wnid
+        self.lineage = look.lineage
+        self.plan = look.plan
+        self.palette = look.palette
+        self.pattern = look.pattern
         self._traits = {}
 
     def _walk(self, name: str) -> float:
@@ -197,7 +202,9 @@ def genome_of(look: Look) -> np.ndarray:
 
 def oklch_to_rgb(colours: np.ndarray) -> np.ndarray:
     """Return sRGB in 0..255 (float, clipped) of OKLCH colours (..., 3). Source: Ottosson 2020."""
-    light, chroma, hue = colours[..., 0], colours[..., 1], np.deg2rad(colours[..., 2])
+    light = colours[..., 0]
+    chroma = colours[..., 1]
+    hue = np.deg2rad(colours[..., 2])
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3

@@ -109,7 +109,9 @@ class Writer:
     """Writes the files of jobs. Each process has one, for what its world has looked up once serves all its pictures."""
 
     def __init__(self, files_of: Callable[..., Files], world: World, folder: Path):
-        self.files_of, self.world, self.folder = files_of, world, folder
+        self.files_of = files_of
+        self.world = world
+        self.folder = folder
 
     def write(self, jobs: Jobs) -> str:
         """Write the files of some jobs; return their names and digests as one text."""

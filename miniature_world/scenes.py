@@ -77,7 +77,8 @@ SCENES = {
 }
 VISIBLE = 0.5  # alpha from which a pixel counts as drawn
 MIN_SHARE_VISIBLE = 0.35  # an object hidden more than this is drawn again elsewhere or not at all
-DIFFICULT_SHARE, DIFFICULT_SIDE = 0.6, 14
+DIFFICULT_SHARE = 0.6
+DIFFICULT_SIDE = 14
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,10 @@ def box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
     if not name or len(rows) == 0:
         return None
     height, width = mask.shape
-    ymin, ymax, xmin, xmax = rows[0] + 1, rows[-1] + 1, columns[0] + 1, columns[-1] + 1
+    ymin = rows[0] + 1
+    ymax = rows[-1] + 1
+    xmin = columns[0] + 1
+    xmax = columns[-1] + 1
     truncated = xmin == 1 or ymin == 1 or xmax == width or ymax == height
     small = min(ymax - ymin, xmax - xmin) + 1 < DIFFICULT_SIDE
     difficult = small or mask.sum() < DIFFICULT_SHARE * whole

@@ -27,9 +27,13 @@ def _wheel(d: Drawing, x: float, y: float, radius: float) -> None:
 
 def car(look: Look, d: Drawing) -> None:
     """Draw a car or wagon from the side."""
-    long, roof = look.between("long", 0.8, 1.1), look.between("high", 0.26, 0.62)
-    sill, belt, wheel = 0.28, -0.04 - 0.12 * look.trait("high"), look.between("wheel", 0.17, 0.24)
-    nose, start = look.between("nose", 0.0, 0.16), look.between("cabin", -0.75, -0.35) * long
+    long = look.between("long", 0.8, 1.1)
+    roof = look.between("high", 0.26, 0.62)
+    sill = 0.28
+    belt = -0.04 - 0.12 * look.trait("high")
+    wheel = look.between("wheel", 0.17, 0.24)
+    nose = look.between("nose", 0.0, 0.16)
+    start = look.between("cabin", -0.75, -0.35) * long
     end = look.between("hood", 0.55, 0.2) * long
     slope = look.between("nose", 0.06, 0.34)
     if look.has("open"):
@@ -101,8 +105,10 @@ def car(look: Look, d: Drawing) -> None:
 
 def truck(look: Look, d: Drawing) -> None:
     """Draw a truck or van from the side, its load behind the cab."""
-    long, high = look.between("long", 0.85, 1.15), look.between("high", 0.4, 0.85)
-    sill, cab = 0.3, look.between("cab", 0.42, 0.58)
+    long = look.between("long", 0.85, 1.15)
+    high = look.between("high", 0.4, 0.85)
+    sill = 0.3
+    cab = look.between("cab", 0.42, 0.58)
     d.box(DARK, -long, sill - 0.12, long, sill)
     if look.has("bed"):
         d.box(BODY, -long, -0.1, long - cab, sill - 0.05, 0.03)
@@ -154,14 +160,17 @@ def truck(look: Look, d: Drawing) -> None:
 
 def bus(look: Look, d: Drawing) -> None:
     """Draw a bus from the side."""
-    long, high, sill = look.between("long", 0.75, 1.2), look.between("high", 0.5, 0.75), 0.32
+    long = look.between("long", 0.75, 1.2)
+    high = look.between("high", 0.5, 0.75)
+    sill = 0.32
     nose = 0.3 if look.has("hood") else 0.0
     d.box(BODY, -long, sill - high, long - nose, sill, look.between("round", 0.06, 0.16))
     if nose:
         d.box(BODY, long - nose - 0.1, sill - 0.5 * high, long, sill, 0.08)
     count = round(look.between("long", 3, 7))
     edges = np.linspace(-long + 0.08, long - nose - 0.08, count + 1)
-    low, top = sill - 0.42 * high, sill - 0.85 * high
+    low = sill - 0.42 * high
+    top = sill - 0.85 * high
     for left, right in pairwise(edges):
         d.box(GLASS, left + 0.025, top, right - 0.025, low, 0.03)
     d.box(SECOND, -long + 0.02, sill - 0.28 * high, long - 0.02, sill - 0.18 * high)
@@ -172,7 +181,9 @@ def bus(look: Look, d: Drawing) -> None:
 
 def train(look: Look, d: Drawing) -> None:
     """Draw a train or locomotive from the side."""
-    long, high, nose = 1.15, look.between("high", 0.42, 0.58), look.between("nose", 0.0, 0.75)
+    long = 1.15
+    high = look.between("high", 0.42, 0.58)
+    nose = look.between("nose", 0.0, 0.75)
     d.box(DARK, -long - 0.1, 0.33, long + 0.1, 0.37)
     for x in np.linspace(-0.9, 0.7, 6):
         d.ellipse(DARK, x, 0.26, 0.085, 0.085)
@@ -208,9 +219,12 @@ def train(look: Look, d: Drawing) -> None:
 
 def cycle(look: Look, d: Drawing) -> None:
     """Draw a bicycle or motorcycle from the side."""
-    wheel, motor = look.between("wheel", 0.36, 0.44), look.has("motor")
+    wheel = look.between("wheel", 0.36, 0.44)
+    motor = look.has("motor")
     wheel = 0.3 if motor else wheel
-    left, right, base = -0.55, 0.58, 0.45
+    left = -0.55
+    right = 0.58
+    base = 0.45
     for x in (left, right):
         d.ellipse(DARK, x, base, wheel, wheel)
         d.ellipse(0, x, base, 0.8 * wheel, 0.8 * wheel)
@@ -224,7 +238,9 @@ def cycle(look: Look, d: Drawing) -> None:
                 0.012,
             )
         d.ellipse(METAL, x, base, 0.07, 0.07)
-    crank, seat, head = (-0.05, base), (-0.22, -0.12), (0.38, -0.15)
+    crank = (-0.05, base)
+    seat = (-0.22, -0.12)
+    head = (0.38, -0.15)
     tube = 0.05 if not motor else 0.06
     if motor:
         d.curve(
@@ -262,8 +278,10 @@ def cycle(look: Look, d: Drawing) -> None:
 
 def aircraft(look: Look, d: Drawing) -> None:
     """Draw an aeroplane in flight."""
-    long, thick = look.between("long", 0.85, 1.15), look.between("girth", 0.11, 0.18)
-    sweep, bank = look.between("swept", 0.15, 0.7), 0.5 + d.jitter(0.1)
+    long = look.between("long", 0.85, 1.15)
+    thick = look.between("girth", 0.11, 0.18)
+    sweep = look.between("swept", 0.15, 0.7)
+    bank = 0.5 + d.jitter(0.1)
     d.poly(FAR, [(0.2, 0), (0.2 - sweep, -1.1 * bank), (0.02 - sweep, -1.1 * bank), (-0.2, 0)])
     d.poly(
         SECOND,
@@ -303,10 +321,13 @@ def aircraft(look: Look, d: Drawing) -> None:
 
 def boat(look: Look, d: Drawing) -> None:
     """Draw a boat or ship on the water."""
-    long, deep = look.between("long", 0.75, 1.1), look.between("deep", 0.2, 0.42)
-    rake, rise = look.between("nose", 0.08, 0.45), 0.25 if look.has("rise") else 0.06
+    long = look.between("long", 0.75, 1.1)
+    deep = look.between("deep", 0.2, 0.42)
+    rake = look.between("nose", 0.08, 0.45)
+    rise = 0.25 if look.has("rise") else 0.06
     if look.has("mast"):
-        tall, belly = look.between("sail", 0.85, 1.35), 0.1 + d.jitter(0.05)
+        tall = look.between("sail", 0.85, 1.35)
+        belly = 0.1 + d.jitter(0.05)
         d.box(WOOD, -0.03, -tall, 0.03, 0.1)
         d.curve(
             LIGHT,
@@ -322,7 +343,8 @@ def boat(look: Look, d: Drawing) -> None:
             SECOND, [(0.08, -tall + 0.1), (0.35 + belly, -0.4 * tall), (0.7, -0.08), (0.08, -0.08)]
         )
     if look.trait("cabin") > 0.25:
-        high, back = look.between("cabin", 0.1, 0.5), look.between("aft", -0.55, -0.2)
+        high = look.between("cabin", 0.1, 0.5)
+        back = look.between("aft", -0.55, -0.2)
         d.poly(
             LIGHT,
             [(back, 0.05), (back, -high), (back + 0.5, -high), (back + 0.5 + 0.5 * rake, 0.05)],

@@ -32,7 +32,10 @@ class World:
     def __init__(
         self, spec: Mapping[str, Any], wnids: tuple[str, ...], taxonomy: Taxonomy, seed: int
     ):
-        self.spec, self.wnids, self.taxonomy, self.seed = spec, wnids, taxonomy, seed
+        self.spec = spec
+        self.wnids = wnids
+        self.taxonomy = taxonomy
+        self.seed = seed
         self.stock: dict[tuple[str, int], Sprite] = {}
 
     def rng(self, *parts: str | int) -> np.random.Generator:
@@ -98,7 +101,8 @@ class World:
 
         Places has many pictures of many objects: drawing each afresh would take most of a study's rendering time.
         """
-        number, turn = int(rng.integers(STOCK)), int(rng.choice([1, -1]))
+        number = int(rng.integers(STOCK))
+        turn = int(rng.choice([1, -1]))
         if (wnid, number) not in self.stock:
             drawn_by = self.rng("places365", "stock", wnid, number)
             self.stock[wnid, number] = place_object(

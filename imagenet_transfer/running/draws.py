@@ -36,7 +36,8 @@ def check_draw(
     drawn = read_facts(manifest, "digest").get("drawn") if Path(manifest).exists() else None
     if drawn is None:
         return
-    found, wanted = _flat(drawn), _flat({**expected, "label_set": digest or drawn.get("label_set")})
+    found = _flat(drawn)
+    wanted = _flat({**expected, "label_set": digest or drawn.get("label_set")})
     if changed := sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key)):
         raise _other(run, manifest, f"was not drawn by the {', '.join(changed)}")
 

@@ -119,7 +119,8 @@ class _Tee:
     """Standard error that also goes to a log file, line by line."""
 
     def __init__(self, terminal: TextIO, log: TextIO):
-        self.terminal, self.log = terminal, log
+        self.terminal = terminal
+        self.log = log
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError):  # a full disk, of which the terminal is told

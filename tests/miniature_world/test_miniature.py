@@ -198,7 +198,8 @@ def test_roles():
 def test_people_keep_their_order_and_boxes_among_the_things():
     """Every role has its box, in the roles' order: of two people, only the one on the horse has it below them."""
     world = World(SPEC, CLASSES, TAXONOMY, 1)
-    rider, reader = Role(ACTS["ridinghorse"][0], {}), Role(ACTS["reading"][0], {})
+    rider = Role(ACTS["ridinghorse"][0], {})
+    reader = Role(ACTS["reading"][0], {})
     first = set()
     for number in range(8):
         rng = world.rng("order", number)

@@ -49,7 +49,8 @@ def test_jobs_get_different_cards(start):
 
 
 def test_a_job_waits_for_a_card_and_gets_that_of_a_killed_one(start):
-    first, other = start(2), start(2)
+    first = start(2)
+    other = start(2)
     held = {job: job.stdout.readline().split()[0] for job in (first, other)}
     third = start(2)
     assert "other jobs hold all of them" in third.stderr.readline()

@@ -38,7 +38,9 @@ class Records:
     """Two networks of one subset, and fine-tuning runs from them and from a random start."""
 
     def __init__(self, folder):
-        self.folder, self.manifests, self.label_sets = folder, {}, {}
+        self.folder = folder
+        self.manifests = {}
+        self.label_sets = {}
         for rep in (1, 2):
             self.write(
                 f"network{rep}",
@@ -281,7 +283,8 @@ def test_a_manifest_from_before_draws_were_written_down_is_accepted(records, dra
 
 
 def test_categories_of_a_data_set_need_its_store(records, drawn):
-    store, label_set = records.folder / "files/store.json", records.folder / "files/mine.csv"
+    store = records.folder / "files/store.json"
+    label_set = records.folder / "files/mine.csv"
     settings = label_set_settings(method="categories", dataset="places")
     records.label_sets = {
         str(label_set): {"settings": settings, "name": "mine", "store": str(store)}
@@ -320,7 +323,8 @@ def test_features_and_predictions_of_other_weights_are_refused(records, tmp_path
 def test_induction_of_other_networks_is_refused(records, tmp_path):
     table = tmp_path / "files/table.csv"
     write_json(table.with_suffix(".json"), {"subset": "w1", "baseline": "w2"})
-    one, two = records.path("network1"), records.path("network2")
+    one = records.path("network1")
+    two = records.path("network2")
     check_induction([table], [one], [two])
     for pair in (([two], [two]), ([one], [one])):
         with pytest.raises(

@@ -22,7 +22,8 @@ class Killer:
     """Starts a study again and again and kills what is running; counts the kills by rule."""
 
     def __init__(self, project, seed, seconds):
-        self.project, self.seconds = project, seconds
+        self.project = project
+        self.seconds = seconds
         self.chance = random.Random(seed)
         self.jobs, self.workflows = (
             Counter(),
@@ -42,7 +43,9 @@ class Killer:
     def disturb(self):
         """Start the workflow, kill some jobs and then all of it; return its exit code."""
         running = self.start()
-        plan, spare, killed = {}, self.chance.randint(1, 4), 0
+        plan = {}
+        spare = self.chance.randint(1, 4)
+        killed = 0
         while running.poll() is None:
             time.sleep(0.02)
             jobs = job_processes(running.pid)
@@ -121,14 +124,13 @@ def seconds_of_rules(project):
 
 @pytest.mark.parametrize("seed", [1])
 def test_random_kills_change_no_number(tmp_path, seed):
-    undisturbed, killed = (
-        Project(tmp_path / "undisturbed").create(),
-        Project(tmp_path / "killed").create(),
-    )
+    undisturbed = Project(tmp_path / "undisturbed").create()
+    killed = Project(tmp_path / "killed").create()
     undisturbed.run()
     save_states_at_every_step(killed)
     seconds = seconds_of_rules(undisturbed)
-    killer, resumed = Killer(killed, seed, seconds), set()
+    killer = Killer(killed, seed, seconds)
+    resumed = set()
     for _ in range(ROUNDS):
         while killer.disturb() != 0:
             print(f"{killer.kills} kills in {killer.starts} starts", flush=True)

@@ -62,7 +62,9 @@ class Submission:
     """The workflow running on the cluster; what it says is kept in the study's folder."""
 
     def __init__(self, project, cluster, profile):
-        self.project, self.cluster, self.log = project, cluster, project.folder / "submission.log"
+        self.project = project
+        self.cluster = cluster
+        self.log = project.folder / "submission.log"
         options = ["--directory", project.folder, "--configfile", project.folder / "study.yaml"]
         words = [
             TARGET,

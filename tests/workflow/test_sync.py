@@ -67,10 +67,8 @@ def sync(source, target, *folders):
         )
         return
     for folder in folders:
-        ignored, places = (
-            shutil.ignore_patterns("shard-*"),
-            (source.folder / folder, target.folder / folder),
-        )
+        ignored = shutil.ignore_patterns("shard-*")
+        places = (source.folder / folder, target.folder / folder)
         shutil.copytree(*places, ignore=ignored, dirs_exist_ok=True)
 
 
@@ -122,7 +120,8 @@ def test_what_failed_is_not_forgotten_and_goes_back(cluster, laptop, tmp_path):
 def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypatch):
     monkeypatch.chdir(laptop.folder)  # where the study's list of classes lies
     study = Study.of(smallest_study(), ROOT / "workflow/schemas/config.schema.yaml")
-    folder, results = laptop.folder / NETWORK, cluster.folder / "results"
+    folder = laptop.folder / NETWORK
+    results = cluster.folder / "results"
     with pytest.raises(DeadlineReachedError):
         pretrain(
             store_folder=cluster.folder / "stores/imagenet",
