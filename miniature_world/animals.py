@@ -1,20 +1,9 @@
-"""Body plans of living things. Each takes a look and draws its parts, seen from the side and facing right."""
+"""Body plans of animals and people, facing right. Each takes a look and draws its parts."""
 
 import numpy as np
 
 from miniature_world.looks import Look
-from miniature_world.shapes import (
-    ACCENT,
-    BODY,
-    DARK,
-    FAR,
-    LEAF,
-    LIGHT,
-    METAL,
-    SECOND,
-    SKIN,
-    Drawing,
-)
+from miniature_world.shapes import ACCENT, BODY, DARK, FAR, LIGHT, SECOND, SKIN, Drawing
 
 
 def quadruped(look: Look, d: Drawing) -> None:
@@ -30,19 +19,10 @@ def quadruped(look: Look, d: Drawing) -> None:
             d.ellipse(BODY, half * np.cos(angle), 0.9 * deep * np.sin(angle), 0.17, 0.15)
     head_x, head_y = _neck(look, d, half, deep)
     chest = deep * (1.0 + 0.12 * look.trait("chest"))
-    outline = [
-        (-half, -0.55 * deep),
-        (-0.4 * half, -0.8 * deep),
-        (0.35 * half, -0.85 * deep),
-        (half, -0.7 * deep),
-    ]
-    outline += [
-        (1.12 * half, 0.1),
-        (0.75 * half, 0.85 * chest),
-        (0, 0.75 * deep),
-        (-0.75 * half, 0.8 * deep),
-    ]
-    d.curve(BODY, [*outline, (-1.08 * half, 0.1 * deep)])
+    rump = [(-half, -0.55 * deep), (-0.4 * half, -0.8 * deep)]
+    shoulder = [(0.35 * half, -0.85 * deep), (half, -0.7 * deep), (1.12 * half, 0.1)]
+    under = [(0.75 * half, 0.85 * chest), (0, 0.75 * deep), (-0.75 * half, 0.8 * deep)]
+    d.curve(BODY, [*rump, *shoulder, *under, (-1.08 * half, 0.1 * deep)])
     _legs(look, d, BODY, half, deep, leg, 0.0)
     if look.trait("shag") > 0.6:
         _fringe(d, half, deep, shag)
@@ -76,10 +56,8 @@ def _tail(look: Look, d: Drawing, half: float, deep: float) -> None:
 def _fringe(d: Drawing, half: float, deep: float, shag: float) -> None:
     xs = np.linspace(-0.95 * half, 0.95 * half, 10)
     for x in xs:
-        d.poly(
-            BODY,
-            [(x - 0.1, 0.55 * deep), (x + 0.1, 0.55 * deep), (x - 0.02, 0.85 * deep + 2.2 * shag)],
-        )
+        root = [(x - 0.1, 0.55 * deep), (x + 0.1, 0.55 * deep)]
+        d.poly(BODY, [*root, (x - 0.02, 0.85 * deep + 2.2 * shag)])
 
 
 def _neck(look: Look, d: Drawing, half: float, deep: float) -> tuple[float, float]:
@@ -89,13 +67,11 @@ def _neck(look: Look, d: Drawing, half: float, deep: float) -> tuple[float, floa
     thick = look.between("neck_thick", 0.13, 0.2) * (0.8 + 1.2 * deep)
     if look.trait("mane") > 0.8:
         for angle in np.linspace(0, 2 * np.pi, 12)[:-1]:
-            d.ellipse(
-                SECOND, x - 0.07 + 0.26 * np.cos(angle), y + 0.06 + 0.3 * np.sin(angle), 0.15, 0.15
-            )
+            left = x - 0.07 + 0.26 * np.cos(angle)
+            d.ellipse(SECOND, left, y + 0.06 + 0.3 * np.sin(angle), 0.15, 0.15)
     elif look.trait("mane") > 0.4:
-        d.path(
-            DARK, [(0.7 * half, -0.85 * deep), (x - 0.2, y - 0.02), (x - 0.02, y - 0.2)], 0.05, 0.08
-        )
+        crest = [(0.7 * half, -0.85 * deep), (x - 0.2, y - 0.02), (x - 0.02, y - 0.2)]
+        d.path(DARK, crest, 0.05, 0.08)
     d.limb(BODY, (0.78 * half, -0.25 * deep), 1.35 * thick, (x, y), 0.8 * thick)
     return x, y
 
@@ -107,21 +83,12 @@ def _head(look: Look, d: Drawing, x: float, y: float) -> None:
     _ear(look, d, FAR, x + 0.35 * size, y - 0.6 * size, size)
     if look.trait("horn") > 0.4:
         reach = look.between("horn", 0.0, 0.45)
-        d.path(
-            LIGHT,
-            [(x, y - 0.6 * size), (x - 0.6 * reach, y - reach), (x - reach, y - 0.4 * reach)],
-            0.055,
-            0.015,
-        )
+        bow = [(x, y - 0.6 * size), (x - 0.6 * reach, y - reach), (x - reach, y - 0.4 * reach)]
+        d.path(LIGHT, bow, 0.055, 0.015)
     d.ellipse(BODY, x, y, size * 1.05, size)
     muzzle = SECOND if look.pattern in ("belly", "points", "patches") else BODY
-    d.limb(
-        muzzle,
-        (x + 0.3 * size, y + 0.25 * size),
-        0.6 * size,
-        (nose_x, nose_y),
-        look.between("blunt", 0.32, 0.5) * size,
-    )
+    blunt = look.between("blunt", 0.32, 0.5) * size
+    d.limb(muzzle, (x + 0.3 * size, y + 0.25 * size), 0.6 * size, (nose_x, nose_y), blunt)
     d.ellipse(DARK, nose_x + 0.3 * size, nose_y - 0.12 * size, 0.17 * size, 0.15 * size)
     if look.has("whisker"):
         d.path(LIGHT, [(nose_x, nose_y), (nose_x + 0.26, nose_y - 0.04)], 0.011, 0.006)
@@ -129,22 +96,10 @@ def _head(look: Look, d: Drawing, x: float, y: float) -> None:
     d.ellipse(LIGHT, x + 0.38 * size, y - 0.22 * size, 0.21 * size, 0.21 * size)
     d.ellipse(DARK, x + 0.43 * size, y - 0.21 * size, 0.14 * size, 0.16 * size)
     if look.trait("shag") > 0.65:
-        d.poly(
-            BODY,
-            [
-                (nose_x - 0.2 * size, nose_y),
-                (nose_x + 0.15 * size, nose_y + 0.1),
-                (nose_x - 0.05, nose_y + 0.2),
-            ],
-        )
-    _ear(
-        look,
-        d,
-        SECOND if look.pattern in ("saddle", "points", "patches") else BODY,
-        x - 0.3 * size,
-        y - 0.55 * size,
-        size,
-    )
+        beard = [(nose_x - 0.2 * size, nose_y), (nose_x + 0.15 * size, nose_y + 0.1)]
+        d.poly(BODY, [*beard, (nose_x - 0.05, nose_y + 0.2)])
+    material = SECOND if look.pattern in ("saddle", "points", "patches") else BODY
+    _ear(look, d, material, x - 0.3 * size, y - 0.55 * size, size)
 
 
 def _ear(look: Look, d: Drawing, material: int, x: float, y: float, size: float) -> None:
@@ -152,21 +107,15 @@ def _ear(look: Look, d: Drawing, material: int, x: float, y: float, size: float)
     wide = look.between("ear_wide", 0.24, 0.36) * size
     if look.trait("ear_drop") > 0.45:
         drop = look.between("ear_drop", 0.0, 1.0)
-        d.ellipse(
-            material,
-            x - 0.1 * size,
-            y + 0.5 * length * drop,
-            1.1 * wide,
-            0.5 * length + 0.05,
-            0.25 + d.jitter(0.1),
-        )
+        turn = 0.25 + d.jitter(0.1)
+        low = y + 0.5 * length * drop
+        d.ellipse(material, x - 0.1 * size, low, 1.1 * wide, 0.5 * length + 0.05, turn)
     elif look.has("ear_round"):
         d.ellipse(material, x, y - 0.15 * size, 0.4 * length, 0.4 * length)
     else:
         tip = (x - 0.1 * size + d.jitter(0.02), y - 0.95 * length)
-        d.poly(
-            material, [(x - 1.4 * wide, y + 0.15 * size), tip, (x + 1.5 * wide, y + 0.05 * size)]
-        )
+        left = (x - 1.4 * wide, y + 0.15 * size)
+        d.poly(material, [left, tip, (x + 1.5 * wide, y + 0.05 * size)])
 
 
 def bird(look: Look, d: Drawing) -> None:
@@ -186,23 +135,14 @@ def bird(look: Look, d: Drawing) -> None:
     drop = 0.2 + 0.3 * look.trait("tail_drop") + d.jitter(0.08)
     spread = look.between("fan", 0.06, 0.17)
     end = (-0.35 - tail, drop * tail + 0.05)
-    d.poly(
-        FAR,
-        [(-0.25, -0.08), (end[0], end[1] - spread), (end[0] + 0.04, end[1] + spread), (-0.2, 0.2)],
-    )
-    d.path(
-        BODY, [(0.2, 0), (0.36 + 0.1 * neck, -0.25 - 0.4 * neck), (x, y)], 0.8 * plump, 0.62 * head
-    )
+    fan = [(end[0], end[1] - spread), (end[0] + 0.04, end[1] + spread)]
+    d.poly(FAR, [(-0.25, -0.08), *fan, (-0.2, 0.2)])
+    throat = (0.36 + 0.1 * neck, -0.25 - 0.4 * neck)
+    d.path(BODY, [(0.2, 0), throat, (x, y)], 0.8 * plump, 0.62 * head)
     d.ellipse(BODY, 0, 0, 0.56, plump, -tilt)
     if look.trait("crest") > 0.35:
-        d.poly(
-            BODY,
-            [
-                (x - 0.16, y - 0.02),
-                (x - 0.25, y - 0.2 - 0.25 * look.trait("crest")),
-                (x + 0.1, y - 0.12),
-            ],
-        )
+        tip = (x - 0.25, y - 0.2 - 0.25 * look.trait("crest"))
+        d.poly(BODY, [(x - 0.16, y - 0.02), tip, (x + 0.1, y - 0.12)])
     _bill(look, d, x, y, head)
     d.ellipse(BODY, x, y, head, 0.95 * head)
     d.ellipse(LIGHT, x + 0.35 * head, y - 0.15 * head, 0.22 * head, 0.22 * head)
@@ -215,37 +155,21 @@ def _bill(look: Look, d: Drawing, x: float, y: float, head: float) -> None:
     deep = 0.5 * head if look.has("hook") else look.between("beak_deep", 0.22, 0.4) * head
     tip_x, tip_y = x + 0.75 * head + length, y + 0.12 * head
     if look.has("hook"):
-        d.curve(
-            ACCENT,
-            [
-                (x + 0.5 * head, y - deep),
-                (tip_x, y),
-                (tip_x - 0.02, y + 0.26),
-                (x + 0.6 * head, y + deep),
-            ],
-        )
+        hook = [(tip_x, y), (tip_x - 0.02, y + 0.26)]
+        d.curve(ACCENT, [(x + 0.5 * head, y - deep), *hook, (x + 0.6 * head, y + deep)])
     elif look.has("flat"):
         d.limb(ACCENT, (x + 0.6 * head, y + 0.1 * head), deep, (tip_x, tip_y + 0.08), 0.6 * deep)
     else:
-        d.poly(
-            ACCENT, [(x + 0.5 * head, y - deep), (tip_x, tip_y), (x + 0.5 * head, y + 1.2 * deep)]
-        )
+        root = x + 0.5 * head
+        d.poly(ACCENT, [(root, y - deep), (tip_x, tip_y), (root, y + 1.2 * deep)])
 
 
 def _wing(look: Look, d: Drawing, plump: float) -> None:
     material = SECOND if look.pattern == "wing" else FAR
     long = look.between("wing", 0.55, 0.95)
     drop = d.jitter(0.05)
-    d.curve(
-        material,
-        [
-            (0.22, -0.13),
-            (0.0, -0.25 * plump),
-            (-long, 0.28 + drop),
-            (-0.15, 0.62 * plump),
-            (0.18, 0.2),
-        ],
-    )
+    edge = [(0.0, -0.25 * plump), (-long, 0.28 + drop), (-0.15, 0.62 * plump)]
+    d.curve(material, [(0.22, -0.13), *edge, (0.18, 0.2)])
     if look.trait("bar") > 0.5:
         d.limb(LIGHT, (0.02, 0.0), 0.03, (-0.12, 0.16), 0.04)
 
@@ -262,18 +186,8 @@ def fish(look: Look, d: Drawing) -> None:
     d.curve(fin, [(0.1, 0.7 * deep), (-0.25, deep + 0.5 * dorsal), (-0.3, 0.5 * deep)])
     d.curve(fin, [(-0.7, 0), (-1.15, -fork + swing), (-0.98, swing), (-1.15, fork + swing)])
     nose = look.between("nose", 0.85, 1.05)
-    d.curve(
-        BODY,
-        [
-            (nose, 0.05),
-            (0.45, -0.85 * deep),
-            (-0.2, -0.85 * deep),
-            (-0.8, -0.1),
-            (-0.8, 0.1),
-            (-0.2, 0.8 * deep),
-            (0.5, 0.8 * deep),
-        ],
-    )
+    back = [(0.45, -0.85 * deep), (-0.2, -0.85 * deep), (-0.8, -0.1)]
+    d.curve(BODY, [(nose, 0.05), *back, (-0.8, 0.1), (-0.2, 0.8 * deep), (0.5, 0.8 * deep)])
     d.curve(fin, [(0.25, 0.1), (-0.1, 0.3 + 0.2 * deep + d.jitter(0.05)), (0.0, 0.08)])
     d.ellipse(LIGHT, 0.62, -0.25 * deep, 0.085, 0.085)
     d.ellipse(DARK, 0.64, -0.25 * deep, 0.055, 0.055)
@@ -293,12 +207,8 @@ def snake(look: Look, d: Drawing) -> None:
     d.ellipse(BODY, x[-1] + 0.05, y[-1], 1.75 * thick, 1.25 * thick, 0.1)
     d.ellipse(LIGHT, x[-1] + 0.1, y[-1] - 0.4 * thick, 0.4 * thick, 0.4 * thick)
     d.ellipse(DARK, x[-1] + 0.12, y[-1] - 0.4 * thick, 0.24 * thick, 0.26 * thick)
-    d.path(
-        ACCENT,
-        [(x[-1] + 1.7 * thick, y[-1] + 0.02), (x[-1] + 1.7 * thick + 0.14, y[-1] + 0.05)],
-        0.02,
-        0.01,
-    )
+    mouth = x[-1] + 1.7 * thick
+    d.path(ACCENT, [(mouth, y[-1] + 0.02), (mouth + 0.14, y[-1] + 0.05)], 0.02, 0.01)
 
 
 def lizard(look: Look, d: Drawing) -> None:
@@ -307,16 +217,8 @@ def lizard(look: Look, d: Drawing) -> None:
     tail = look.between("tail", 0.0, 1.0)
     long = look.between("trunk", 0.35, 0.6)
     curl = d.jitter(0.12)
-    d.path(
-        BODY,
-        [
-            (-0.8 * long, 0.02),
-            (-long - 0.4 * tail, 0.12),
-            (-long - 0.85 * tail, 0.1 + curl - 0.15 * tail),
-        ],
-        0.75 * deep,
-        0.015,
-    )
+    tip = (-long - 0.85 * tail, 0.1 + curl - 0.15 * tail)
+    d.path(BODY, [(-0.8 * long, 0.02), (-long - 0.4 * tail, 0.12), tip], 0.75 * deep, 0.015)
     for material, shift in ((FAR, 0.1), (BODY, 0.0)):
         for x in (-0.7 * long, 0.65 * long):
             knee = (x - 0.16 + shift + d.jitter(0.05), 0.24 + 0.3 * deep)
@@ -324,19 +226,12 @@ def lizard(look: Look, d: Drawing) -> None:
             d.limb(material, knee, 0.055, (x + 0.08 + shift, 0.42 + deep), 0.04)
     if look.trait("ridge") > 0.5:
         for x in np.linspace(-0.8 * long, 0.9 * long, 9):
-            d.poly(
-                SECOND, [(x - 0.07, -0.6 * deep), (x - 0.03, -deep - 0.14), (x + 0.07, -0.6 * deep)]
-            )
+            spike = (x - 0.03, -deep - 0.14)
+            d.poly(SECOND, [(x - 0.07, -0.6 * deep), spike, (x + 0.07, -0.6 * deep)])
     d.ellipse(BODY, 0, 0, 1.15 * long, deep)
     head = long + 0.28
-    d.ellipse(
-        BODY,
-        head - 0.1,
-        -0.1,
-        look.between("snout", 0.22, 0.36),
-        0.7 * deep + 0.05,
-        0.1 + d.jitter(0.08),
-    )
+    snout = look.between("snout", 0.22, 0.36)
+    d.ellipse(BODY, head - 0.1, -0.1, snout, 0.7 * deep + 0.05, 0.1 + d.jitter(0.08))
     d.ellipse(LIGHT, head - 0.08, -0.15 - 0.3 * deep, 0.07, 0.07)
     d.ellipse(DARK, head - 0.06, -0.15 - 0.3 * deep, 0.045, 0.045)
 
@@ -350,9 +245,8 @@ def turtle(look: Look, d: Drawing) -> None:
     d.limb(FAR, (0.5, -0.05), 0.13, (0.75 + neck, -0.25 + d.jitter(0.06)), 0.15)
     d.ellipse(DARK, 0.8 + neck, -0.29, 0.035, 0.035)
     d.poly(FAR, [(-0.65, 0.05), (-0.95, 0.2), (-0.6, 0.18)])
-    d.curve(
-        BODY, [(-0.75, 0.12), (-0.45, -0.75 * dome), (0, -dome), (0.45, -0.75 * dome), (0.75, 0.12)]
-    )
+    shell = [(-0.45, -0.75 * dome), (0, -dome), (0.45, -0.75 * dome)]
+    d.curve(BODY, [(-0.75, 0.12), *shell, (0.75, 0.12)])
     d.box(SECOND, -0.78, 0.06, 0.78, 0.2, 0.07)
 
 
@@ -388,24 +282,10 @@ def butterfly(look: Look, d: Drawing) -> None:
     flap = 1 + d.jitter(0.09)
     for side in (-1, 1):
         s = side * flap
-        d.curve(
-            FAR,
-            [
-                (s * 0.05, 0.0),
-                (s * 0.72 * reach, 0.1),
-                (s * 0.6 * reach, 0.25 + lower),
-                (s * 0.15, 0.4),
-            ],
-        )
-        d.curve(
-            BODY,
-            [
-                (s * 0.05, 0.05),
-                (s * 0.5 * reach, -0.2 - upper),
-                (s * 1.15 * reach, -0.25 - upper),
-                (s * reach, 0.05),
-            ],
-        )
+        hind = [(s * 0.72 * reach, 0.1), (s * 0.6 * reach, 0.25 + lower)]
+        d.curve(FAR, [(s * 0.05, 0.0), *hind, (s * 0.15, 0.4)])
+        fore = [(s * 0.5 * reach, -0.2 - upper), (s * 1.15 * reach, -0.25 - upper)]
+        d.curve(BODY, [(s * 0.05, 0.05), *fore, (s * reach, 0.05)])
     d.ellipse(DARK, 0, 0.02, 0.06, 0.42)
     for side in (-1, 1):
         d.path(DARK, [(side * 0.02, -0.35), (side * 0.2, -0.72)], 0.02, 0.012)
@@ -433,122 +313,13 @@ def person(look: Look, d: Drawing) -> None:
         hand = (side * (wide + 0.2) + d.jitter(0.08), 0.2 + d.jitter(0.12))
         d.limb(BODY, (side * (wide - 0.03), -0.38), 0.09, hand, 0.06)
         d.ellipse(SKIN, *hand, 0.065, 0.065)
-    d.curve(
-        BODY,
-        [
-            (-wide, -0.45),
-            (0, -0.52),
-            (wide, -0.45),
-            (0.9 * wide, 0.0),
-            (wide, 0.27),
-            (-wide, 0.27),
-            (-0.9 * wide, 0),
-        ],
-    )
+    shoulders = [(-wide, -0.45), (0, -0.52), (wide, -0.45)]
+    waist = [(0.9 * wide, 0.0), (wide, 0.27), (-wide, 0.27), (-0.9 * wide, 0)]
+    d.curve(BODY, shoulders + waist)
     d.limb(SKIN, (0, -0.45), 0.07, (0, -0.6), 0.07)
     d.ellipse(SKIN, 0, -0.75, 0.15, 0.18)
-    d.curve(
-        ACCENT if look.has("hat") else DARK,
-        [(-0.17, -0.78), (-0.12, -0.95), (0.12, -0.95), (0.17, -0.78), (0, -0.85)],
-    )
+    cover = ACCENT if look.has("hat") else DARK
+    d.curve(cover, [(-0.17, -0.78), (-0.12, -0.95), (0.12, -0.95), (0.17, -0.78), (0, -0.85)])
 
 
-def flower(look: Look, d: Drawing) -> None:
-    """Draw a flower in a pot."""
-    petals = round(look.between("petals", 5, 13))
-    sway = d.jitter(0.1)
-    x = sway
-    y = -0.5
-    reach = look.between("bloom", 0.28, 0.42)
-    d.path(LEAF, [(0, 0.45), (0.4 * sway, 0), (x, y)], 0.045, 0.035)
-    for side in (-1, 1):
-        d.curve(
-            LEAF,
-            [
-                (0, 0.35),
-                (side * 0.35, 0.0 + d.jitter(0.06)),
-                (side * 0.55, 0.05),
-                (side * 0.3, 0.25),
-            ],
-        )
-    for angle in 2 * np.pi * np.arange(petals) / petals + d.jitter(0.3):
-        d.ellipse(
-            BODY,
-            x + 0.68 * reach * np.cos(angle),
-            y + 0.68 * reach * np.sin(angle),
-            0.5 * reach,
-            2.1 * reach / petals,
-            angle,
-        )
-    d.ellipse(ACCENT, x, y, 0.34 * reach, 0.34 * reach)
-    d.poly(SECOND, [(-0.36, 0.42), (0.36, 0.42), (0.25, 0.95), (-0.25, 0.95)])
-    d.box(SECOND, -0.4, 0.36, 0.4, 0.5, 0.04)
-
-
-def mushroom(look: Look, d: Drawing) -> None:
-    """Draw a mushroom."""
-    cap = look.between("cap", 0.45, 0.85)
-    stem = look.between("stem", 0.1, 0.26)
-    d.curve(
-        LIGHT,
-        [(-stem, -0.1), (stem, -0.1), (1.25 * stem + d.jitter(0.03), 0.85), (-1.25 * stem, 0.85)],
-    )
-    d.curve(BODY, [(-cap, 0.0), (-0.6 * cap, -0.6), (0.6 * cap, -0.6), (cap, 0.0), (0, 0.1)])
-
-
-def fruit(look: Look, d: Drawing) -> None:
-    """Draw a fruit, vegetable or seed."""
-    long = look.between("long", 0.6, 1.0)
-    taper = look.between("taper", 0.0, 0.5) if look.has("taper") else 0.0
-    wide = 0.62 / long**0.9
-    bend = (look.trait("bend") - 0.6) * 0.8 if look.has("bend") else 0.0
-    angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-    y = long * 0.75 * np.sin(angle)
-    x = wide * np.cos(angle) * (1 - taper * y / 0.75) + bend * (y**2 - 0.3)
-    d.curve(BODY, list(zip(x, y, strict=True)))
-    if look.has("tip"):
-        d.ellipse(BODY, bend, 0.78 * long, 0.12, 0.16)
-        d.ellipse(BODY, bend, -0.76 * long, 0.15, 0.14)
-    if look.has("crown"):
-        for k in (-2, -1, 0, 1, 2):
-            d.limb(
-                LEAF,
-                (0, -0.7 * long),
-                0.06,
-                (0.2 * k + d.jitter(0.03), -0.75 * long - 0.16 + 0.06 * abs(k)),
-                0.03,
-            )
-    else:
-        d.path(
-            DARK,
-            [(bend * 0.3, -0.7 * long), (0.05 + d.jitter(0.05), -0.7 * long - 0.2)],
-            0.035,
-            0.03,
-        )
-        d.curve(
-            LEAF,
-            [(0.03, -0.75 * long), (0.25, -0.9 * long), (0.42, -0.8 * long), (0.22, -0.72 * long)],
-        )
-    d.ellipse(LIGHT, -0.4 * wide, -0.35 * long, 0.09, 0.06, -0.6)
-
-
-def dish(look: Look, d: Drawing) -> None:
-    """Draw food on a plate."""
-    heap = look.between("heap", 0.25, 0.6)
-    d.ellipse(METAL, 0, 0.3, 1.0, 0.3)
-    d.ellipse(LIGHT, 0, 0.27, 0.95, 0.26)
-    d.curve(
-        BODY,
-        [
-            (-0.7, 0.25),
-            (-0.45, -0.6 * heap),
-            (0.05, -heap + d.jitter(0.04)),
-            (0.5, -0.5 * heap),
-            (0.7, 0.25),
-            (0, 0.4),
-        ],
-    )
-    for k in range(round(look.between("bits", 2, 6))):
-        d.ellipse(
-            ACCENT, -0.35 + 0.15 * k + d.jitter(0.04), -0.1 * heap + d.jitter(0.08), 0.09, 0.06
-        )
+PLANS = (quadruped, bird, fish, snake, lizard, turtle, insect, butterfly, radial, person)

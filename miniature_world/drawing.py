@@ -6,49 +6,13 @@ import cv2
 import numpy as np
 
 from imagenet_transfer.seeds import seed_of
-from miniature_world import animals, artefacts, vehicles
+from miniature_world import animals, artefacts, plants, vehicles
 from miniature_world.looks import Individual, Look, oklch_to_rgb
 from miniature_world.shapes import BODY, FAR, Drawing
 
 SUPERSAMPLING = 2
-PLANS = {
-    plan.__name__: plan
-    for plan in (
-        animals.quadruped,
-        animals.bird,
-        animals.fish,
-        animals.snake,
-        animals.lizard,
-        animals.turtle,
-        animals.insect,
-        animals.butterfly,
-        animals.radial,
-        animals.person,
-        animals.flower,
-        animals.mushroom,
-        animals.fruit,
-        animals.dish,
-        vehicles.car,
-        vehicles.truck,
-        vehicles.bus,
-        vehicles.train,
-        vehicles.cycle,
-        vehicles.aircraft,
-        vehicles.boat,
-        artefacts.chair,
-        artefacts.sofa,
-        artefacts.table,
-        artefacts.vessel,
-        artefacts.device,
-        artefacts.guitar,
-        artefacts.tool,
-        artefacts.ball,
-        artefacts.garment,
-        artefacts.building,
-        artefacts.landform,
-        artefacts.gadget,
-    )
-}
+LIVING = (*animals.PLANS, *plants.PLANS)  # their parts grow together: no outlines between them
+PLANS = {plan.__name__: plan for plan in (*LIVING, *vehicles.PLANS, *artefacts.PLANS)}
 FLYING = ("aircraft", "butterfly")
 
 
@@ -87,11 +51,10 @@ def draw_object(look: Look, pose: Pose, rng: np.random.Generator) -> Sprite:
     """Return one individual of the look in the pose, its departures drawn from `rng`."""
     look = Individual(look, rng)
     drawing = Drawing(lambda scale: float(rng.normal()) * scale * pose.wobble)
-    PLANS[look.plan](look, drawing)
+    plan = PLANS[look.plan]
+    plan(look, drawing)
     matrix, (height, width) = _placement(drawing, pose)
-    index = _rasterised(
-        drawing, matrix, height, width, PLANS[look.plan].__module__ == animals.__name__
-    )
+    index = _rasterised(drawing, matrix, height, width, seamless=plan in LIVING)
     image = _coloured(look, index, matrix, rng)
     return _shrunk(_shaded(image, index), index > 0)
 

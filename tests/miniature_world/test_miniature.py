@@ -250,10 +250,9 @@ def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
     """On a flat ground without clutter, the boxes hold just the pixels that differ from it."""
     from miniature_world import scenes
 
-    flat = lambda rng, name, height, width, mood: (
-        np.full((height, width, 3), 255, np.float32),
-        0.9,
-    )
+    def flat(rng, name, height, width, mood):
+        return np.full((height, width, 3), 255, np.float32), 0.9
+
     monkeypatch.setattr(scenes, "backdrop", flat)
     monkeypatch.setattr(scenes, "clutter", lambda *args, **kwargs: None)
     monkeypatch.setattr(scenes, "lay_shadow", lambda *args: None)
