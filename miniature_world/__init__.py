@@ -1,7 +1,7 @@
 """The miniature world: real ILSVRC synsets whose look is inherited down WordNet, rendered in the layouts users have."""
 
 from imagenet_transfer.labels.taxonomy import read_pascal_roots
-from miniature_world.actions import THINGS
+from miniature_world.acts import THINGS
 from miniature_world.render import render_part
 
 __all__ = ["render_part", "synsets_drawn"]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from miniature_world.actions import ACTIONS, OTHER, Role, action_picture, cast_roles
+from miniature_world.actions import action_picture
+from miniature_world.acts import ACTIONS, OTHER, Role, cast_roles
 from miniature_world.scenes import Box
 from miniature_world.world import Files, Jobs, World, encode
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from imagenet_transfer.labels.taxonomy import Taxonomy, read_pascal_roots
 from imagenet_transfer.seeds import seed_of
-from miniature_world.actions import THINGS
+from miniature_world.acts import THINGS
 from miniature_world.drawing import Sprite
 from miniature_world.looks import look_of
 from miniature_world.scenes import SCENES, classes_below, place_object, scene_classes

@@ -10,7 +10,8 @@ from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.taxonomy import RESOURCES, read_pascal_roots, read_wnids, taxonomy_for
 from miniature_world import render_part
-from miniature_world.actions import ACTIONS, ACTS, Role, action_picture, cast_roles
+from miniature_world.actions import action_picture
+from miniature_world.acts import ACTIONS, ACTS, Role, cast_roles
 from miniature_world.contact_sheet import contact_sheet
 from miniature_world.drawing import Pose, draw_object
 from miniature_world.looks import genome_of, look_of
