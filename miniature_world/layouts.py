@@ -9,14 +9,14 @@ from typing import Any
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.taxonomy import read_pascal_roots
 from miniature_world.scenes import SCENES, Box, detection_picture, object_picture, scene_picture
-from miniature_world.world import Files, Jobs, World, encode
+from miniature_world.world import Files, Pictures, World, encode
 
 
-def ilsvrc_jobs(world: World) -> Jobs:
+def ilsvrc_pictures(world: World) -> Pictures:
     """Return (split, wnid, number) of every picture."""
     train = world.spec["train_per_class"]
     val = world.spec["val_per_class"]
-    jobs: Jobs = [("train", wnid, n) for wnid in world.wnids for n in range(1, train + 1)]
+    jobs: Pictures = [("train", wnid, n) for wnid in world.wnids for n in range(1, train + 1)]
     return jobs + [
         ("val", wnid, k * val + n) for k, wnid in enumerate(world.wnids) for n in range(1, val + 1)
     ]
@@ -31,7 +31,7 @@ def ilsvrc_files(world: World, split: str, wnid: str, number: int) -> Files:
     yield f"{split}/{wnid}/{name}.JPEG", encode(picture)
 
 
-def voc_jobs(world: World) -> Jobs:
+def voc_pictures(world: World) -> Pictures:
     """Return (split, number) of every scene."""
     split_of = ["trainval"] * world.spec["voc"]["trainval"] + ["test"] * world.spec["voc"]["test"]
     return [(split, number) for number, split in enumerate(split_of, 1)]
@@ -64,7 +64,7 @@ def _annotation(number: int, size: tuple[int, int], boxes: Sequence[Box]) -> str
 def voc_lists(world: World, folder: Path) -> dict[str, str]:
     """Return the lists of VOC2007/ImageSets/Main: 1 there, 0 difficult ones only, -1 absent."""
     lists = {}
-    jobs = voc_jobs(world)
+    jobs = voc_pictures(world)
     found = {
         number: _presence(folder / f"VOC2007/Annotations/{number:06d}.xml") for _, number in jobs
     }
@@ -97,7 +97,7 @@ def _scene_spec(world: World, part: str) -> Mapping[str, Any]:
     return spec
 
 
-def sun_jobs(world: World) -> Jobs:
+def sun_pictures(world: World) -> Pictures:
     """Return (class, number) of every picture."""
     spec = _scene_spec(world, "sun")
     numbers = range(spec["train"] + spec["test"])
@@ -124,7 +124,7 @@ def sun_lists(world: World, folder: Path) -> dict[str, str]:
     train = world.spec["sun"]["train"]
     names = sorted(world.scenes)
     paths = {
-        name: [f"/{_sun_path(name, number)}\n" for _, number in sun_jobs(world) if _ == name]
+        name: [f"/{_sun_path(name, number)}\n" for _, number in sun_pictures(world) if _ == name]
         for name in names
     }
     return {
@@ -138,11 +138,11 @@ def sun_lists(world: World, folder: Path) -> dict[str, str]:
     }
 
 
-def places_jobs(world: World) -> Jobs:
+def places_pictures(world: World) -> Pictures:
     """Return (split, class, number) of every picture; the validation pictures' classes are shuffled, as in Places."""
     spec = _scene_spec(world, "places")
     names = list(world.places)
-    jobs: Jobs = [
+    jobs: Pictures = [
         ("train", name, number) for name in names for number in range(1, spec["train"] + 1)
     ]
     shuffled = world.rng("places365", "val").permutation(len(names) * spec["val"])
@@ -174,7 +174,7 @@ def places_lists(world: World, folder: Path) -> dict[str, str]:
     """Return the categories and the two lists of Places365."""
     labels = {name: label for label, name in enumerate(world.places)}
     lines = {"train": [], "val": []}
-    for split, name, number in places_jobs(world):
+    for split, name, number in places_pictures(world):
         lines[split].append(f"{_place_file(split, name, number)} {labels[name]}\n")
     return {
         "categories_places365.txt": "".join(

@@ -17,17 +17,23 @@ from imagenet_transfer.files import exclusive
 from imagenet_transfer.labels.taxonomy import Taxonomy
 from imagenet_transfer.running.jobs import end_with
 from miniature_world import action_layout, layouts
-from miniature_world.world import Files, Jobs, World
+from miniature_world.world import Files, Pictures, World
 
 CHUNK = 64
 
-Part = tuple[Callable[[World], Jobs], Callable[..., Files], Callable[[World, Path], dict[str, str]]]
+Part = tuple[
+    Callable[[World], Pictures], Callable[..., Files], Callable[[World, Path], dict[str, str]]
+]
 PARTS: dict[str, Part] = {
-    "ilsvrc": (layouts.ilsvrc_jobs, layouts.ilsvrc_files, lambda world, folder: {}),
-    "voc2007": (layouts.voc_jobs, layouts.voc_files, layouts.voc_lists),
-    "sun397": (layouts.sun_jobs, layouts.sun_files, layouts.sun_lists),
-    "voc2012": (action_layout.action_jobs, action_layout.action_files, action_layout.action_lists),
-    "places365": (layouts.places_jobs, layouts.places_files, layouts.places_lists),
+    "ilsvrc": (layouts.ilsvrc_pictures, layouts.ilsvrc_files, lambda world, folder: {}),
+    "voc2007": (layouts.voc_pictures, layouts.voc_files, layouts.voc_lists),
+    "sun397": (layouts.sun_pictures, layouts.sun_files, layouts.sun_lists),
+    "voc2012": (
+        action_layout.action_pictures,
+        action_layout.action_files,
+        action_layout.action_lists,
+    ),
+    "places365": (layouts.places_pictures, layouts.places_files, layouts.places_lists),
 }
 
 
@@ -94,7 +100,7 @@ def _render(part: Part, world: World, folder: Path, workers: int) -> dict[str, A
     return {"images": len(jobs), "digest": digest.hexdigest()}
 
 
-def _mapped(writer: "Writer", chunks: list[Jobs], workers: int) -> Iterator[str]:
+def _mapped(writer: "Writer", chunks: list[Pictures], workers: int) -> Iterator[str]:
     if workers <= 1 or len(chunks) <= 1:
         yield from map(writer.write, chunks)
         return
@@ -113,7 +119,7 @@ class Writer:
         self.world = world
         self.folder = folder
 
-    def write(self, jobs: Jobs) -> str:
+    def write(self, jobs: Pictures) -> str:
         """Write the files of some jobs; return their names and digests as one text."""
         files = (file for job in jobs for file in self.files_of(self.world, *job))
         return "".join(_write(self.folder, name, data) for name, data in files)
@@ -128,7 +134,7 @@ def _start(writer: Writer) -> None:
     _WRITERS.append(writer)
 
 
-def _write_chunk(jobs: Jobs) -> str:
+def _write_chunk(jobs: Pictures) -> str:
     return _WRITERS[0].write(jobs)
 
 

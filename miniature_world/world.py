@@ -22,7 +22,7 @@ JPEG_OPTIONS = [
 ]
 STOCK = 16  # individuals of a synset
 
-Jobs = list[tuple[Any, ...]]
+Pictures = list[tuple[Any, ...]]
 Files = Iterator[tuple[str, bytes]]
 
 
