@@ -8,5 +8,5 @@ __all__ = ["render_part", "synsets_drawn"]
 
 
 def synsets_drawn() -> list[str]:
-    """Return the synsets that any study's scenes draw: PASCAL's objects and the things of actions."""
+    """Return the synsets that every study's scenes draw: PASCAL's objects, things of actions."""
     return sorted({*read_pascal_roots().values(), *THINGS.values()})

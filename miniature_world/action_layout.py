@@ -69,7 +69,7 @@ def _people(world: World, folder: Path, split: str, number: int) -> list[tuple[s
 def _annotation(
     name: str, size: tuple[int, int], boxes: Sequence[Box], roles: Sequence[Role]
 ) -> str:
-    """Return an annotation as in VOC2012's action files: `xmax` first, people without `truncated`."""
+    """Return an annotation as in VOC2012's action files: `xmax` first, no `truncated` of people."""
     rest = iter(roles)
     objects = "".join(_object(box, next(rest) if box.name == "person" else None) for box in boxes)
     return (

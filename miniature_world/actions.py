@@ -35,10 +35,10 @@ def action_picture(
     taxonomy: Taxonomy,
     size: tuple[int, int],
 ) -> tuple[np.ndarray, list[Box]]:
-    """Return a uint8 RGB picture of `size` (width, height) and the boxes of its objects in random order.
+    """Return a uint8 RGB picture of `size` (width, height) and the boxes of its objects.
 
-    The people among the objects keep the order of their `roles`. `synsets` holds what each of
-    THINGS may be drawn as, `bystanders` the synsets that belong to no action.
+    The boxes are in random order, but people keep the order of their `roles`. `synsets` holds what
+    each of THINGS may be drawn as, `bystanders` the synsets that do not belong to an action.
     """
     width, height = size
     picture, _ = backdrop(rng, _place_of(rng, roles[0]), height, width, rng.random())

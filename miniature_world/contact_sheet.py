@@ -126,7 +126,7 @@ def _blocks_section(blocks: Sequence[Block]) -> Section:
 def _pictures_section(
     title: str, root: Path, boxes_of: Callable[[Path], list["NamedBox"]]
 ) -> Section:
-    """Return the section of the first SCENES pictures of a VOC folder with the boxes of their annotations."""
+    """Return the section of a VOC folder's first SCENES pictures with their annotated boxes."""
     paths = sorted((root / "JPEGImages").glob("*.jpg"))[:SCENES]
     pictures = [
         (_picture(path), boxes_of(root / "Annotations" / f"{path.stem}.xml")) for path in paths

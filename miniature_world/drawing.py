@@ -32,7 +32,7 @@ FLYING = ("aircraft", "butterfly")
 
 @dataclass(frozen=True)
 class Pose:
-    """How one picture shows its object: size in pixels and the way it departs from the plan's own pose."""
+    """How a picture shows its object: size in pixels and departures from the plan's own pose."""
 
     size: float
     mirror: bool = False

@@ -65,8 +65,8 @@ def person(legs: str, arms: str, rng: np.random.Generator) -> Person:
     d = Drawing()
     lean = LEANS.get(legs, 0.04) + rng.normal(0, 0.05)
     neck = (TORSO * np.sin(lean), -TORSO * np.cos(lean))
-    (near_arm, far_arm) = _jittered(ARMS[arms], rng)
-    (near_leg, far_leg) = _jittered(LEGS[legs], rng)
+    near_arm, far_arm = _jittered(ARMS[arms], rng)
+    near_leg, far_leg = _jittered(LEGS[legs], rng)
     feet = [_leg(d, far_leg, WOOD)]
     _arm(d, neck, far_arm, FAR)
     d.limb(BODY, (0, -0.01), 0.085, (neck[0], neck[1] + 0.06), 0.1)

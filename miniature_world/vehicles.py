@@ -103,7 +103,7 @@ def truck(look: Look, d: Drawing) -> None:
 
 
 def _load(look: Look, d: Drawing, long: float, high: float, sill: float, cab: float) -> float:
-    """Draw the chassis with a bed or a box up to the cab; return where the cab's windscreen ends."""
+    """Draw the chassis with a bed or a box behind `cab`; return where the windscreen ends."""
     d.box(DARK, -long, sill - 0.12, long, sill)
     if look.has("bed"):
         d.box(BODY, -long, -0.1, cab, sill - 0.05, 0.03)

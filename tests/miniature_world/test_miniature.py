@@ -1,4 +1,6 @@
 import time
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -9,12 +11,11 @@ from defusedxml import ElementTree
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.taxonomy import RESOURCES, read_pascal_roots, read_wnids, taxonomy_for
-from miniature_world import render_part
+from miniature_world import actions, contact_sheet, render_part, scenes, staging
 from miniature_world.actions import action_picture
 from miniature_world.acts import ACTIONS, ACTS, Role, cast_roles
-from miniature_world.contact_sheet import contact_sheet
-from miniature_world.drawing import Pose, draw_object
-from miniature_world.looks import genome_of, look_of
+from miniature_world.drawing import Pose, Sprite, draw_figure, draw_object
+from miniature_world.looks import COLOUR_TRAITS, PATTERN_TRAITS, look_of
 from miniature_world.scenes import SCENES, detection_picture
 from miniature_world.world import World
 
@@ -224,14 +225,16 @@ def test_contact_sheet_of_the_parts_there_are(parts, tmp_path):
     roots = {part: tmp_path / part for part in parts}
     for part, root in roots.items():
         render(part, root)
-    contact_sheet(roots, TAXONOMY, CLASSES[::8], tmp_path / "sheet.png")
+    contact_sheet.contact_sheet(roots, TAXONOMY, CLASSES[::8], tmp_path / "sheet.png")
     height, width, _ = cv2.imread(str(tmp_path / "sheet.png")).shape
     assert (height > width) == (len(parts) > 1)
 
 
 def test_contact_sheet_names_what_is_missing(tmp_path):
     with pytest.raises(UserError, match=r"categories_places365.txt cannot be read"):
-        contact_sheet({"places365": tmp_path}, TAXONOMY, CLASSES, tmp_path / "sheet.png")
+        contact_sheet.contact_sheet(
+            {"places365": tmp_path}, TAXONOMY, CLASSES, tmp_path / "sheet.png"
+        )
 
 
 def test_rendering_replaces_what_was_there(tmp_path):
@@ -247,31 +250,87 @@ def test_unwritable_folder_is_told_to_the_user(tmp_path):
         render("ilsvrc", tmp_path / "file" / "ilsvrc")
 
 
-def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
-    """On a flat ground without clutter, the boxes hold just the pixels that differ from it."""
-    from miniature_world import scenes
+@pytest.fixture
+def flat(monkeypatch):
+    """Return a function that lets a module draw on white, without clutter, shadows or noise."""
 
-    def flat(rng, name, height, width, mood):
+    def white(rng, name, height, width, mood):
         return np.full((height, width, 3), 255, np.float32), 0.9
 
-    monkeypatch.setattr(scenes, "backdrop", flat)
-    monkeypatch.setattr(scenes, "clutter", lambda *args, **kwargs: None)
-    monkeypatch.setattr(scenes, "lay_shadow", lambda *args: None)
-    monkeypatch.setattr(scenes, "lit", lambda picture, rng: picture)
+    def flatten(module):
+        monkeypatch.setattr(module, "backdrop", white)
+        monkeypatch.setattr(module, "clutter", lambda *args, **kwargs: None)
+        monkeypatch.setattr(module, "lay_shadow", lambda *args: None)
+        monkeypatch.setattr(module, "lit", lambda picture, rng: picture)
+
+    return flatten
+
+
+def hard_edged(sprite, rgb):
+    """Return the sprite in one colour, without half-transparent pixels."""
+    alpha = (sprite.alpha > scenes.VISIBLE).astype(np.float32)
+    return Sprite(alpha[..., None] * np.float32(rgb), alpha)
+
+
+def sides_around(mask):
+    """Return xmin, ymin, xmax, ymax of the pixels of a mask, 1-based and inclusive."""
+    rows, columns = np.nonzero(mask)
+    return columns.min() + 1, rows.min() + 1, columns.max() + 1, rows.max() + 1
+
+
+def sides_of(box):
+    return box.xmin, box.ymin, box.xmax, box.ymax
+
+
+def test_boxes_are_tight_around_what_is_drawn(monkeypatch, flat):
+    """Each object takes away one channel of the white ground: its box ends at its own pixels."""
+    flat(scenes)
+    drawn = []
+
+    def in_one_channel(look, pose, rng):
+        drawn.append(look.wnid)
+        return hard_edged(draw_object(look, pose, rng), 255 * (np.arange(3) != len(drawn) - 1))
+
+    monkeypatch.setattr(scenes, "draw_object", in_one_channel)
     world = World(SPEC, CLASSES, TAXONOMY, 1)
-    for number in range(12):
-        picture, boxes = detection_picture(
-            world.rng("boxes", number), world.choices, (), TAXONOMY, (128, 96)
-        )
-        drawn = np.abs(picture - 255).max(2) > 128
-        covered = np.zeros_like(drawn)
+    seen = Counter()
+    for number in range(40):
+        drawn.clear()
+        rng = world.rng("boxes", number)
+        picture, boxes = detection_picture(rng, world.choices, (), TAXONOMY, (128, 96))
+        masks = [picture[..., channel] == 0 for channel in range(len(drawn))]
+        assert [sides_of(box) for box in boxes] == [sides_around(m) for m in masks if m.any()]
         for box in boxes:
-            inside = (slice(box.ymin - 1, box.ymax), slice(box.xmin - 1, box.xmax))
-            covered[inside] = True
-        assert boxes
-        assert not (
-            drawn & ~cv2.dilate(covered.astype(np.uint8), np.ones((3, 3))).astype(bool)
-        ).any()
+            at_edge = box.xmin == 1 or box.ymin == 1 or box.xmax == 128 or box.ymax == 96
+            assert box.truncated == at_edge
+        seen.update([len(boxes), *(box.truncated for box in boxes)])
+    assert {1, 2, 3} <= set(seen)
+    assert {True, False} <= set(seen)
+
+
+def test_boxes_of_people_are_tight(monkeypatch, flat):
+    """Only the person is black: the things before and behind it are white."""
+    flat(actions)
+
+    def white_thing(look, pose, rng):
+        return hard_edged(draw_object(look, pose, rng), 255)
+
+    def hard_figure(drawing, colours, scale):
+        sprite, origin = draw_figure(drawing, colours, scale)
+        return hard_edged(sprite, 0 if colours is black else 255), origin
+
+    black = np.zeros((13, 3))
+    monkeypatch.setattr(staging, "draw_object", white_thing)
+    monkeypatch.setattr(staging, "draw_figure", hard_figure)
+    monkeypatch.setattr(staging.figures, "person_colours", lambda rng: black)
+    world = World(SPEC, CLASSES, TAXONOMY, 1)
+    acts = [act for ways in ACTS.values() for act in ways]
+    for number, act in enumerate(acts):
+        rng = world.rng("people", number)
+        things = world.action_things
+        picture, boxes = action_picture(rng, (Role(act, {}),), things, (), TAXONOMY, (160, 120))
+        (person,) = (box for box in boxes if box.name == "person")
+        assert sides_of(person) == sides_around((picture == 0).all(2))
 
 
 def test_every_ilsvrc_class_can_be_drawn():
@@ -283,24 +342,32 @@ def test_every_ilsvrc_class_can_be_drawn():
     assert time.monotonic() - start < 30
 
 
+SHAPE_TRAITS = ["leg", "trunk", "girth", "neck", "head", "snout", "ear", "tail", "long", "high", "tall", "bulge"]
+
+
+def traits_of(look):
+    return np.array([look.trait(name) for name in (*SHAPE_TRAITS, *COLOUR_TRAITS, *PATTERN_TRAITS)])
+
+
 def test_siblings_look_closer_than_strangers():
     looks = [look_of(wnid, TAXONOMY) for wnid in CLASSES]
-    siblings, strangers = [], []
-    for k, one in enumerate(looks):
-        for other in looks[:k]:
-            near = set(one.lineage) & set(other.lineage)
-            (siblings if len(near) >= 4 else strangers).append(
-                np.linalg.norm(genome_of(one) - genome_of(other))
-            )
+    siblings = []
+    strangers = []
+    for one, other in combinations(looks, 2):
+        near = len(set(one.lineage) & set(other.lineage)) >= 4
+        apart = np.linalg.norm(traits_of(one) - traits_of(other))
+        (siblings if near else strangers).append(apart)
     assert len(siblings) > 10
+    assert len(strangers) > 10
     assert np.mean(siblings) < 0.8 * np.mean(strangers)
 
 
 def test_looks_do_not_depend_on_the_other_classes():
     alone = taxonomy_for(["n02099712"])
-    assert np.array_equal(
-        genome_of(look_of("n02099712", alone)), genome_of(look_of("n02099712", TAXONOMY))
-    )
+    one = look_of("n02099712", alone)
+    other = look_of("n02099712", TAXONOMY)
+    assert one is not other
+    assert np.array_equal(traits_of(one), traits_of(other))
 
 
 def test_class_list():
