@@ -1,48 +1,26 @@
+"""What is rendered: layouts, contact sheet, folders and processes."""
+
+import ast
+import subprocess
+import sys
 import time
-from collections import Counter
-from itertools import combinations
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
+from conftest import ROOT
 from defusedxml import ElementTree
+from matplotlib.figure import Figure
+from small_world import CLASSES, SPEC, TAXONOMY, files_of, render
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.labels.taxonomy import RESOURCES, read_pascal_roots, read_wnids, taxonomy_for
-from miniature_world import actions, contact_sheet, render_part, scenes, staging
-from miniature_world.actions import action_picture
-from miniature_world.acts import ACTIONS, ACTS, Role, cast_roles
-from miniature_world.drawing import Pose, Sprite, draw_figure, draw_object
-from miniature_world.looks import COLOUR_TRAITS, PATTERN_TRAITS, look_of
-from miniature_world.scenes import SCENES, detection_picture
+from imagenet_transfer.files import is_alive
+from imagenet_transfer.labels.taxonomy import read_pascal_roots
+from miniature_world import contact_sheet, render_part
+from miniature_world.acts import ACTIONS
+from miniature_world.scenes import SCENES
 from miniature_world.world import World
-
-CLASSES = read_wnids(RESOURCES / "classes" / "miniature.txt")
-ALL_CLASSES = read_wnids(RESOURCES / "classes" / "ilsvrc2012.txt")
-TAXONOMY = taxonomy_for(ALL_CLASSES)
-SPEC = {
-    "image_size": 64,
-    "train_per_class": 2,
-    "val_per_class": 1,
-    "voc": {"objects": ["bird", "car", "cow", "dog"], "trainval": 5, "test": 4, "size": [128, 96]},
-    "sun": {"classes": 3, "train": 2, "test": 3, "size": 64},
-    "action": {"train": 7, "val": 5, "size": [128, 96]},
-    "places": {"classes": 2, "train": 3, "val": 2, "size": 64},
-}
-
-
-def render(part: str, root: Path, seed: int = 1, workers: int = 1, classes=CLASSES[::8]) -> dict:
-    return render_part(part, root, SPEC, classes, TAXONOMY, seed, workers)
-
-
-def files_of(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.mark.parametrize("part", ["ilsvrc", "voc2007", "sun397", "voc2012", "places365"])
@@ -86,15 +64,25 @@ def test_voc_layout(tmp_path):
     assert (root / "ImageSets/Main/trainval.txt").read_text().split() == [
         f"{n:06d}" for n in range(1, 6)
     ]
-    assert len((root / "ImageSets/Main/dog_test.txt").read_text().splitlines()) == 4
-    for path in (root / "Annotations").glob("*.xml"):
-        for thing in ElementTree.parse(path).iter("object"):
+    labels = {path.stem: [] for path in (root / "ImageSets/Main").glob("*_test.txt")}
+    assert set(labels) == {f"{name}_test" for name in read_pascal_roots()}
+    for path in sorted((root / "Annotations").glob("*.xml")):
+        things = list(ElementTree.parse(path).iter("object"))
+        assert things
+        for name, lines in labels.items():
+            own = [thing for thing in things if f"{thing.findtext('name')}_test" == name]
+            easy = any(thing.findtext("difficult") == "0" for thing in own)
+            lines.append(f"{path.stem} {int(easy) if own else -1:2d}")
+        for thing in things:
             assert thing.findtext("name") in SPEC["voc"]["objects"]
             xmin, ymin, xmax, ymax = (
                 int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax")
             )
             assert 1 <= xmin <= xmax <= 128
             assert 1 <= ymin <= ymax <= 96
+    for name, lines in labels.items():
+        listed = (root / f"ImageSets/Main/{name}.txt").read_text().splitlines()
+        assert listed == lines[5:]  # the first five are trainval
 
 
 def test_sun_layout(tmp_path):
@@ -181,53 +169,41 @@ def test_action_layout(tmp_path):
             assert thing.findtext(f"actions/{action}") == ("1" if label == "1" else "0")
 
 
-def test_roles():
-    """Labels are of the acts; a role has one or two actions or is `other`; few are unclear; up to three people."""
-    casts = [cast_roles(np.random.default_rng(n)) for n in range(600)]
-    roles = [role for cast in casts for role in cast]
-    assert {len(cast) for cast in casts} == {1, 2, 3}
-    for role in roles:
-        positive = {name for name, label in role.labels.items() if label == 1}
-        assert positive == (set(role.act.actions) or {"other"})
-        assert list(role.labels) == [*ACTIONS, "other"]
-    assert {len(role.act.actions) for role in roles} == {0, 1, 2}
-    unclear = sum(label == 0 for role in roles for label in role.labels.values())
-    assert 0 < unclear < 0.1 * len(roles)
-    counts = [sum(role.labels[action] == 1 for role in roles) for action in ACTIONS]
-    assert min(counts) > 0.05 * len(roles)
-
-
-def test_people_keep_their_order_and_boxes_among_the_things():
-    """Every role has its box, in the roles' order: of two people, only the one on the horse has it below them."""
-    world = World(SPEC, CLASSES, TAXONOMY, 1)
-    rider = Role(ACTS["ridinghorse"][0], {})
-    reader = Role(ACTS["reading"][0], {})
-    first = set()
-    for number in range(8):
-        rng = world.rng("order", number)
-        _, boxes = action_picture(
-            rng, (reader, rider), world.action_things, (), TAXONOMY, (160, 96)
-        )
-        first.add(boxes[0].name)
-        (horse,) = (box for box in boxes if box.name == "horse")
-        people = [box for box in boxes if box.name == "person"]
-        assert len(people) == 2
-        assert people[1].xmin < (horse.xmin + horse.xmax) / 2 < people[1].xmax
-        assert not people[0].xmin < (horse.xmin + horse.xmax) / 2 < people[0].xmax
-        assert horse.ymax > people[1].ymax
-    assert first == {"horse", "person"}
-
-
 @pytest.mark.parametrize(
     "parts", [("ilsvrc", "voc2007", "sun397", "voc2012", "places365"), ("voc2012",)]
 )
-def test_contact_sheet_of_the_parts_there_are(parts, tmp_path):
+def test_contact_sheet_of_the_parts_there_are(parts, tmp_path, monkeypatch):
     roots = {part: tmp_path / part for part in parts}
     for part, root in roots.items():
         render(part, root)
+    drawn = []
+    save = Figure.savefig
+
+    def count(figure, path, **options):
+        panels = figure.axes
+        drawn.append([(len(panel.images), len(panel.patches)) for panel in panels])
+        save(figure, path, **options)
+
+    monkeypatch.setattr(Figure, "savefig", count)
     contact_sheet.contact_sheet(roots, TAXONOMY, CLASSES[::8], tmp_path / "sheet.png")
     height, width, _ = cv2.imread(str(tmp_path / "sheet.png")).shape
     assert (height > width) == (len(parts) > 1)
+    objects = objects_in(tmp_path / "voc2007/VOC2007")
+    people = [thing for thing in objects_in(tmp_path / "voc2012/VOC2012") if "<actions>" in thing]
+    counts = {
+        "ilsvrc": (8 * 2, 0),  # pictures, boxes
+        "voc2007": (9, len(objects)),
+        "voc2012": (12, len(people)),
+        "sun397": (3 * 3, 0),
+        "places365": (2 * 3, 0),
+    }
+    assert drawn == [[counts[part] for part in contact_sheet.DRAWN if part in parts]]
+
+
+def objects_in(root):
+    """Return the text of each object in the annotations of a VOC folder."""
+    texts = [path.read_text() for path in (root / "Annotations").glob("*.xml")]
+    return [part for text in texts for part in text.split("<object>")[1:]]
 
 
 def test_contact_sheet_names_what_is_missing(tmp_path):
@@ -235,6 +211,45 @@ def test_contact_sheet_names_what_is_missing(tmp_path):
         contact_sheet.contact_sheet(
             {"places365": tmp_path}, TAXONOMY, CLASSES, tmp_path / "sheet.png"
         )
+
+
+RENDERING = """
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+from threading import Thread
+from time import sleep
+sys.path[:0] = sys.argv[2:]
+from small_world import CLASSES, SPEC, TAXONOMY
+from miniature_world import render_part
+
+def tell():
+    while len(active_children()) < 2:
+        sleep(0.01)
+    sleep(1)  # the workers start
+    print(*(child.pid for child in active_children()), flush=True)
+
+if __name__ == "__main__":
+    Thread(target=tell, daemon=True).start()
+    spec = SPEC | {"train_per_class": 100_000}
+    render_part("ilsvrc", Path(sys.argv[1]), spec, CLASSES[:4], TAXONOMY, 1, 2)
+"""
+
+
+def test_workers_end_with_a_killed_process(tmp_path):
+    (tmp_path / "rendering.py").write_text(RENDERING)
+    folders = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
+    command = [sys.executable, tmp_path / "rendering.py", tmp_path / "root", *folders]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    workers = [int(number) for number in running.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(is_alive, workers))
+    running.kill()
+    running.wait()
+    limit = time.monotonic() + 10
+    while any(map(is_alive, workers)) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not any(map(is_alive, workers))
 
 
 def test_rendering_replaces_what_was_there(tmp_path):
@@ -250,140 +265,23 @@ def test_unwritable_folder_is_told_to_the_user(tmp_path):
         render("ilsvrc", tmp_path / "file" / "ilsvrc")
 
 
-@pytest.fixture
-def flat(monkeypatch):
-    """Return a function that lets a module draw on white, without clutter, shadows or noise."""
-
-    def white(rng, name, height, width, mood):
-        return np.full((height, width, 3), 255, np.float32), 0.9
-
-    def flatten(module):
-        monkeypatch.setattr(module, "backdrop", white)
-        monkeypatch.setattr(module, "clutter", lambda *args, **kwargs: None)
-        monkeypatch.setattr(module, "lay_shadow", lambda *args: None)
-        monkeypatch.setattr(module, "lit", lambda picture, rng: picture)
-
-    return flatten
+def imported_by(path):
+    """Return the modules that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return names
 
 
-def hard_edged(sprite, rgb):
-    """Return the sprite in one colour, without half-transparent pixels."""
-    alpha = (sprite.alpha > scenes.VISIBLE).astype(np.float32)
-    return Sprite(alpha[..., None] * np.float32(rgb), alpha)
-
-
-def sides_around(mask):
-    """Return xmin, ymin, xmax, ymax of the pixels of a mask, 1-based and inclusive."""
-    rows, columns = np.nonzero(mask)
-    return columns.min() + 1, rows.min() + 1, columns.max() + 1, rows.max() + 1
-
-
-def sides_of(box):
-    return box.xmin, box.ymin, box.xmax, box.ymax
-
-
-def test_boxes_are_tight_around_what_is_drawn(monkeypatch, flat):
-    """Each object takes away one channel of the white ground: its box ends at its own pixels."""
-    flat(scenes)
-    drawn = []
-
-    def in_one_channel(look, pose, rng):
-        drawn.append(look.wnid)
-        return hard_edged(draw_object(look, pose, rng), 255 * (np.arange(3) != len(drawn) - 1))
-
-    monkeypatch.setattr(scenes, "draw_object", in_one_channel)
-    world = World(SPEC, CLASSES, TAXONOMY, 1)
-    seen = Counter()
-    for number in range(40):
-        drawn.clear()
-        rng = world.rng("boxes", number)
-        picture, boxes = detection_picture(rng, world.choices, (), TAXONOMY, (128, 96))
-        masks = [picture[..., channel] == 0 for channel in range(len(drawn))]
-        assert [sides_of(box) for box in boxes] == [sides_around(m) for m in masks if m.any()]
-        for box in boxes:
-            at_edge = box.xmin == 1 or box.ymin == 1 or box.xmax == 128 or box.ymax == 96
-            assert box.truncated == at_edge
-        seen.update([len(boxes), *(box.truncated for box in boxes)])
-    assert {1, 2, 3} <= set(seen)
-    assert {True, False} <= set(seen)
-
-
-def test_boxes_of_people_are_tight(monkeypatch, flat):
-    """Only the person is black: the things before and behind it are white."""
-    flat(actions)
-
-    def white_thing(look, pose, rng):
-        return hard_edged(draw_object(look, pose, rng), 255)
-
-    def hard_figure(drawing, colours, scale):
-        sprite, origin = draw_figure(drawing, colours, scale)
-        return hard_edged(sprite, 0 if colours is black else 255), origin
-
-    black = np.zeros((13, 3))
-    monkeypatch.setattr(staging, "draw_object", white_thing)
-    monkeypatch.setattr(staging, "draw_figure", hard_figure)
-    monkeypatch.setattr(staging.figures, "person_colours", lambda rng: black)
-    world = World(SPEC, CLASSES, TAXONOMY, 1)
-    acts = [act for ways in ACTS.values() for act in ways]
-    for number, act in enumerate(acts):
-        rng = world.rng("people", number)
-        things = world.action_things
-        picture, boxes = action_picture(rng, (Role(act, {}),), things, (), TAXONOMY, (160, 120))
-        (person,) = (box for box in boxes if box.name == "person")
-        assert sides_of(person) == sides_around((picture == 0).all(2))
-
-
-def test_every_ilsvrc_class_can_be_drawn():
-    start = time.monotonic()
-    for wnid in ALL_CLASSES:
-        sprite = draw_object(look_of(wnid, TAXONOMY), Pose(32), np.random.default_rng(0))
-        assert sprite.alpha.max() == 1
-        assert np.isfinite(sprite.rgb).all()
-    assert time.monotonic() - start < 30
-
-
-SHAPE_TRAITS = [
-    *("leg", "trunk", "girth", "neck", "head", "snout"),
-    *("ear", "tail", "long", "high", "tall", "bulge"),
-]
-
-
-def traits_of(look):
-    return np.array([look.trait(name) for name in (*SHAPE_TRAITS, *COLOUR_TRAITS, *PATTERN_TRAITS)])
-
-
-def test_siblings_look_closer_than_strangers():
-    looks = [look_of(wnid, TAXONOMY) for wnid in CLASSES]
-    siblings = []
-    strangers = []
-    for one, other in combinations(looks, 2):
-        near = len(set(one.lineage) & set(other.lineage)) >= 4
-        apart = np.linalg.norm(traits_of(one) - traits_of(other))
-        (siblings if near else strangers).append(apart)
-    assert len(siblings) > 10
-    assert len(strangers) > 10
-    assert np.mean(siblings) < 0.8 * np.mean(strangers)
-
-
-def test_looks_do_not_depend_on_the_other_classes():
-    alone = taxonomy_for(["n02099712"])
-    one = look_of("n02099712", alone)
-    other = look_of("n02099712", TAXONOMY)
-    assert one is not other
-    assert np.array_equal(traits_of(one), traits_of(other))
-
-
-def test_class_list():
-    assert len(CLASSES) == 64
-    assert set(CLASSES) <= set(ALL_CLASSES)
-    covered = {
-        name
-        for name, root in read_pascal_roots().items()
-        if any(root in TAXONOMY.ancestors(w) for w in CLASSES)
-    }
-    assert len(covered) >= 15
-    siblings = [
-        sum(TAXONOMY.parent(wnid) == TAXONOMY.parent(other) for other in CLASSES)
-        for wnid in CLASSES
-    ]
-    assert sum(count > 1 for count in siblings) >= 20
+def test_the_world_and_the_package_stay_apart():
+    """The world imports labels, seeds, files and errors; the package does not import the world."""
+    rooms = set()
+    for path in (ROOT / "miniature_world").rglob("*.py"):
+        names = [name.split(".") for name in imported_by(path)]
+        rooms |= {name[1] for name in names if name[0] == "imagenet_transfer" and len(name) > 1}
+    assert rooms == {"labels", "seeds", "files", "errors"}
+    for path in (ROOT / "imagenet_transfer").rglob("*.py"):
+        assert not any(name.startswith("miniature_world") for name in imported_by(path)), path
