@@ -54,13 +54,11 @@ def test_ilsvrc_layout(tmp_path):
 
 
 def test_voc_layout(tmp_path):
-    render("voc2007", tmp_path / "VOCdevkit")
+    spec = SPEC | {"voc": SPEC["voc"] | {"test": 60}}
+    render_part("voc2007", tmp_path / "VOCdevkit", spec, CLASSES[::8], TAXONOMY, 1, 1)
     root = tmp_path / "VOCdevkit" / "VOC2007"
-    assert (
-        len(list((root / "JPEGImages").glob("*.jpg")))
-        == len(list((root / "Annotations").glob("*.xml")))
-        == 9
-    )
+    assert len(list((root / "JPEGImages").glob("*.jpg"))) == 65
+    assert len(list((root / "Annotations").glob("*.xml"))) == 65
     assert (root / "ImageSets/Main/trainval.txt").read_text().split() == [
         f"{n:06d}" for n in range(1, 6)
     ]
@@ -83,6 +81,7 @@ def test_voc_layout(tmp_path):
     for name, lines in labels.items():
         listed = (root / f"ImageSets/Main/{name}.txt").read_text().splitlines()
         assert listed == lines[5:]  # the first five are trainval
+    assert {line.split()[1] for lines in labels.values() for line in lines} == {"-1", "0", "1"}
 
 
 def test_sun_layout(tmp_path):
