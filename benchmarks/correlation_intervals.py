@@ -1,12 +1,12 @@
-"""How often 95 % intervals of a correlation over a study's pre-training sets hold the true one.
+"""How often 95 % intervals of a correlation over a study's pre-training sets cover the true one.
 
     python benchmarks/correlation_intervals.py [--studies 2000]
 
 Invented studies have 8, 12 or 20 sets with three replicates. The sets' accuracies are spread
 normally, evenly or skewed (exponentially); their transfer follows with a correlation of 0.7 or
 0.95, and replicates add noise of 0.3 standard deviations of the sets to both. Compared are Fisher's
-z, the percentile bootstrap over sets, and that over sets and replicates (Owen, 2007), with 800
-resamples each. Prints coverage and mean length of each, in percent. One minute on one core.
+z, the percentile bootstrap over sets, and the one over sets and replicates (Owen, 2007), with 800
+resamples each. Prints the coverage and mean length of each, in percent; takes a minute on one core.
 """
 
 import argparse

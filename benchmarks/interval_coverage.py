@@ -1,8 +1,8 @@
-"""How often 95 % intervals of few replicates hold the truth: four methods on simulated studies.
+"""How often 95 % intervals of few replicates cover the truth: four methods, simulated studies.
 
 Run `python benchmarks/interval_coverage.py` (one core, about 4 minutes): it simulates 2,000 studies
 for each setting, with the measured error and gain of each task, and writes the tables between the
-marks of docs/statistics.md. The chosen method's formulas are those of `reporting/prior.py`.
+marks of docs/statistics.md. The chosen method's formulas are those of `claims/prior.py`.
 """
 
 import argparse
@@ -35,7 +35,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
 
 
 def simulate(rng, n, cells, spread, block, correlation):
-    """Return errors (studies,tasks,cells,n) in points, with what replicates shift."""
+    """Return errors (studies, tasks, cells, n) in points, including replicates' shifts."""
     sigma, factor = SPREADS[spread]
     shape = (STUDIES, len(ERRORS), cells, n)
     own = rng.standard_normal(shape)
@@ -48,7 +48,7 @@ def simulate(rng, n, cells, spread, block, correlation):
 
 
 def true_means(cells, gain):
-    """Return means (tasks,cells) at a gain in residual sds, or "measured"."""
+    """Return means (tasks, cells) at a gain in residual sds, or at the "measured" gains."""
     gains = GAINS if gain == "measured" else gain * ERRORS
     means = np.repeat(20.0 + gains[:, None], cells, axis=1)
     means[:, SCRATCH] = 20.0
@@ -70,7 +70,7 @@ def linear(weights):
 
 
 def shares(cell, tasks):
-    """Return the claim of a weighted sum over tasks of the share of the gain that `cell` keeps."""
+    """Return the claim of the share of the gain that `cell` keeps, weighted over tasks."""
 
     def claim(means):
         slopes = np.zeros_like(means)
@@ -87,7 +87,7 @@ def shares(cell, tasks):
 
 
 def value_ratio(means):
-    """Return the claim of the share of its value that HALF keeps on pascal-det."""
+    """Return the claim of the share of FULL's value that HALF has on pascal-det."""
     ratio = means[..., 0, HALF] / means[..., 0, FULL]
     slopes = np.zeros_like(means)
     slopes[..., 0, HALF] = 1 / means[..., 0, FULL]
@@ -170,7 +170,7 @@ def moderate(values, slopes, own, prior):
 
 
 def measure(values, means, prior, names):
-    """Yield claim, method, and of each study: below the truth, above it, half width, gain ratio."""
+    """Yield claim, method, and for all studies: below the truth, above, half width, gain ratio."""
     n = values.shape[3]
     gains = [gain_ratio(values, prior, task) for task in range(len(ERRORS))]
     for name in names:
@@ -194,7 +194,7 @@ def gain_ratio(values, prior, task):
 
 
 def run(seed):
-    """Return coverages, one-sided misses and relative widths by row and method; and the guard's.
+    """Return coverages, one-sided misses and relative widths by row and method, and the guard's.
 
     Gains only matter to shares: other claims are computed at the measured ones.
     """
@@ -216,7 +216,7 @@ def run(seed):
 
 
 def keep_guard(guard, key, found):
-    """Add on which side the moderated interval of shares misses, with the gains' ratios."""
+    """Add the sides on which the moderated interval of shares misses, with the gains' ratios."""
     for _, method, below, above, _, ratio in found:
         if method == METHODS[-1]:
             guard[key].append((below, above, ratio))
@@ -232,7 +232,7 @@ def keep_rows(rows, key, found):
 
 
 def cell(figures):
-    """Return "lowest to highest coverage; highest rate of wrong verdicts; mean relative width"."""
+    """Return lowest and highest coverage; highest rate of wrong verdicts; mean relative width."""
     coverage, wrong, width = np.array(figures).T
     low, high = 100 * coverage.min(), 100 * coverage.max()
     return f"{low:.1f}–{high:.1f}; {100 * wrong.max():.1f}; {width.mean():.2f}"
@@ -249,10 +249,8 @@ def main_table(rows, replicates):
 
 def summary_table(rows):
     """Return, by method and n, how many settings have 93-97 %, the extremes, the mean width."""
-    lines = [
-        "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
-    ]
-    lines.append("| --- " * 7 + "|")
+    head = "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
+    lines = [head, "| --- " * 7 + "|"]
     for method, n in itertools.product(METHODS, (3, 5, 10)):
         found = [f for key, figures in rows.items() if key[2:] == (n, method) for f in figures]
         coverage, wrong, width = 100 * np.array(found).T
@@ -284,12 +282,12 @@ def guard_cell(below, above, clear):
 
 
 def write(path, name, table):
-    """Put the table between the marks of that name."""
+    """Write the table between the marks of its name."""
     text = path.read_text(encoding="utf-8")
     marks = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
     text, times = re.subn(marks, lambda m: m[1] + table + m[2], text, flags=re.DOTALL)
     if times != 1:
-        raise SystemExit(f"{path}: no place for the table {name}")
+        raise SystemExit(f"{path}: there must be one place for the table {name}, not {times}.")
     path.write_text(text, encoding="utf-8")
 
 
