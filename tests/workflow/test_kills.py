@@ -1,4 +1,7 @@
-"""Random kills: whatever dies whenever, the same command gives the same results (`make test-kills`, twenty minutes)."""
+"""Random kills: whatever dies, the same command gives the same results.
+
+`make test-kills`, twenty minutes.
+"""
 
 import os
 import random
@@ -14,21 +17,19 @@ from projects import COMPUTED, Project, differences, ended, job_processes
 pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 KILLS = 50
-ROUNDS = 6  # a finished study is deleted and started again, until every rule was hit
+ROUNDS = 6  # a finished study is deleted and started again until every rule was hit
 SAVES = "save_seconds: float = 120.0"
 
 
 class Killer:
-    """Starts a study again and again and kills what is running; counts the kills by rule."""
+    """Starts a study repeatedly and kills what is running; counts the kills by rule."""
 
     def __init__(self, project, seed, seconds):
         self.project = project
         self.seconds = seconds
         self.chance = random.Random(seed)
-        self.jobs, self.workflows = (
-            Counter(),
-            Counter(),
-        )  # rules whose job died alone, and with its workflow
+        self.jobs = Counter()  # rules whose job died on its own
+        self.workflows = Counter()  # rules whose job died with its workflow
         self.kills = self.starts = 0
 
     def start(self):
@@ -62,7 +63,7 @@ class Killer:
         return running.returncode
 
     def delay(self, rule):
-        """Return after how many seconds a job is killed; most jobs of rules that were hit before never are."""
+        """Return the seconds until a job is killed; half the jobs of rules hit before never are."""
         if self.jobs[rule] + self.workflows[rule] > 0 and self.chance.random() < 0.5:
             return float("inf")
         return self.chance.uniform(0.3, 1.0) * self.seconds[rule]
@@ -77,7 +78,7 @@ class Killer:
         return 1
 
     def kill_workflow(self, running, jobs):
-        """Kill a whole workflow, or its first process alone, which its jobs follow."""
+        """Kill a whole workflow, or only its first process, which its jobs follow."""
         if self.chance.random() < 0.5:
             os.killpg(running.pid, signal.SIGKILL)
         else:
@@ -88,7 +89,7 @@ class Killer:
         assert ended(running.pid), "jobs outlive their workflow"
 
     def unlock(self):
-        """Take away the lock that a killed workflow leaves; the first times, read what Snakemake says."""
+        """Remove the lock that a killed workflow leaves; at first, read what Snakemake says."""
         if self.starts <= 2:
             assert "--unlock" in self.project.run(expect=1)
         self.project.run("--unlock")
@@ -100,8 +101,8 @@ class Killer:
     def report(self):
         rules = sorted(self.hit())
         lines = [f"{rule:25}{self.jobs[rule]:6}{self.workflows[rule]:14}" for rule in rules]
-        title = f"{self.kills} kills in {self.starts} starts\n{'rule':25}{'alone':>6}{'with workflow':>14}"
-        return "\n".join([title, *lines])
+        title = f"{self.kills} kills in {self.starts} starts"
+        return "\n".join([title, f"{'rule':25}{'alone':>6}{'with workflow':>14}", *lines])
 
 
 def save_states_at_every_step(project):
