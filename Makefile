@@ -40,7 +40,7 @@ test-kills: $(READY_TEST)  ## a small study killed at fifty or more random momen
 	$(PYTEST) -m kills -s
 
 clean:  ## delete what the default study computed (not .venv)
-	rm -rf results data/miniature stores proposals embeddings logs .snakemake benchmarks/*/
+	rm -rf results data/miniature stores proposals embeddings logs .snakemake
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,12 +1,12 @@
-"""How often 95 % intervals of a correlation over a study's pre-training sets hold the true one.
+"""How often 95 % intervals of a correlation over a study's pre-training sets cover the true one.
 
     python benchmarks/correlation_intervals.py [--studies 2000]
 
 Invented studies have 8, 12 or 20 sets with three replicates. The sets' accuracies are spread
 normally, evenly or skewed (exponentially); their transfer follows with a correlation of 0.7 or
 0.95, and replicates add noise of 0.3 standard deviations of the sets to both. Compared are Fisher's
-z, the percentile bootstrap over sets, and that over sets and replicates (Owen, 2007), with 800
-resamples each. Prints coverage and mean length of each, in percent. One minute on one core.
+z, the percentile bootstrap over sets, and the one over sets and replicates (Owen, 2007), with 800
+resamples each. Prints the coverage and mean length of each, in percent; takes a minute on one core.
 """
 
 import argparse
@@ -15,7 +15,9 @@ import numpy as np
 
 from imagenet_transfer.figures.correlation_numbers import fisher_interval
 
-REPLICATES, NOISE, RESAMPLES = 3, 0.3, 800
+REPLICATES = 3
+NOISE = 0.3
+RESAMPLES = 800
 METHODS = ("Fisher's z", "sets", "sets and replicates")
 
 
@@ -42,10 +44,7 @@ def measure(spread: str, count: int, rho: float, studies: int) -> None:
 
 
 def study(
-    rng: np.random.Generator,
-    spread: str,
-    count: int,
-    rho: float,
+    rng: np.random.Generator, spread: str, count: int, rho: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return accuracies and transfer values of an invented study, sets by replicates."""
     draws = {

@@ -1,4 +1,4 @@
-"""How often 95 % intervals of few replicates hold the truth: four methods on simulated studies.
+"""How often 95 % intervals of few replicates cover the truth: four methods, simulated studies.
 
 Run `python benchmarks/interval_coverage.py` (one core, about 4 minutes): it simulates 2,000 studies
 for each setting, with the measured error and gain of each task, and writes the tables between the
@@ -35,10 +35,11 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
 
 
 def simulate(rng, n, cells, spread, block, correlation):
-    """Return errors (studies,tasks,cells,n) in points, with what replicates shift."""
+    """Return errors (studies, tasks, cells, n) in points, including replicates' shifts."""
     sigma, factor = SPREADS[spread]
     shape = (STUDIES, len(ERRORS), cells, n)
-    own, common = rng.standard_normal(shape), rng.standard_normal((STUDIES, 1, cells, n))
+    own = rng.standard_normal(shape)
+    common = rng.standard_normal((STUDIES, 1, cells, n))
     errors = np.sqrt(1 - correlation) * own + np.sqrt(correlation) * common
     sds = np.exp(sigma * rng.standard_normal((*shape[:3], 1)))
     sds[:, :, SCRATCH] *= factor
@@ -47,7 +48,7 @@ def simulate(rng, n, cells, spread, block, correlation):
 
 
 def true_means(cells, gain):
-    """Return means (tasks,cells) at a gain in residual sds, or "measured"."""
+    """Return means (tasks, cells) at a gain in residual sds, or at the "measured" gains."""
     gains = GAINS if gain == "measured" else gain * ERRORS
     means = np.repeat(20.0 + gains[:, None], cells, axis=1)
     means[:, SCRATCH] = 20.0
@@ -69,10 +70,11 @@ def linear(weights):
 
 
 def shares(cell, tasks):
-    """Return the claim of a weighted sum over tasks of the share of the gain that `cell` keeps."""
+    """Return the claim of the share of the gain that `cell` keeps, weighted over tasks."""
 
     def claim(means):
-        slopes, total = np.zeros_like(means), 0.0
+        slopes = np.zeros_like(means)
+        total = 0.0
         for task, weight in tasks.items():
             gain = means[..., task, FULL] - means[..., task, SCRATCH]
             share = (means[..., task, cell] - means[..., task, SCRATCH]) / gain
@@ -85,8 +87,9 @@ def shares(cell, tasks):
 
 
 def value_ratio(means):
-    """Return the claim of the share of its value that HALF keeps on pascal-det."""
-    ratio, slopes = means[..., 0, HALF] / means[..., 0, FULL], np.zeros_like(means)
+    """Return the claim of the share of FULL's value that HALF has on pascal-det."""
+    ratio = means[..., 0, HALF] / means[..., 0, FULL]
+    slopes = np.zeros_like(means)
     slopes[..., 0, HALF] = 1 / means[..., 0, FULL]
     slopes[..., 0, FULL] = -ratio / means[..., 0, FULL]
     return ratio, slopes
@@ -128,8 +131,10 @@ def study_prior(values):
 
 def errors_of(values, slopes, prior):
     """Return, by method, variance per replicate and degrees of freedom of a claim, each (A,)."""
-    n, cells = values.shape[3], values.shape[2]
-    own, free = sums(slopes, values).var(1, ddof=1), n - 1
+    n = values.shape[3]
+    cells = values.shape[2]
+    own = sums(slopes, values).var(1, ddof=1)
+    free = n - 1
     parts = slopes**2 * values.var(3, ddof=1)
     welch = parts.sum((1, 2)) ** 2 / (parts**2 / free).sum((1, 2))
     residuals = values - values.mean(3, keepdims=True)
@@ -146,23 +151,26 @@ def errors_of(values, slopes, prior):
 def moderate(values, slopes, own, prior):
     """Return what `contrast` does, for many studies."""
     covariance, freedom, blocks = prior
-    n, alike = values.shape[3], values.shape[2] - 1
+    n = values.shape[3]
+    alike = values.shape[2] - 1
     among = slopes[:, :, 1:]
     shift = np.einsum("at,atr->ar", among.sum(2), blocks)
     inside = sums(among, values[:, :, 1:]) - shift
     outside = sums(slopes, values) - inside
     among = among - among.mean(2, keepdims=True)
     variances = np.einsum("att->at", covariance)
-    by_task, apart = (among**2).sum(2) * variances, (slopes[:, :, 0] ** 2 * variances).sum(1)
+    by_task = (among**2).sum(2) * variances
+    apart = (slopes[:, :, 0] ** 2 * variances).sum(1)
     d0 = contrast_freedom(by_task, freedom, (alike - 2) * (n - 1))
     expected = np.einsum("ats,aus,atu->a", among, among, covariance)
     share = apart / (by_task.sum(1) + apart)
-    inside, outside = inside.var(1, ddof=1), outside.var(1, ddof=1)
+    inside = inside.var(1, ddof=1)
+    outside = outside.var(1, ddof=1)
     return moderated(inside, outside, own, expected, d0, n - 1, share)
 
 
 def measure(values, means, prior, names):
-    """Yield claim, method, and of each study: below the truth, above it, half width, gain ratio."""
+    """Yield claim, method, and for all studies: below the truth, above, half width, gain ratio."""
     n = values.shape[3]
     gains = [gain_ratio(values, prior, task) for task in range(len(ERRORS))]
     for name in names:
@@ -178,18 +186,21 @@ def measure(values, means, prior, names):
 def gain_ratio(values, prior, task):
     """Return the gain over scratch in its standard errors, for each study."""
     slopes = np.zeros(values.shape[:3])
-    slopes[:, task, FULL], slopes[:, task, SCRATCH] = 1, -1
+    slopes[:, task, FULL] = 1
+    slopes[:, task, SCRATCH] = -1
     gain = sums(slopes, values)
     variance, _ = moderate(values, slopes, gain.var(1, ddof=1), prior)
     return gain.mean(1) / np.sqrt(variance / values.shape[3])
 
 
 def run(seed):
-    """Return coverages, one-sided misses and relative widths by row and method; and the guard's.
+    """Return coverages, one-sided misses and relative widths by row and method, and the guard's.
 
     Gains only matter to shares: other claims are computed at the measured ones.
     """
-    rng, rows, guard = np.random.default_rng(seed), defaultdict(list), defaultdict(list)
+    rng = np.random.default_rng(seed)
+    rows = defaultdict(list)
+    guard = defaultdict(list)
     for n, cells, spread, block in itertools.product((3, 5, 10), (6, 13, 20), SPREADS, BLOCKS):
         errors = simulate(rng, n, cells, spread, *block)
         prior = study_prior(errors)
@@ -205,7 +216,7 @@ def run(seed):
 
 
 def keep_guard(guard, key, found):
-    """Add on which side the moderated interval of shares misses, with the gains' ratios."""
+    """Add the sides on which the moderated interval of shares misses, with the gains' ratios."""
     for _, method, below, above, _, ratio in found:
         if method == METHODS[-1]:
             guard[key].append((below, above, ratio))
@@ -221,7 +232,7 @@ def keep_rows(rows, key, found):
 
 
 def cell(figures):
-    """Return "lowest to highest coverage; highest rate of wrong verdicts; mean relative width"."""
+    """Return lowest and highest coverage; highest rate of wrong verdicts; mean relative width."""
     coverage, wrong, width = np.array(figures).T
     low, high = 100 * coverage.min(), 100 * coverage.max()
     return f"{low:.1f}–{high:.1f}; {100 * wrong.max():.1f}; {width.mean():.2f}"
@@ -238,10 +249,8 @@ def main_table(rows, replicates):
 
 def summary_table(rows):
     """Return, by method and n, how many settings have 93-97 %, the extremes, the mean width."""
-    lines = [
-        "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
-    ]
-    lines.append("| --- " * 7 + "|")
+    head = "| method | n | coverage in 93–97 % | lowest | highest | most wrong verdicts | width |"
+    lines = [head, "| --- " * 7 + "|"]
     for method, n in itertools.product(METHODS, (3, 5, 10)):
         found = [f for key, figures in rows.items() if key[2:] == (n, method) for f in figures]
         coverage, wrong, width = 100 * np.array(found).T
@@ -273,12 +282,12 @@ def guard_cell(below, above, clear):
 
 
 def write(path, name, table):
-    """Put the table between the marks of that name."""
+    """Write the table between the marks of its name."""
     text = path.read_text(encoding="utf-8")
     marks = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
     text, times = re.subn(marks, lambda m: m[1] + table + m[2], text, flags=re.DOTALL)
     if times != 1:
-        raise SystemExit(f"{path}: no place for the table {name}")
+        raise SystemExit(f"{path}: there must be one place for the table {name}, not {times}.")
     path.write_text(text, encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""CPU seconds that a training job costs before its first step: as a fork of the workflow's server and by itself.
+"""CPU seconds that a training job costs before its first step: as a fork of the server, and alone.
 
-Run `python benchmarks/job_start.py`: by turns, `--rounds` jobs each that import what a training imports, as Snakemake
-starts them, and do nothing. Counted is everything that a job causes: its own process and the fork, from start to end.
-The server's imports, once a workflow, are told apart.
+Run `python benchmarks/job_start.py`: it starts `--rounds` jobs of each kind by turns, as Snakemake
+does, which import what a training imports and do nothing. A job's seconds are those of its own
+process and its fork, from start to end. The server's imports, once per workflow, are printed apart.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from imagenet_transfer.running.jobs import FORKS, prepare_environment
 
-PREAMBLE = "import pickle; snakemake = pickle.loads({}); from snakemake.logging import logger\n"  # Snakemake's
+# What Snakemake puts before a script
+PREAMBLE = "import pickle; snakemake = pickle.loads({}); from snakemake.logging import logger\n"
 SCRIPT = """
 from imagenet_transfer.running.forks import run_forked
 from imagenet_transfer.running.jobs import job_log
@@ -28,7 +29,8 @@ with job_log("log"):
     import imagenet_transfer.training.stages
     import imagenet_transfer.training.tasks.detection
 """
-SUBREAPER = 36  # prctl's PR_SET_CHILD_SUBREAPER: the server becomes a child of this process, which can wait for it
+# prctl's PR_SET_CHILD_SUBREAPER: the server becomes a child of this process, which counts its time
+SUBREAPER = 36
 
 
 def main() -> None:
@@ -40,18 +42,13 @@ def main() -> None:
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     prepare_environment(forks=True)
     os.environ["OMP_NUM_THREADS"] = "1"
-    ways = {
-        "fork": dict(os.environ),
-        "itself": {name: os.environ[name] for name in os.environ if name != FORKS},
-    }
+    alone = {name: value for name, value in os.environ.items() if name != FORKS}
+    ways = {"fork": dict(os.environ), "itself": alone}
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "tmp1234.job.py"
         script.write_text(PREAMBLE.format(pickle.dumps(snakemake_object())) + SCRIPT)
         first = seconds(script, ways["fork"])  # starts the server
-        taken = [
-            {way: seconds(script, environment) for way, environment in ways.items()}
-            for _ in range(rounds)
-        ]
+        taken = [{way: seconds(script, ways[way]) for way in ways} for _ in range(rounds)]
     fork, itself = (statistics.median(each[way] for each in taken) for way in ways)
     ratio = statistics.median(each["itself"] / each["fork"] for each in taken)
     print(f"CPU seconds per job: {fork:.2f} as a fork, {itself:.2f} by itself, ratio {ratio:.1f}")
@@ -60,36 +57,28 @@ def main() -> None:
 
 def snakemake_object() -> object:
     """Return what Snakemake hands to a script, without a rule's contents."""
-    from snakemake.iocontainers import (
-        InputFiles,
-        Log,
-        OutputFiles,
-        Params,
-        ResourceList,
-        Snakemake,
-        Wildcards,
-    )
+    from snakemake import iocontainers as of
 
-    files, values = (InputFiles(), OutputFiles()), (Params(), Wildcards())
-    return Snakemake(*files, *values, 1, ResourceList(), Log(), {}, "job", None)
+    files = (of.InputFiles(), of.OutputFiles())
+    values = (of.Params(), of.Wildcards())
+    return of.Snakemake(*files, *values, 1, of.ResourceList(), of.Log(), {}, "job", None)
 
 
 def seconds(script: Path, environment: Mapping[str, str]) -> float:
-    """Return the CPU seconds of a job: of its process, and of what the server and its fork spent on it."""
+    """Return the CPU seconds of a job: of its process, the server's for it, and its fork."""
     before = spent()
     subprocess.run([sys.executable, script], env=environment, cwd=script.parent, check=True)
     return spent() - before
 
 
 def spent() -> float:
-    """Return the CPU seconds so far of all jobs that have ended, and of the server and its forks that have ended."""
+    """Return the CPU seconds so far of all jobs and forks that have ended, and of the server."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     total = ended.ru_utime + ended.ru_stime
     for server in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
         fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:15])) / os.sysconf(
-            "SC_CLK_TCK"
-        )  # its own, and its children's
+        ticks = sum(map(int, fields[11:15]))  # its own, and its children's
+        total += ticks / os.sysconf("SC_CLK_TCK")
     return total
 
 

@@ -1,10 +1,11 @@
-"""Wall time and memory of `neighbours.nearest` beside faiss.IndexFlatIP: 5,000 queries, 100,000 × 4096 float32 rows.
+"""Time and memory of `neighbours.nearest` and of faiss.IndexFlatIP.
 
-Run `pip install faiss-cpu` and `python benchmarks/neighbour_search.py --folder /some/disk`: three interleaved rounds, a
-fresh process for each search, two threads each. faiss gets the best kernel of the OpenBLAS that its wheel carries
-(OPENBLAS_CORETYPE): by itself that old version falls back to one many times slower. Timed is the search alone, not
-start-up or loading, on the clock and in CPU time (of use where others share the cores); memory is the peak of the whole
-process (VmHWM).
+Run `pip install faiss-cpu` and `python benchmarks/neighbour_search.py --folder /some/disk`: 5,000
+queries in 100,000 × 4096 float32 rows, in three interleaved rounds with a fresh process and two
+threads for each search. faiss gets the best kernel of the OpenBLAS in its wheel
+(OPENBLAS_CORETYPE): by default that old version falls back to a kernel many times slower. The times
+are those of the search only, without start-up and loading, by the clock and in CPU time (for when
+others share the cores); memory is the peak of the whole process (VmHWM).
 """
 
 import argparse
@@ -29,16 +30,17 @@ ENGINES = {
 
 
 def make_features(path: Path, number: int, dimensions: int, seed: int) -> None:
-    """Write unit vectors without negative numbers, like features after a ReLU, as float32 and float16."""
-    shape, rng = (number, dimensions), np.random.default_rng(seed)
+    """Write unit vectors like features after a ReLU, none negative, as float32 and float16."""
+    shape = (number, dimensions)
+    rng = np.random.default_rng(seed)
     whole = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     half = np.lib.format.open_memmap(half_of(path), "w+", np.float16, shape)
     for start in range(0, number, 5000):
-        part = np.maximum(
-            rng.standard_normal((min(5000, number - start), dimensions), dtype=np.float32), 0
-        )
+        shape = (min(5000, number - start), dimensions)
+        part = np.maximum(rng.standard_normal(shape, dtype=np.float32), 0)
         part /= np.linalg.norm(part, axis=1, keepdims=True)
-        whole[start : start + len(part)], half[start : start + len(part)] = part, part
+        whole[start : start + len(part)] = part
+        half[start : start + len(part)] = part
 
 
 def half_of(path: Path) -> Path:
@@ -46,12 +48,11 @@ def half_of(path: Path) -> Path:
 
 
 def kernel() -> str:
-    """Return the kernel of OpenBLAS 0.3.15 that suits this processor, or the one that the environment names."""
+    """Return OpenBLAS 0.3.15's kernel for this processor, or the one that the environment names."""
     processor = Path("/proc/cpuinfo").read_text()
     without_avx512 = "Zen" if "AuthenticAMD" in processor else "Haswell"
-    return os.environ.get(
-        "OPENBLAS_CORETYPE", "SkylakeX" if "avx512f" in processor else without_avx512
-    )
+    best = "SkylakeX" if "avx512f" in processor else without_avx512
+    return os.environ.get("OPENBLAS_CORETYPE", best)
 
 
 def peak_mb() -> float:
@@ -61,12 +62,12 @@ def peak_mb() -> float:
 
 
 def clocks() -> np.ndarray:
-    """Return seconds on the clock and of CPU time."""
+    """Return the seconds of the clock and of CPU time."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 def search(engine: str, queries: Path, gallery: Path, threads: int) -> dict[str, float]:
-    """Return seconds and peak memory of one search in this process, and a checksum of the neighbours found."""
+    """Return seconds and peak memory of a search in this process, and a checksum of its results."""
     asked = np.load(queries)
     if engine.startswith("nearest"):
         import torch
@@ -95,44 +96,28 @@ def search(engine: str, queries: Path, gallery: Path, threads: int) -> dict[str,
 
 
 def in_a_process(engine: str, folder: Path, threads: int) -> dict[str, float]:
-    """Return what `search` returns, of a fresh process."""
-    environment = os.environ | {
-        name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    }
-    environment |= {"OPENBLAS_CORETYPE": kernel()}
-    command = [
-        sys.executable,
-        __file__,
-        "--folder",
-        str(folder),
-        "--threads",
-        str(threads),
-        "--engine",
-        engine,
-    ]
-    return json.loads(
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    )
+    """Return what `search` returns in a fresh process."""
+    environment = os.environ | {"OPENBLAS_CORETYPE": kernel()}
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    command = [sys.executable, __file__, "--folder", str(folder)]
+    command += ["--threads", str(threads), "--engine", engine]
+    options = {"capture_output": True, "text": True, "check": True}
+    return json.loads(subprocess.run(command, env=environment, **options).stdout)
 
 
 def report(results: dict[str, list[dict[str, float]]], size: float) -> None:
-    """Print the medians, and faiss's time in each round beside each engine's."""
+    """Print the medians, and the ratio of faiss's time to each engine's, round by round."""
     print(f"features: {size:,.0f} MB as float32; kernel of faiss's OpenBLAS: {kernel()}")
     titles = " ".join(f"{title:>8} {'faiss / this':>20}" for title in ("seconds", "CPU s"))
     print(f"{'':20} {titles} {'peak MB':>8} {'/ features':>10}")
     for engine, rounds in results.items():
-        times = " ".join(
-            cells(results["faiss.IndexFlatIP"], rounds, key) for key in ("seconds", "cpu")
-        )
+        reference = results["faiss.IndexFlatIP"]
+        times = " ".join(cells(reference, rounds, key) for key in ("seconds", "cpu"))
         peak = max(one["peak"] for one in rounds)
         print(f"{engine:20} {times} {peak:8,.0f} {peak / size:10.2f}   {ENGINES[engine]}")
-    same = (
-        len({one["sum"] for engine in ENGINES if "half" not in engine for one in results[engine]})
-        == 1
-    )
-    print(
-        "all on float32 found the same rows" if same else "not all on float32 found the same rows"
-    )
+    whole = [engine for engine in ENGINES if "half" not in engine]
+    found = {one["sum"] for engine in whole for one in results[engine]}
+    print(f"{'all' if len(found) == 1 else 'not all'} on float32 found the same rows")
 
 
 def cells(reference: list[dict[str, float]], rounds: list[dict[str, float]], key: str) -> str:
@@ -144,7 +129,7 @@ def cells(reference: list[dict[str, float]], rounds: list[dict[str, float]], key
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where 2.6 GB of features are put for the time")
+    parser.add_argument("--folder", type=Path, help="where 2.6 GB of features are kept meanwhile")
     parser.add_argument("--queries", type=int, default=5000)
     parser.add_argument("--gallery", type=int, default=100_000)
     parser.add_argument("--dimensions", type=int, default=4096)

@@ -1,30 +1,35 @@
-"""The paper's study rehearsed: all its classes, images, subsets, tasks and outputs, 32-pixel pictures, two steps a job.
+"""The paper's study rehearsed: all of it, with 32-pixel pictures and two steps per job.
 
-    python benchmarks/rehearsal.py --folder /data/rehearsal --images 1300 --step data list pack manifests dag study plot
+    python benchmarks/rehearsal.py --folder /data/rehearsal --images 1300 --step STEP ...
 
-What it does. `data` renders ILSVRC2012's layout with 1,000 classes of `--images` training and 1 in 26 as many
-validation images (1,300 and 50 are the paper's), and small VOC2007, VOC2012, SUN397 and Places365 with all their
-classes. Of the training images 100 a class are distinct, the others are copies with a comment (rehearsal_world.py). The
-study is configs/paper.yaml itself with other sizes, derived in `rehearsed`: store of 32-pixel JPEG, a network of a
-tenth of the width, two steps a job. Its numbers mean nothing; its times and memory do.
+`data` renders ILSVRC2012's layout with 1,000 classes of `--images` training images and 1 in 26 as
+many validation images (1,300 and 50 are the paper's), and small VOC2007, VOC2012, SUN397 and
+Places365 with all their classes. 100 training images per class are distinct, the others are copies
+with a comment (rehearsal_world.py). The study is configs/paper.yaml itself with other sizes, made
+by `rehearsed`: a store of 32-pixel JPEGs, a network of a tenth of the width, two steps per job. Its
+numbers mean nothing; its times and memory do.
 
-What it prints. A line a stage with wall time, CPU time and the peak memory of the largest process (`wait4`'s, which
-misses nothing), appended to FOLDER/rehearsal.csv; `plot` writes the last of each beside this file, as a figure too.
+Each stage prints a line with wall time, CPU time and the peak memory of the largest process (from
+`wait4`, which misses nothing) and appends it to FOLDER/rehearsal.csv; `plot` writes the last line
+of each stage next to this file, and draws them. The steps:
 
-    data       the pictures: 7 minutes of CPU once for all sizes, 4 for 1.35 million files (5.5 GB, 1.35 million inodes)
+    data       the pictures: 7 minutes of CPU once for all sizes, 4 for 1.35 million files (5.5 GB)
     list       reading ImageNet's layout, as packing begins; 8 s of CPU at 1.35 million images
-    pack       `snakemake stores`: the images of every data set decoded, warped, encoded; 500 s of CPU on two threads
-    ratio      packing beside a bare loop that decodes, resizes and encodes the same files, by turns; 3 minutes
+    pack       `snakemake stores`: decode, warp and encode all images; 500 s of CPU on two threads
+    ratio      packing compared with a bare loop that decodes, resizes and encodes; 3 minutes
     manifests  `snakemake manifests`: all 20 subsets on two cores; 90 s of CPU
     dag        `snakemake -n` of everything; 4 s
     pretrain   `snakemake` for the network on all images: two steps and an evaluation; 20 s
     embed      `snakemake` for its features of all images; 3 minutes of CPU
     tables     `snakemake tables`
-    study      `snakemake`: everything (163 jobs; Figure 4 compares 50,000 with 1.3 million images twelve times)
+    study      `snakemake`: everything (163 jobs; Figure 4 compares 50,000 with 1.3 million images
+               twelve times)
+    plot       the figure of all stages
 
-Each step can be run again alone. `--images 9`, `96` and `1300` make 10^4, 10^5 and 1.35 × 10^6 images; `--classes 100
---images 960` has as many as `--images 96` with fewer classes. But for `tables`
-and `study`, which carry on, a step makes its outputs again, so that what was made of them is out of date.
+Each step can be run again on its own. `--images 9`, `96` and `1300` make 10^4, 10^5 and 1.35 × 10^6
+images; `--classes 100 --images 960` has as many as `--images 96` with fewer classes. Except
+`tables` and `study`, which carry on, a step makes its outputs again, so that what was made from
+them is out of date.
 """
 
 import argparse
@@ -33,10 +38,8 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,28 +48,19 @@ import rehearsal_world as world
 import yaml
 
 from imagenet_transfer.data.layouts import list_dataset
+from imagenet_transfer.data.layouts.listing import Listing
 from imagenet_transfer.labels.taxonomy import read_classes
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["stage", "images", "classes", "wall_s", "cpu_s", "peak_mb"]
 CORES = 2
 ITERATIONS = 2
+PICTURES = 20_000  # of the study's own, in `ratio`
 STORE = {"codec": "jpeg", "size": world.SIZE, "quality": 90, "max_unreadable": 0}
-NETWORK = {
-    "image_size": world.SIZE,
-    "input_size": 28,
-    "width": 0.1,
-    "fc_width": 64,
-    "conv1_kernel": 5,
-}
-NETWORK |= {"conv1_stride": 2, "init": "he", "pixel_std": 58}
-DETECTOR = {
-    "short_side": 96,
-    "long_side": 160,
-    "anchor_base": 12,
-    "anchor_scales": [2, 3.5, 6],
-    "proposal_min_side": 8,
-}
+NETWORK = {"image_size": world.SIZE, "input_size": 28, "width": 0.1, "fc_width": 64}
+NETWORK |= {"conv1_kernel": 5, "conv1_stride": 2, "init": "he", "pixel_std": 58}
+SIDES = {"short_side": 96, "long_side": 160}
+DETECTOR = SIDES | {"anchor_base": 12, "anchor_scales": [2, 3.5, 6], "proposal_min_side": 8}
 LISTING = (
     "import sys, yaml; from imagenet_transfer.data.layouts import list_dataset;"
     "from imagenet_transfer.labels import taxonomy;"
@@ -77,7 +71,7 @@ LISTING = (
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """One size of the study: its own folder below `folder`, which also holds what all sizes share."""
+    """One size of the study, in its own folder below `folder`, which also holds what they share."""
 
     folder: Path
     images: int
@@ -90,7 +84,7 @@ class Rehearsal:
 
     @property
     def wnids(self) -> list[str]:
-        """Every n-th of the 1,000 classes."""
+        """Every nth of the 1,000 classes."""
         wnids = sorted(read_classes("ilsvrc2012"))
         return wnids[:: len(wnids) // self.classes][: self.classes]
 
@@ -102,21 +96,17 @@ class Rehearsal:
 
 
 def rehearsed(size: Rehearsal) -> dict[str, Any]:
-    """Return configs/paper.yaml with small pictures, a small network, two steps a job, and the data of `size`."""
+    """Return configs/paper.yaml with a small network, two steps per job, and the data of `size`."""
     study = yaml.safe_load((ROOT / "configs/paper.yaml").read_text(encoding="utf-8"))
     study["study"] = "rehearsal"
     if size.classes < 1000:
         _keep_what_few_classes_have(study, size)
+    voc = {split: world.VOC[split] for split in ("trainval", "test")}
+    action = {split: world.ACTION[split] for split in ("train", "val")}
     numbers = {
         "imagenet": (size.place / "ILSVRC2012", size.numbers),
-        "voc2007": (
-            size.folder / "VOCdevkit",
-            {key: world.VOC[key] for key in ("trainval", "test")},
-        ),
-        "voc2012-action": (
-            size.folder / "VOCdevkit-action",
-            {key: world.ACTION[key] for key in ("train", "val")},
-        ),
+        "voc2007": (size.folder / "VOCdevkit", voc),
+        "voc2012-action": (size.folder / "VOCdevkit-action", action),
         "sun397": (size.folder / "SUN397", _times(world.SUN_IMAGES, world.SUN_CLASSES)),
         "places": (size.folder / "Places365", _times(world.PLACES_IMAGES, world.PLACES_CLASSES)),
     }
@@ -125,50 +115,43 @@ def rehearsed(size: Rehearsal) -> dict[str, Any]:
         entry |= {"root": str(root), "images": images}
         if entry["store"]["codec"] != "original":
             entry["store"] = STORE
-    study["datasets"]["voc2012-action"]["proposals"] |= {
-        "mode": "single",
-        "max_boxes": 200,
-        "min_side": 12,
-    }
+    proposals = study["datasets"]["voc2012-action"]["proposals"]
+    proposals |= {"mode": "single", "max_boxes": 200, "min_side": 12}
     study["architectures"]["alexnet"] |= NETWORK
     for recipe in study["recipes"].values():
-        recipe |= {
-            "iterations": ITERATIONS,
-            "evaluate_every": ITERATIONS,
-            "lr": 1e-4,
-            "lr_steps": [ITERATIONS // 2],
-        }
+        recipe |= {"iterations": ITERATIONS, "evaluate_every": ITERATIONS}
+        recipe |= {"lr": 1e-4, "lr_steps": [ITERATIONS // 2]}
         recipe["batch_size"] = min(recipe["batch_size"], 64)
     study["recipes"]["detection"]["detector"] |= DETECTOR
     for name in ("action", "rstarcnn"):
-        study["recipes"][name]["rstarcnn"] |= {"short_side": 96, "long_side": 160}
+        study["recipes"][name]["rstarcnn"] |= SIDES
     return study
 
 
 def _keep_what_few_classes_have(study: dict[str, Any], size: Rehearsal) -> None:
-    """Leave two subsets of all classes, for the paper's other label sets and subsets are of 1,000."""
+    """Leave two subsets of all classes: the paper's other subsets need its 1,000."""
     study["classes"] = str(size.place / "classes.txt")
     study["label_sets"] = {"imagenet": study["label_sets"]["imagenet"]}
     study["subsets"] = {name: study["subsets"][name] for name in ("imagenet", "images-50")}
-    study["tasks"] = {
-        name: entry for name, entry in study["tasks"].items() if "subset" not in entry
-    }
-    study["outputs"] = {
-        "table1": study["outputs"]["table1"] | {"subsets": ["imagenet", "images-50", "scratch"]}
-    }
+    tasks = study["tasks"].items()
+    study["tasks"] = {name: entry for name, entry in tasks if "subset" not in entry}
+    shown = {"subsets": ["imagenet", "images-50", "scratch"]}
+    study["outputs"] = {"table1": study["outputs"]["table1"] | shown}
 
 
 def _times(images: Mapping[str, int], classes: int) -> dict[str, int]:
     return {split: number * classes for split, number in images.items()}
 
 
-# --- measuring --------------------------------------------------------------------------------------------------------
+# --- measuring ------------------------------------------------------------------------------------
 
 
 def measured(size: Rehearsal, stage: str, command: Sequence[str | Path]) -> None:
-    """Run a command in the study's folder and record wall time, CPU time of it and all its children, and peak memory.
+    """Run a command in the study's folder; record wall time, CPU time and peak memory.
 
-    The peak is that of the largest single process. The command's own output goes to FOLDER/<size>/<stage>.log.
+    CPU time includes its children's; the peak is that of the largest single process, and never less
+    than this process's own: it must stay small. The command's output goes to
+    FOLDER/<size>/<stage>.log.
     """
     log = size.place / f"{stage.replace(' ', '-')}.log"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -206,31 +189,19 @@ def record(
 def snakemake(
     size: Rehearsal, stage: str, *targets: str, again: Sequence[str] = (), dry: bool = False
 ) -> None:
-    """Measure Snakemake's way to some targets; the outputs of the rules `again` are made anew."""
-    program = Path(sys.executable).with_name("snakemake")
-    command = [
-        program,
-        "--snakefile",
-        ROOT / "Snakefile",
-        "--directory",
-        size.place,
-        "--configfile",
-        "study.yaml",
-    ]
-    command += [
-        "--cores",
-        str(CORES),
-        *(["--dry-run"] if dry else []),
-        *(["--forcerun", *again] if again else []),
-    ]
+    """Measure Snakemake making some targets; the outputs of the rules `again` are made again."""
+    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", ROOT / "Snakefile"]
+    command += ["--directory", size.place, "--configfile", "study.yaml", "--cores", str(CORES)]
+    command += ["--dry-run"] if dry else []
+    command += ["--forcerun", *again] if again else []
     measured(size, stage, [*command, "--", *targets])
 
 
-# --- steps ------------------------------------------------------------------------------------------------------------
+# --- steps ----------------------------------------------------------------------------------------
 
 
 def data(size: Rehearsal) -> None:
-    """Render the pictures and lay out the data sets; what is there stays."""
+    """Render the pictures and lay out the data sets; folders that exist stay as they are."""
     world.render_pool(size.folder / "pool", size.wnids)
     world.lay_out_ilsvrc(size.folder / "pool", size.place / "ILSVRC2012", size.wnids, size.images)
     world.lay_out_voc(size.folder / "VOCdevkit", "voc2007", world.voc_spec())
@@ -250,15 +221,11 @@ def pack(size: Rehearsal) -> None:
 
 
 def manifests(size: Rehearsal) -> None:
-    """Draw all manifests anew; label sets that are missing come first, by themselves."""
-    if size.classes < 1000:  # the paper's label sets are of 1,000 classes
-        snakemake(
-            size, "one manifest", "results/manifests/images-50.csv.gz", again=["draw_manifest"]
-        )
-        return
-    snakemake(size, "label sets", "label_sets")
-    snakemake(size, "manifests", "manifests", again=["draw_manifest"])
-    summarise(size, ["draw_manifest"])
+    """Draw all manifests again, after any missing label sets, and then one on its own."""
+    if size.classes == 1000:  # the paper's label sets have 1,000 classes
+        snakemake(size, "label sets", "label_sets")
+        snakemake(size, "manifests", "manifests", again=["draw_manifest"])
+        summarise(size, ["draw_manifest"])
     snakemake(size, "one manifest", "results/manifests/images-50.csv.gz", again=["draw_manifest"])
 
 
@@ -267,9 +234,8 @@ def dag(size: Rehearsal) -> None:
 
 
 def pretrain(size: Rehearsal) -> None:
-    snakemake(
-        size, "pretrain", "results/pretrain/alexnet/imagenet/rep1/metrics.json", again=["pretrain"]
-    )
+    network = "results/pretrain/alexnet/imagenet/rep1/metrics.json"
+    snakemake(size, "pretrain", network, again=["pretrain"])
 
 
 def embed(size: Rehearsal) -> None:
@@ -281,24 +247,23 @@ def tables(size: Rehearsal) -> None:
 
 
 def study(size: Rehearsal) -> None:
-    """Make everything, and say what the jobs of each rule took."""
+    """Make everything, and print what the jobs of each rule took."""
     snakemake(size, "study", "all")
-    summarise(size, sorted(rule.stem for rule in (size.place / "benchmarks").iterdir()))
+    summarise(size, sorted(rule.stem for rule in (size.place / "logs/benchmarks").iterdir()))
 
 
 def summarise(size: Rehearsal, rules: Sequence[str]) -> None:
-    """Print what the jobs of some rules took by Snakemake's own records (its samples may miss a short peak)."""
+    """Print what the jobs of some rules took by Snakemake's records, which may miss short peaks."""
     for rule in rules:
-        place = size.place / "benchmarks" / rule
+        place = size.place / "logs/benchmarks" / rule
         paths = sorted(place.rglob("*.tsv")) if place.is_dir() else [place.with_suffix(".tsv")]
         wall, cpu, peak = (list(column) for column in zip(*map(_benchmark, paths), strict=True))
-        print(
-            f"  {rule:24} {len(paths):4} jobs {sum(wall):9.1f} s  CPU {sum(cpu):9.1f} s  {max(peak):8,.0f} MB"
-        )
+        times = f"{sum(wall):9.1f} s  CPU {sum(cpu):9.1f} s"
+        print(f"  {rule:24} {len(paths):4} jobs {times}  {max(peak):8,.0f} MB")
 
 
 def _benchmark(path: Path) -> tuple[float, float, float]:
-    """Return seconds, CPU seconds and peak megabytes of a job; a job shorter than a sample has no memory."""
+    """Return seconds, CPU seconds and peak megabytes of a job; 0 if it was too short to sample."""
     row = next(csv.DictReader(path.open(), delimiter="\t"))
     return tuple(
         float(row[key]) if row[key] not in ("-", "NA") else 0.0
@@ -306,165 +271,25 @@ def _benchmark(path: Path) -> tuple[float, float, float]:
     )
 
 
-# --- packing beside a bare loop ---------------------------------------------------------------------------------------
+def ratio(size: Rehearsal) -> None:
+    """Compare packing with bare loops: on this study's images, and on photograph-like files."""
+    from rehearsal_packing import compare, listing_of, photographs  # imported late, see `measured`
 
-
-def ratio(size: Rehearsal, pictures: int = 20_000, photographs: int = 512, rounds: int = 3) -> None:
-    """Compare packing with bare loops on two threads and two processes: on this tree, and on photograph-like files."""
     entry = rehearsed(size)["datasets"]["imagenet"]
     listing = list_dataset(entry, size.wnids)
-    step = max(1, len(listing.images) // pictures)
-    chosen = type(listing)(
-        listing.images.iloc[::step].head(pictures), listing.objects, listing.classes
-    )
-    _compare(size, "32-pixel files", chosen, Path(entry["root"]), STORE, rounds)
-    folder = _photographs(size.folder / "photographs", photographs)
-    from imagenet_transfer.data.layouts.listing import make_listing
-
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.JPEG"))
-    listing = make_listing(
-        [("train", Path(name).stem, name.split("/")[0], name) for name in names], ()
-    )
-    _compare(size, "photographs to 256", listing, folder, STORE | {"size": 256}, rounds)
-
-
-def _photographs(folder: Path, number: int) -> Path:
-    if not folder.is_dir():
-        from store_reading import make_pictures
-
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        make_pictures(temporary, number)
-        temporary.rename(folder)
-    return folder
-
-
-def _compare(
-    size: Rehearsal, what: str, listing: Any, root: Path, spec: Mapping[str, Any], rounds: int
-) -> None:
-    """Print the rate of packing and of bare loops, by turns, and the ratio of the medians."""
-    paths = [str(root / path) for path in listing.images.path]
-    for path in paths:
-        Path(path).read_bytes()  # all of them from the page cache
-    rivals: dict[str, Callable[[], None]] = {
-        "pack": lambda: _pack(listing, root, spec),
-        "bare loop, 2 threads": lambda: _bare(ThreadPoolExecutor, paths, spec),
-        "bare loop, 2 processes": lambda: _bare(ProcessPoolExecutor, paths, spec),
-    }
-    times: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, run in rivals.items():
-            start = time.monotonic()
-            run()
-            times[name].append(time.monotonic() - start)
-    rates = {
-        name: len(paths) / sorted(seconds)[len(seconds) // 2] for name, seconds in times.items()
-    }
-    print(f"{what}, {len(paths):,} files, {rounds} rounds, images/s (median):")
-    for name, rate in rates.items():
-        each = ", ".join(f"{len(paths) / seconds:,.0f}" for seconds in times[name])
-        print(f"  {name:24} {rate:9,.0f}   packing's share {rates['pack'] / rate:5.2f}   ({each})")
-
-
-def _pack(listing: Any, root: Path, spec: Mapping[str, Any]) -> None:
-    from imagenet_transfer.data.store import build_store
-
-    with tempfile.TemporaryDirectory(dir=root.parent) as folder:
-        build_store(listing, root, Path(folder), spec, workers=CORES, progress=False)
-
-
-def _bare(pool: type[Executor], paths: Sequence[str], spec: Mapping[str, Any]) -> None:
-    """Decode, resize and encode the files in two halves, and keep nothing."""
-    with pool(CORES) as workers:
-        list(workers.map(_recode, [paths[k::CORES] for k in range(CORES)], [spec] * CORES))
-
-
-def _recode(paths: Sequence[str], spec: Mapping[str, Any]) -> None:
-    import numpy as np
-    import simplejpeg
-    from PIL import Image
-
-    shape = (spec["size"], spec["size"])
-    for path in paths:
-        pixels = simplejpeg.decode_jpeg(Path(path).read_bytes())
-        if pixels.shape[:2] != shape:
-            pixels = np.asarray(Image.fromarray(pixels).resize(shape, Image.Resampling.BILINEAR))
-        simplejpeg.encode_jpeg(
-            np.ascontiguousarray(pixels), spec["quality"], "RGB", "444", fastdct=False
-        )
-
-
-# --- the figure -------------------------------------------------------------------------------------------------------
-
-
-STAGES = {  # as they are plotted
-    "study": "everything",
-    "pack": "pack ImageNet",
-    "embed": "features of all images",
-    "manifests": "manifests of all 20 subsets",
-    "pretrain": "pre-train one network, 2 steps",
-    "dag": "dry run of everything",
-    "list": "list ImageNet",
-}
-MARKS = "*osPD^v"
+    step = max(1, len(listing.images) // PICTURES)
+    images = listing.images.iloc[::step].head(PICTURES)
+    chosen = Listing(images, listing.objects, listing.classes)
+    compare("32-pixel files", chosen, Path(entry["root"]), STORE)
+    folder = photographs(size.folder / "photographs")
+    compare("photographs to 256", listing_of(folder), folder, STORE | {"size": 256})
 
 
 def plot(size: Rehearsal) -> None:
-    """Draw time and memory of each stage along the number of images, as last measured."""
-    import pandas as pd
+    """Draw time and memory of each stage against the number of images, as last measured."""
+    from rehearsal_plot import draw_last
 
-    frame = pd.read_csv(size.folder / "rehearsal.csv").drop_duplicates(
-        ["stage", "images", "classes"], keep="last"
-    )
-    frame = frame[frame["classes"] >= 100].sort_values(["stage", "classes", "images"])
-    frame.to_csv(ROOT / "benchmarks/rehearsal.csv", index=False, lineterminator="\n")
-    draw(frame, ROOT / "benchmarks/rehearsal.png")
-
-
-def draw(frame: Any, path: Path) -> None:
-    """Draw two panels of times and one of memory: a line a stage, and hollow marks for fewer classes."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
-
-    titles = {
-        "wall_s": "Wall time (s)",
-        "cpu_s": "CPU time (s)",
-        "peak_mb": "Peak memory of a process (MB)",
-    }
-    figure, panels = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained")
-    for axes, (column, title) in zip(panels, titles.items(), strict=True):
-        for number, ((stage, name), mark) in enumerate(zip(STAGES.items(), MARKS, strict=True)):
-            rows, style = (
-                frame[frame["stage"] == stage],
-                {"marker": mark, "markersize": 6, "color": f"C{number}"},
-            )
-            whole, fewer = rows[rows["classes"] == 1000], rows[rows["classes"] < 1000]
-            if whole.empty:
-                continue
-            axes.plot(whole["images"], whole[column], linewidth=1.5, label=name, **style)
-            axes.plot(
-                fewer["images"], fewer[column], linestyle="none", markerfacecolor="white", **style
-            )
-        axes.plot(
-            [],
-            [],
-            "o",
-            color="0.3",
-            markerfacecolor="white",
-            label="hollow: 100 classes, else 1,000",
-        )
-        axes.set(xscale="log", yscale="log", xlabel="Images", title=title)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.grid(True, which="major", linewidth=0.4, alpha=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=150)
+    draw_last(size.folder / "rehearsal.csv", ROOT / "benchmarks")
 
 
 STEPS: dict[str, Callable[[Rehearsal], None]] = {
@@ -487,7 +312,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, required=True, help="where everything is written")
-    parser.add_argument("--images", type=int, default=1300, help="training images a class")
+    parser.add_argument("--images", type=int, default=1300, help="training images per class")
     parser.add_argument(
         "--classes", type=int, default=1000, help="classes; 1,000 for the label sets of the paper"
     )

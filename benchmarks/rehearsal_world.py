@@ -1,8 +1,9 @@
-"""The data of the rehearsal: small pictures in the real layouts, as many as the paper has (see rehearsal.py).
+"""The data of the rehearsal: small pictures in the real layouts, as many as the paper has.
 
-The miniature's renderer draws every one of the 1,000 ILSVRC classes, as looks are inherited down WordNet. At about 3 ms
-a picture 1.35 million would take over an hour, so a class has DISTINCT training pictures and copies of them: files of
-their own whose bytes differ by a JPEG comment. Scenes beyond the renderer's sixty take the look of one of these.
+The miniature's renderer draws each of the 1,000 ILSVRC classes, as looks are inherited down
+WordNet. At about 3 ms per picture 1.35 million would take over an hour, so a class has DISTINCT
+training pictures and copies of them: separate files whose bytes differ by a JPEG comment. Scenes
+beyond the renderer's sixty look like one of these. See rehearsal.py.
 """
 
 import hashlib
@@ -35,10 +36,12 @@ from miniature_world.world import encode
 
 SEED = 2016
 SIZE = 32  # pixels
-DISTINCT = 100  # training pictures of a class; more are copies
-VALIDATION = 50  # validation pictures of a class, all distinct
-SUN_CLASSES, SUN_IMAGES = 397, {"train": 4, "test": 4}  # images a class
-PLACES_CLASSES, PLACES_IMAGES = 365, {"train": 12, "val": 2}
+DISTINCT = 100  # training pictures per class; more are copies
+VALIDATION = 50  # validation pictures per class, all distinct
+SUN_CLASSES = 397
+SUN_IMAGES = {"train": 4, "test": 4}  # per class
+PLACES_CLASSES = 365
+PLACES_IMAGES = {"train": 12, "val": 2}  # per class
 VOC = {"trainval": 60, "test": 40, "size": [128, 96]}
 ACTION = {"train": 60, "val": 40, "size": [128, 96]}
 
@@ -46,12 +49,12 @@ Files = Iterable[tuple[str, bytes | Path]]  # name and content, or a file to lin
 
 
 def validation_images(images: int) -> int:
-    """Return the validation images of a class that belong to so many training images: 50 to 1,300."""
+    """Return the validation images that go with a class's training images: 50 with 1,300."""
     return max(1, round(images / 26))
 
 
 def write_folder(folder: Path, files: Files) -> None:
-    """Write a folder that is whole or absent; one that is there is left as it is."""
+    """Write a folder that is whole or absent; an existing one stays as it is."""
     if folder.is_dir():
         return
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -65,7 +68,7 @@ def write_folder(folder: Path, files: Files) -> None:
 
 
 def render_pool(pool: Path, wnids: list[str]) -> None:
-    """Render the distinct pictures of every class: pool/<wnid>/<number>.JPEG, those of training first."""
+    """Render the distinct pictures of all classes as pool/<wnid>/<number>.JPEG, training first."""
     cv2.setNumThreads(1)
     taxonomy = taxonomy_for([*wnids, *synsets_drawn()])
     for wnid in tqdm(wnids, unit=" classes", mininterval=30, file=sys.stderr):
@@ -79,16 +82,14 @@ def _pictures(wnid: str, taxonomy: Taxonomy) -> Files:
 
 
 def lay_out_ilsvrc(pool: Path, root: Path, wnids: list[str], images: int) -> None:
-    """Write root/train and root/val with so many training images of each class; what is not a copy is a hard link."""
+    """Write root/train, with `images` per class, and root/val: hard links, and copies."""
     held_out = validation_images(images)
     for index, wnid in enumerate(tqdm(wnids, unit=" classes", mininterval=30, file=sys.stderr)):
         write_folder(root / "train" / wnid, _training_files(pool / wnid, wnid, images))
         numbers = range(index * held_out + 1, (index + 1) * held_out + 1)
-        links = (
-            (f"ILSVRC2012_val_{n:08d}.JPEG", pool / wnid / f"{DISTINCT + k}.JPEG")
-            for k, n in enumerate(numbers, 1)
-        )
-        write_folder(root / "val" / wnid, links)
+        names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in numbers]
+        pictures = [pool / wnid / f"{DISTINCT + k}.JPEG" for k in range(1, held_out + 1)]
+        write_folder(root / "val" / wnid, zip(names, pictures, strict=True))
 
 
 def _training_files(pictures: Path, wnid: str, images: int) -> Files:
@@ -96,16 +97,15 @@ def _training_files(pictures: Path, wnid: str, images: int) -> Files:
         yield f"{wnid}_{number}.JPEG", pictures / f"{number}.JPEG"
     originals = [(pictures / f"{number}.JPEG").read_bytes() for number in range(1, DISTINCT + 1)]
     for number in range(DISTINCT + 1, images + 1):
-        yield (
-            f"{wnid}_{number}.JPEG",
-            commented(originals[(number - 1) % DISTINCT], f"copy {number}"),
-        )
+        original = originals[(number - 1) % DISTINCT]
+        yield f"{wnid}_{number}.JPEG", commented(original, f"copy {number}")
 
 
 def commented(jpeg: bytes, text: str) -> bytes:
     """Return a JPEG with a comment after its first marker: other bytes, the same pixels."""
     comment = text.encode()
-    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
+    length = (len(comment) + 2).to_bytes(2, "big")  # two bytes, which it counts as well
+    return jpeg[:2] + b"\xff\xfe" + length + comment + jpeg[2:]
 
 
 def lay_out_voc(root: Path, part: str, spec: dict) -> None:
@@ -122,17 +122,14 @@ def voc_spec() -> dict:
 
 
 def scene_names(number: int) -> list[str]:
-    """Return so many names of scene classes, ascending: those of the renderer, then the same with a number."""
+    """Return names of scene classes, ascending: the renderer's, repeated with a number."""
     known = list(SCENES)
-    names = (
-        known[k % len(known)] + (f"_{k // len(known) + 1}" if k >= len(known) else "")
-        for k in range(number)
-    )
-    return sorted(names)
+    again = (f"{known[k % len(known)]}_{k // len(known) + 1}" for k in range(len(known), number))
+    return sorted([*known[:number], *again])
 
 
 def scene_pictures(name: str, number: int) -> Iterator[bytes]:
-    """Yield so many pictures of a scene class, each drawn for itself."""
+    """Yield `number` pictures of a scene class, each drawn on its own."""
     scene = name if name in SCENES else name.rpartition("_")[0]
     wnids, taxonomy = _scene_world()
     synsets = scene_classes(list(SCENES), wnids, "scene")[scene]
@@ -181,7 +178,9 @@ def lay_out_places(root: Path) -> None:
 
 
 def _places_files() -> Files:
-    train, val, names = [], [], scene_names(PLACES_CLASSES)
+    train = []
+    val = []
+    names = scene_names(PLACES_CLASSES)
     for label, name in enumerate(names):
         for index, picture in enumerate(scene_pictures(name, sum(PLACES_IMAGES.values()))):
             if index < PLACES_IMAGES["train"]:

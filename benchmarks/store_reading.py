@@ -1,6 +1,7 @@
-"""CPU time per image of `Store.batch` beside torchvision's ImageFolder + PIL pipeline, on pictures made here.
+"""CPU time per image of `Store.batch` and of torchvision's ImageFolder + PIL pipeline.
 
-Run `python benchmarks/store_reading.py`: five interleaved rounds in one process, one thread, page cache warm.
+Run `python benchmarks/store_reading.py`: five interleaved rounds in one process on pictures made
+for it, with one thread and a warm page cache.
 """
 
 import argparse
@@ -24,19 +25,16 @@ SIZE = 256
 
 
 def make_pictures(root: Path, number: int) -> None:
-    """Write 500×375 JPEGs (q96, 4:4:4) with detail at all scales, about 110 KB each like ImageNet's."""
+    """Write 500×375 JPEGs (q96, 4:4:4) with detail at all scales, 110 KB each like ImageNet's."""
     rng = np.random.default_rng(0)
     for index in range(number):
         pixels = np.full((375, 500, 3), 128.0)
         for step in (128, 64, 32, 16, 8, 4, 2):
-            noise = rng.normal(
-                0, 0.35 * step**0.75 + 2, (375 // step + 1, 500 // step + 1, 3)
-            ).astype(np.float32)
-            layers = [
-                Image.fromarray(noise[..., c]).resize((500, 375), Image.Resampling.BICUBIC)
-                for c in range(3)
-            ]
-            pixels += np.stack([np.asarray(layer) for layer in layers], axis=-1)
+            shape = (375 // step + 1, 500 // step + 1, 3)
+            noise = rng.normal(0, 0.35 * step**0.75 + 2, shape).astype(np.float32)
+            layers = [Image.fromarray(noise[..., channel]) for channel in range(3)]
+            large = [layer.resize((500, 375), Image.Resampling.BICUBIC) for layer in layers]
+            pixels += np.stack([np.asarray(layer) for layer in large], axis=-1)
         folder = root / f"class{index % 10}"
         folder.mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
@@ -44,25 +42,24 @@ def make_pictures(root: Path, number: int) -> None:
 
 
 def pack(root: Path, folder: Path, codec: str) -> tuple[Store, float]:
-    """Return the packed store and the CPU milliseconds an image that packing took."""
+    """Return the packed store and the CPU milliseconds per image that packing took."""
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.JPEG"))
-    listing = make_listing(
-        [("train", Path(path).stem, path.split("/")[0], path) for path in paths], ()
-    )
+    rows = [("train", Path(path).stem, path.split("/")[0], path) for path in paths]
+    listing = make_listing(rows, ())
     start = time.process_time()
     build_store(listing, root, folder, {"codec": codec, "size": SIZE}, workers=2, progress=False)
     return Store(folder), 1000 * (time.process_time() - start) / len(paths)
 
 
 def naive(root: Path, tensor: Callable) -> Callable[[np.ndarray], torch.Tensor]:
-    """Return the pipeline of countless training scripts: decode, random crop of the resized image, mirror, tensor."""
+    """Return the usual pipeline: decode, random crop of the resized image, mirror, tensor."""
     steps = [transforms.RandomResizedCrop(227), transforms.RandomHorizontalFlip(), *tensor]
     images = ImageFolder(root, transforms.Compose(steps))
     return lambda rows: torch.stack([images[row][0] for row in rows])
 
 
 def milliseconds(load: Callable, rows: np.ndarray) -> float:
-    """Return the CPU milliseconds (user + system) an image of loading the rows in batches."""
+    """Return the CPU milliseconds (user + system) per image of loading the rows in batches."""
     start = time.process_time()
     for first in range(0, len(rows), BATCH):
         load(rows[first : first + BATCH])
@@ -78,20 +75,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "source"
         make_pictures(root, arguments.pictures)
-        (jpeg, jpeg_cost), (raw, raw_cost) = (
-            pack(root, Path(name) / codec, codec) for codec in ("jpeg", "raw")
-        )
-        normalise = [
-            transforms.ToTensor(),
-            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-        ]
+        jpeg, jpeg_cost = pack(root, Path(name) / "jpeg", "jpeg")
+        raw, raw_cost = pack(root, Path(name) / "raw", "raw")
+        normalised = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         loaders = {
-            "ImageFolder + PIL, float32": naive(root, normalise),
+            "ImageFolder + PIL, float32": naive(root, [transforms.ToTensor(), normalised]),
             "ImageFolder + PIL, uint8": naive(root, [transforms.PILToTensor()]),
             "Store.batch, jpeg": jpeg.batch,
             "Store.batch, raw": raw.batch,
         }
-        rng, times = np.random.default_rng(0), {name: [] for name in loaders}
+        rng = np.random.default_rng(0)
+        times = {name: [] for name in loaders}
         for load in loaders.values():
             load(np.arange(BATCH))
         for _ in range(arguments.rounds):
@@ -105,15 +99,14 @@ def main() -> None:
 
 
 def report(times: dict[str, list[float]], baselines: list[str]) -> None:
-    """Print the median of each loader and its ratios to the baselines, formed per round."""
+    """Print the median of each loader and its ratios to the baselines, round by round."""
     print(f"{'':28} {'CPU ms/image':>12}  {'ratio to float32':>22}  {'ratio to uint8':>22}")
     for name, values in times.items():
         cells = []
         for baseline in baselines:
             ratios = [base / value for base, value in zip(times[baseline], values, strict=True)]
-            cells.append(
-                f"{statistics.median(ratios):6.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-            )
+            spread = f"({min(ratios):.1f} to {max(ratios):.1f})"
+            cells.append(f"{statistics.median(ratios):6.1f} {spread}")
         print(f"{name:28} {statistics.median(values):12.3f}  {cells[0]:>22}  {cells[1]:>22}")
 
 

@@ -1,9 +1,10 @@
-"""Images a second of every kind of work of a study, on this machine: the rates that `plan` counts hours with.
+"""Images per second of each kind of work in a study: the rates that `plan` computes hours with.
 
-Run `python benchmarks/training_rate.py --config configs/paper.yaml` (seconds on a GPU, minutes on a CPU); it prints and
-writes `rates.csv` in the current folder: put it into the study's folder. Images are noise in memory, so reading a store
-is not in the rate; `benchmarks/store_reading.py` measures that. A CPU is timed by the time that it computed, so that
-other programs on it do not count.
+Run `python benchmarks/training_rate.py --config configs/paper.yaml` (seconds on a GPU, minutes on a
+CPU): it prints the rates and writes them to `rates.csv` in the current folder; put that into the
+study's folder. Images are noise in memory, so a rate does not include reading a store;
+`benchmarks/store_reading.py` measures that. On a CPU, time is the time that it computed, so other
+programs do not count.
 """
 
 import argparse
@@ -27,24 +28,24 @@ from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.tasks.classification import ClassificationTask
 from imagenet_transfer.training.tasks.detection import DetectionTask
 
-PHOTOGRAPH = (375, 500)
+PHOTOGRAPH = (375, 500)  # height and width
 OBJECTS = [[60, 40, 220, 300], [180, 90, 460, 340], [20, 200, 140, 360]]
+KEY = ["device", "work", "gmacs"]
 
 
 class Noise:
     """A store of noise: squares for classification."""
 
     def __init__(self, size: int):
-        self.pixels = np.random.default_rng(0).integers(
-            0, 256, (256, size, size, 3), dtype=np.uint8
-        )
+        shape = (256, size, size, 3)
+        self.pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         return self.pixels[rows % len(self.pixels)]
 
 
 class Photographs:
-    """A store of noise: photographs with three objects each, shrunk to what the detector would enlarge."""
+    """A store of noise: photographs with three objects each, at most as large as the detector's."""
 
     def __init__(self, short_side: int, number: int = 16):
         factor = min(1.0, short_side / PHOTOGRAPH[0])
@@ -99,7 +100,7 @@ def embedding_step(task: ClassificationTask, recipe: dict) -> Callable[[int], No
 
 
 def images_per_second(step: Callable[[int], None], images: int, rounds: int, device: str) -> float:
-    """Return the median over rounds of one step each, after one to warm up."""
+    """Return the median over rounds of one step each, after a step to warm up."""
     seconds = []
     for number in range(rounds + 1):
         start = now(device)
@@ -109,7 +110,7 @@ def images_per_second(step: Callable[[int], None], images: int, rounds: int, dev
 
 
 def now(device: str) -> float:
-    """Return a time in seconds: the clock's for a GPU that has finished, the computing time of a thread for a CPU."""
+    """Return a time in seconds: of a GPU by the clock, of a CPU by each thread's computing time."""
     if device == "cpu":
         return time.process_time() / torch.get_num_threads()
     torch.cuda.synchronize()
@@ -117,46 +118,37 @@ def now(device: str) -> float:
 
 
 def works(config: dict, batch: int | None) -> Iterator[tuple[str, dict, dict]]:
-    """Yield kind of work, architecture and recipe, each kind once an architecture."""
+    """Yield kind of work, architecture and recipe, each kind once per architecture."""
     for architecture in config["architectures"].values():
         recipes = {
             Recipe.of(recipe).work: recipe for recipe in reversed(config["recipes"].values())
         }
         for work, recipe in recipes.items():
             if work != "action":  # the plan scales it from detection
-                size = (
-                    recipe["batch_size"] if work == "detection" else batch or recipe["batch_size"]
-                )
-                yield work, architecture, {**recipe, "batch_size": size}
+                changed = {"batch_size": batch} if batch and work != "detection" else {}
+                yield work, architecture, recipe | changed
         yield "embed", architecture, {**recipes["train"], "batch_size": batch or 250}
 
 
 def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespace) -> dict:
     """Return the row of `rates.csv` of one kind of work."""
     if work == "detection":
-        task = DetectionTask(
-            Photographs(recipe["detector"]["short_side"]),
-            architecture,
-            None,
-            recipe,
-            0,
-            options.device,
-        )
+        store = Photographs(recipe["detector"]["short_side"])
+        task = DetectionTask(store, architecture, None, recipe, 0, options.device)
     else:
         task = classification_task(architecture, recipe, options.device)
     task.model.train()
     step = (embedding_step if work == "embed" else training_step)(task, recipe)
     images = recipe["batch_size"] * (1 if work == "embed" else Recipe.of(recipe).accumulate)
     threads = f", {torch.get_num_threads()} thread(s)" if options.device == "cpu" else ""
+    rate = images_per_second(step, images, options.rounds, options.device)
+    source = f"benchmarks/training_rate.py, {options.config}, {images} images a step{threads}, "
     return {
         "device": options.name,
         "work": work,
         "gmacs": round(work_gmacs(work, architecture, recipe), 4),
-        "images_per_s": float(
-            f"{images_per_second(step, images, options.rounds, options.device):.4g}"
-        ),
-        "source": f"benchmarks/training_rate.py, {options.config}, {images} images a step{threads}, torch "
-        f"{torch.__version__}, median of {options.rounds} steps",
+        "images_per_s": float(f"{rate:.4g}"),
+        "source": f"{source}torch {torch.__version__}, median of {options.rounds} steps",
     }
 
 
@@ -165,33 +157,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", default="configs/paper.yaml")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("rates.csv"),
-        help="rows of other devices in it are kept",
-    )
+    kept = "rows of other devices in it are kept"
+    parser.add_argument("--output", type=Path, default=Path("rates.csv"), help=kept)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--name", help="how the plan calls the device")
+    parser.add_argument("--name", help="what the plan calls the device")
     parser.add_argument("--batch-size", type=int, help="of classification; default: the recipe's")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.name = options.name or device_name(options.device)
-    rows = [
-        measure(*work, options) for work in works(read_config(options.config), options.batch_size)
-    ]
+    config = read_config(options.config)
+    rows = [measure(*work, options) for work in works(config, options.batch_size)]
     frame = pd.DataFrame(rows, columns=list(RATE_COLUMNS))
     print(frame.to_string(index=False))
     if options.output.exists():
         old = pd.read_csv(options.output)
-        repeated = (
-            old[["device", "work", "gmacs"]]
-            .apply(tuple, axis=1)
-            .isin(frame[["device", "work", "gmacs"]].apply(tuple, axis=1))
-        )
-        frame = pd.concat([old[~repeated], frame], ignore_index=True)
+        before, new = (rows[KEY].apply(tuple, axis=1) for rows in (old, frame))
+        frame = pd.concat([old[~before.isin(new)], frame], ignore_index=True)
     write_csv(options.output, frame)
 
 

@@ -1,4 +1,4 @@
-"""One picture of the miniature world: its classes by coarse group, its scenes with boxes, its places."""
+"""One picture of the miniature world: classes by coarse group, scenes with boxes, places."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,12 @@ from imagenet_transfer.files import atomic_write
 from imagenet_transfer.labels.taxonomy import Taxonomy
 
 EXAMPLES = 3  # of each class and of each place
-COLUMNS = 5  # of classes abreast
-SCENES = 15  # with boxes, of each part
-INK, PAPER, RULE = "#2b2d42", "#fbfaf7", "#c9c5ba"
-# The coarse groups of the sheet: the first that is an ancestor of the class
+COLUMNS = 5  # classes per row
+SCENES = 15  # with boxes, per part
+INK = "#2b2d42"
+PAPER = "#fbfaf7"
+RULE = "#c9c5ba"
+# The coarse groups of the sheet: a class belongs to the first that is an ancestor of it
 GROUPS = {
     "n02084071": "dogs",
     "n02120997": "cats",
@@ -54,16 +56,14 @@ def contact_sheet(
 ) -> None:
     """Draw the sheet to `path_png` from the rendered files on disk.
 
-    `roots` holds the folder of each rendered part (as `render_part` names it); parts that a study lacks are left out.
-    Raises UserError if a file cannot be read.
+    `roots` holds the folder of each rendered part (as `render_part` names it); parts that a study
+    lacks are left out. Raises UserError if a file cannot be read.
     """
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
-        sections = [
-            DRAWN[part](Path(roots[part]), taxonomy, wnids) for part in DRAWN if part in roots
-        ]
-        figure = Figure(
-            figsize=(15, sum(section.height for section in sections) + 1.0), facecolor=PAPER
-        )
+        parts = [part for part in DRAWN if part in roots]
+        sections = [DRAWN[part](Path(roots[part]), taxonomy, wnids) for part in parts]
+        height = sum(section.height for section in sections) + 1.0
+        figure = Figure(figsize=(15, height), facecolor=PAPER)
         for axes, section in zip(_panels(figure, sections), sections, strict=True):
             section.draw(axes)
         with atomic_write(path_png) as temporary:
@@ -79,10 +79,11 @@ class Section:
 
 
 def _classes_section(root: Path, taxonomy: Taxonomy, wnids: Sequence[str]) -> Section:
+    groups = _grouped(wnids, taxonomy).items()
     return _blocks_section(
         [
             (title, [(name, _examples(root / "train" / wnid)) for wnid, name in members])
-            for title, members in _grouped(wnids, taxonomy).items()
+            for title, members in groups
         ]
     )
 
@@ -102,13 +103,9 @@ def _sun_section(root: Path, taxonomy: Taxonomy, wnids: Sequence[str]) -> Sectio
 
 def _places_section(root: Path, taxonomy: Taxonomy, wnids: Sequence[str]) -> Section:
     names = [line.split()[0][1:] for line in _lines(root / "categories_places365.txt")]
+    folder = root / "data_256_standard"
     return _blocks_section(
-        [
-            (
-                "places",
-                [(_shown(name), _examples(root / "data_256_standard" / name)) for name in names],
-            )
-        ]
+        [("places", [(_shown(name), _examples(folder / name)) for name in names])]
     )
 
 
@@ -129,7 +126,7 @@ def _blocks_section(blocks: Sequence[Block]) -> Section:
 def _pictures_section(
     title: str, root: Path, boxes_of: Callable[[Path], list["NamedBox"]]
 ) -> Section:
-    """Return the section of the first SCENES pictures of a VOC folder with the boxes of their annotations."""
+    """Return the section of a VOC folder's first SCENES pictures with their annotated boxes."""
     paths = sorted((root / "JPEGImages").glob("*.jpg"))[:SCENES]
     pictures = [
         (_picture(path), boxes_of(root / "Annotations" / f"{path.stem}.xml")) for path in paths
@@ -139,11 +136,13 @@ def _pictures_section(
 
 
 def _grouped(wnids: Sequence[str], taxonomy: Taxonomy) -> dict[str, list[tuple[str, str]]]:
-    """Return the classes (wnid, name) of each group that has any; siblings stand side by side."""
+    """Return the classes (wnid, name) of each group that has any, siblings next to each other."""
     groups: dict[str, list[tuple[str, str]]] = {title: [] for title in GROUPS.values()}
-    for wnid in sorted(
-        wnids, key=lambda wnid: [taxonomy.names[node] for node in taxonomy.chain(wnid)]
-    ):
+
+    def lineage(wnid: str) -> list[str]:
+        return [taxonomy.names[node] for node in taxonomy.chain(wnid)]
+
+    for wnid in sorted(wnids, key=lineage):
         above = taxonomy.ancestors(wnid)
         title = next(title for node, title in GROUPS.items() if node in above)
         groups[title].append((wnid, taxonomy.names[wnid].split(".")[0].replace("_", " ")))
@@ -185,20 +184,13 @@ def _picture(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
 def _panels(figure: Figure, sections: Sequence[Section]) -> list[Axes]:
     """Return one empty axes, in inches, for each section, from top to bottom."""
     width, total = figure.get_size_inches()
-    top, panels = total - 0.75, []
-    figure.text(
-        0.5,
-        1 - 0.38 / total,
-        "The miniature world",
-        ha="center",
-        va="center",
-        fontsize=20,
-        weight="bold",
-    )
+    top = total - 0.75
+    panels = []
+    heading = {"ha": "center", "va": "center", "fontsize": 20, "weight": "bold"}
+    figure.text(0.5, 1 - 0.38 / total, "The miniature world", **heading)
     for height in (section.height for section in sections):
-        axes = figure.add_axes(
-            (0.4 / width, (top - height) / total, 1 - 0.8 / width, height / total)
-        )
+        place = (0.4 / width, (top - height) / total, 1 - 0.8 / width, height / total)
+        axes = figure.add_axes(place)
         axes.set(xlim=(0, width - 0.8), ylim=(height, 0))
         axes.axis("off")
         panels.append(axes)
@@ -212,31 +204,23 @@ def _title(axes: Axes, y: float, text: str) -> None:
     axes.plot([0, width], [y + 0.17, y + 0.17], color=RULE, linewidth=1)
 
 
+LABEL = {"fontsize": 8.5, "ha": "right", "va": "center", "linespacing": 1.05}
+
+
 def _draw_blocks(axes: Axes, blocks: Sequence[Block]) -> None:
     """Draw titled blocks of rows; a row holds COLUMNS classes with their name and examples."""
-    step, y = axes.get_xlim()[1] / COLUMNS, 0.3
+    step = axes.get_xlim()[1] / COLUMNS
+    y = 0.3
     for title, members in blocks:
         _title(axes, y, title)
         y += 0.32
         for k, (name, pictures) in enumerate(members):
             left, top = (k % COLUMNS) * step, y + 0.66 * (k // COLUMNS)
-            axes.text(
-                left + 0.92,
-                top + 0.31,
-                _broken(name),
-                fontsize=8.5,
-                ha="right",
-                va="center",
-                linespacing=1.05,
-            )
+            axes.text(left + 0.92, top + 0.31, _broken(name), **LABEL)
             for n, picture in enumerate(pictures):
                 x = left + 0.99 + 0.6 * n
-                axes.imshow(
-                    picture,
-                    extent=(x, x + 0.58, top + 0.6, top + 0.02),
-                    aspect="auto",
-                    interpolation="lanczos",
-                )
+                extent = (x, x + 0.58, top + 0.6, top + 0.02)
+                axes.imshow(picture, extent=extent, aspect="auto", interpolation="lanczos")
         y += 0.66 * -(-len(members) // COLUMNS) + 0.3
 
 
@@ -277,11 +261,8 @@ def _boxes(path: Path) -> list[NamedBox]:
 
 def _actors(path: Path) -> list[NamedBox]:
     """Return the people of an annotation by what they do."""
-    people = [
-        thing
-        for thing in ElementTree.parse(path).iter("object")
-        if thing.find("actions") is not None
-    ]
+    things = ElementTree.parse(path).iter("object")
+    people = [thing for thing in things if thing.find("actions") is not None]
     return [
         (" + ".join(flag.tag for flag in who.find("actions") if flag.text == "1"), _box(who))
         for who in people
@@ -298,7 +279,7 @@ def _box(thing: Element) -> tuple[int, int, int, int]:
 def _draw_box(
     axes: Axes, x: float, y: float, width: float, height: float, name: str, number: int, room: float
 ) -> None:
-    """Draw a named box; the name stands above it where there is `room`, else inside."""
+    """Draw a named box, with the name above it where there is `room`, else inside."""
     colour = BOX_COLOURS[number % len(BOX_COLOURS)]
     axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=1.6))
     label = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}

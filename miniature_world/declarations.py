@@ -1,4 +1,7 @@
-"""What is declared of some synsets: body plan, palette, pattern, traits (0..1). All else is inherited and perturbed."""
+"""Declared looks of some synsets: body plan, palette, pattern, traits (0..1).
+
+Everything else is inherited and perturbed.
+"""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +15,10 @@ EARTH = "earth"
 
 @dataclass(frozen=True)
 class Declaration:
-    """A synset's declared looks; `None` means inherited. `traits` are fixed here and perturbed again below."""
+    """A synset's declared look; `None` means inherited.
+
+    `traits` are fixed for this synset and perturbed again for its descendants.
+    """
 
     plan: str | None = None
     palette: str | None = None

@@ -1,4 +1,7 @@
-"""People in action and the things they hold: drawings with the hip (or the hand) at the origin, 1 = standing height."""
+"""People in action and the things they hold.
+
+The origin of a drawing is the hip or the hand; one unit is the standing height.
+"""
 
 from dataclasses import dataclass
 
@@ -21,12 +24,15 @@ from miniature_world.shapes import (
 )
 
 Point = tuple[float, float]
-Limb = tuple[
-    float, float
-]  # angles of its upper and lower half in radians: 0 hangs down, positive is forward
+# Angles of a limb's upper and lower half in radians: 0 hangs down, positive is forward
+Limb = tuple[float, float]
 
-TORSO, ARM, LEG, NECK, HEAD = 0.30, 0.17, 0.24, 0.12, 0.085
-# The near and the far limb of each stance
+TORSO = 0.30
+ARM = 0.17
+LEG = 0.24
+NECK = 0.12
+HEAD = 0.085
+# The near and the far limb of each stance, in this order
 LEGS: dict[str, tuple[Limb, Limb]] = {
     "stand": ((0.06, 0.02), (-0.1, -0.06)),
     "sit": ((1.35, 0.1), (1.2, -0.08)),
@@ -55,14 +61,12 @@ class Person:
 
 
 def person(legs: str, arms: str, rng: np.random.Generator) -> Person:
-    """Return somebody in a stance, facing right, the joints departing a little from it."""
+    """Return somebody in a stance, facing right, with joints that vary a little."""
     d = Drawing()
     lean = LEANS.get(legs, 0.04) + rng.normal(0, 0.05)
     neck = (TORSO * np.sin(lean), -TORSO * np.cos(lean))
-    (near_arm, far_arm), (near_leg, far_leg) = (
-        _jittered(ARMS[arms], rng),
-        _jittered(LEGS[legs], rng),
-    )
+    near_arm, far_arm = _jittered(ARMS[arms], rng)
+    near_leg, far_leg = _jittered(LEGS[legs], rng)
     feet = [_leg(d, far_leg, WOOD)]
     _arm(d, neck, far_arm, FAR)
     d.limb(BODY, (0, -0.01), 0.085, (neck[0], neck[1] + 0.06), 0.1)
@@ -105,16 +109,8 @@ def _head(d: Drawing, neck: Point, rng: np.random.Generator) -> None:
     d.limb(SKIN, neck, 0.04, (x, y), 0.04)
     d.ellipse(SKIN, x, y, HEAD, 1.1 * HEAD)
     cover = ACCENT if rng.random() < 0.3 else DARK
-    d.curve(
-        cover,
-        [
-            (x + HEAD, y - 0.03),
-            (x + 0.02, y - 0.12),
-            (x - 0.09, y - 0.08),
-            (x - 0.1, y + 0.04),
-            (x - 0.03, y),
-        ],
-    )
+    crown = [(x + HEAD, y - 0.03), (x + 0.02, y - 0.12), (x - 0.09, y - 0.08)]
+    d.curve(cover, [*crown, (x - 0.1, y + 0.04), (x - 0.03, y)])
 
 
 def person_colours(rng: np.random.Generator) -> np.ndarray:
@@ -123,25 +119,25 @@ def person_colours(rng: np.random.Generator) -> np.ndarray:
     trousers = np.array([rng.uniform(0.28, 0.7), rng.uniform(0.01, 0.1), rng.uniform(0, 360)])
     skin = np.array([rng.uniform(0.42, 0.85), 0.06, rng.uniform(45, 70)])
     hair = np.array([rng.uniform(0.15, 0.5), rng.uniform(0.01, 0.07), rng.uniform(40, 80)])
-    return _table({BODY: shirt, FAR: shirt - (0.08, 0, 0), SECOND: trousers, WOOD: trousers - (0.06, 0, 0), SKIN: skin,
-                   DARK: hair, ACCENT: (rng.uniform(0.4, 0.9), 0.13, rng.uniform(0, 360))})  # fmt: skip
+    hat = (rng.uniform(0.4, 0.9), 0.13, rng.uniform(0, 360))
+    near = {BODY: shirt, SECOND: trousers, SKIN: skin, DARK: hair, ACCENT: hat}
+    return _table({**near, FAR: shirt - (0.08, 0, 0), WOOD: trousers - (0.06, 0, 0)})
 
 
 def thing_colours(rng: np.random.Generator, light: float, chroma: float, hue: float) -> np.ndarray:
-    """Return the RGB colours (13, 3) of a thing whose body has about the given OKLCH colour."""
+    """Return the RGB colours (13, 3) of a thing whose body has roughly the given OKLCH colour."""
     body = np.array([light, chroma, hue]) + rng.normal(0, (0.04, 0.01, 12))
     return _table({BODY: body, FAR: body - (0.12, 0, 0), SECOND: body - (-0.18, 0.03, 0)})
 
 
 def _table(colours: dict[int, np.ndarray]) -> np.ndarray:
     table = np.zeros((13, 3))
-    table[[DARK, LIGHT, GLASS, METAL]] = (
-        (0.22, 0.01, 260),
-        (0.96, 0.02, 90),
-        (0.8, 0.06, 225),
-        (0.6, 0.01, 250),
-    )
-    table[[ACCENT, LEAF]] = (0.6, 0.2, 25), (0.62, 0.12, 140)
+    table[DARK] = (0.22, 0.01, 260)
+    table[LIGHT] = (0.96, 0.02, 90)
+    table[GLASS] = (0.8, 0.06, 225)
+    table[METAL] = (0.6, 0.01, 250)
+    table[ACCENT] = (0.6, 0.2, 25)
+    table[LEAF] = (0.62, 0.12, 140)
     for material, colour in colours.items():
         table[material] = colour
     return oklch_to_rgb(table)
@@ -233,7 +229,8 @@ def seat(ground: float) -> Drawing:
 def crate(ground: float, rng: np.random.Generator) -> Drawing:
     """Return a chest to sit on, under the hip."""
     d = Drawing()
-    left, right = -rng.uniform(0.2, 0.45), rng.uniform(0.22, 0.4)
+    left = -rng.uniform(0.2, 0.45)
+    right = rng.uniform(0.22, 0.4)
     d.box(BODY, left, 0.05, right, ground, 0.03)
     d.box(FAR, left, 0.5 * ground, right, 0.5 * ground + 0.03)
     return d
@@ -241,7 +238,9 @@ def crate(ground: float, rng: np.random.Generator) -> Drawing:
 
 def fence(ground: float, rng: np.random.Generator) -> Drawing:
     """Return a railing to sit on, under the hip: bars and rings."""
-    d, half, radius = Drawing(), rng.uniform(0.42, 0.55), 0.4 * (ground - 0.1)
+    d = Drawing()
+    half = rng.uniform(0.42, 0.55)
+    radius = 0.4 * (ground - 0.1)
     for x in (-0.6 * half, 0.6 * half):
         d.ring(DARK, 0, x, 0.55 * ground, radius, radius, 0.035)
     for x in np.linspace(-half, half, 5):
@@ -254,7 +253,8 @@ def fence(ground: float, rng: np.random.Generator) -> Drawing:
 
 def track(rng: np.random.Generator) -> Drawing:
     """Return the lanes of a running track; origin at the runner's foot."""
-    d, half = Drawing(), rng.uniform(0.85, 1.05)
+    d = Drawing()
+    half = rng.uniform(0.85, 1.05)
     d.poly(BODY, [(-half, -0.02), (half, -0.02), (half + 0.12, 0.24), (-half - 0.12, 0.24)])
     for y in (0.0, 0.1, 0.21):
         d.box(LIGHT, -half - 0.4 * y, y, half + 0.4 * y, y + 0.025)
@@ -263,7 +263,8 @@ def track(rng: np.random.Generator) -> Drawing:
 
 def crossing(rng: np.random.Generator) -> Drawing:
     """Return the stripes of a zebra crossing on tarmac; origin at the walker's foot."""
-    d, half = Drawing(), rng.uniform(0.8, 1.0)
+    d = Drawing()
+    half = rng.uniform(0.8, 1.0)
     d.poly(BODY, [(-half, -0.02), (half, -0.02), (half + 0.12, 0.24), (-half - 0.12, 0.24)])
     for x in np.linspace(-half + 0.05, half - 0.2, 6):
         d.poly(LIGHT, [(x, 0.0), (x + 0.15, 0.0), (1.12 * x + 0.17, 0.22), (1.12 * x, 0.22)])

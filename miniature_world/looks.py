@@ -1,4 +1,4 @@
-"""Inherited looks: what a synset looks like is its parent's look, perturbed by a generator seeded from its wnid."""
+"""Inherited looks: a synset's look is its parent's, perturbed by draws that its wnid seeds."""
 
 import functools
 import math
@@ -13,7 +13,7 @@ from miniature_world.declarations import DECLARATIONS
 SHAPE_SPREAD = 0.10  # standard deviation of one step of inheritance, in trait units (0..1)
 COLOUR_SPREAD = 0.07
 PATTERN_SPREAD = 0.14
-INDIVIDUAL_SPREAD = 0.075  # the same of one individual about its synset
+INDIVIDUAL_SPREAD = 0.075  # the same of one individual around its synset
 INDIVIDUAL_HUE = {
     "fur": 0.12,
     "vivid": 0.07,
@@ -22,26 +22,12 @@ INDIVIDUAL_HUE = {
     "grey": 0.15,
     "earth": 0.12,
 }
-NEW_PATTERN = 0.12  # chance that one step changes the pattern
+NEW_PATTERN = 0.12  # probability that one step changes the pattern
 COLOUR_TRAITS = ("light", "chroma", "hue", "contrast", "second_light", "second_hue", "accent_hue")
 HUES = ("hue", "second_hue", "accent_hue")
 PATTERN_TRAITS = ("frequency", "amount", "slant")
-SHAPE_TRAITS = (
-    "leg",
-    "trunk",
-    "girth",
-    "neck",
-    "head",
-    "snout",
-    "ear",
-    "tail",
-    "long",
-    "high",
-    "tall",
-    "bulge",
-)
 
-# OKLCH bounds (lightness, chroma, hue in degrees) that the colour traits run through, and the patterns in use
+# OKLCH bounds (lightness, chroma, hue in degrees) of the colour traits
 PALETTES = {
     "fur": ((0.40, 0.95), (0.015, 0.12), (52, 88)),
     "vivid": ((0.42, 0.92), (0.02, 0.17), (5, 365)),
@@ -50,6 +36,7 @@ PALETTES = {
     "grey": ((0.42, 0.78), (0.005, 0.035), (60, 280)),
     "earth": ((0.50, 0.85), (0.03, 0.10), (30, 130)),
 }
+# Patterns that a step may change to, by body plan
 PATTERNS = {
     "quadruped": ("plain", "patches", "saddle", "belly", "spots", "stripes"),
     "bird": ("wing", "hood", "bib", "belly", "bands"),
@@ -61,8 +48,8 @@ COMMON_PATTERNS = ("plain", "bands", "stripes", "checker", "belly", "spots")
 
 
 def _normal(wnid: str, trait: str) -> float:
-    """Return a roughly normal number (Irwin-Hall of six) that depends on the two names alone."""
-    halves = np.frombuffer(digest_of("look", wnid, trait)[:12], dtype="<u2")
+    """Return a roughly normal number (Irwin-Hall of six) that depends only on the two names."""
+    halves = np.frombuffer(digest_of("look", wnid, trait)[:12], dtype="<u2")  # 12 bytes: six draws
     return (halves.sum() / 65535 - 3) * math.sqrt(2)
 
 
@@ -77,11 +64,10 @@ class Look:
 
     def __init__(self, wnid: str, taxonomy: Taxonomy):
         chain = taxonomy.chain(wnid)
-        start = max(
-            (i for i, node in enumerate(chain) if node in DECLARATIONS and DECLARATIONS[node].plan),
-            default=0,
-        )
-        self.wnid, self.taxonomy = wnid, taxonomy
+        declared = [node in DECLARATIONS and bool(DECLARATIONS[node].plan) for node in chain]
+        start = max((k for k, plan in enumerate(declared) if plan), default=0)
+        self.wnid = wnid
+        self.taxonomy = taxonomy
         self.lineage = chain[start:]
         self.plan = self._declared("plan") or "gadget"
         self.palette = self._declared("palette") or "vivid"
@@ -105,7 +91,7 @@ class Look:
         return pattern
 
     def trait(self, name: str) -> float:
-        """Return a trait in [0, 1]: 0.5 or what is declared, plus one normal step for each synset on the way down."""
+        """Return a trait in [0, 1]: 0.5 or a declared value, plus a step per synset below it."""
         if name not in self._traits:
             self._traits[name] = self._walk(name)
         return self._traits[name]
@@ -130,42 +116,40 @@ class Look:
         return low + (high - low) * self.trait(name)
 
     def has(self, name: str) -> bool:
-        """Return whether the trait, as a part that is there or not, is there. Undeclared parts are rare."""
-        declared = any(
-            name in DECLARATIONS[node].traits for node in self.lineage if node in DECLARATIONS
-        )
+        """Return whether an optional part is present. Undeclared parts are rare."""
+        nodes = [node for node in self.lineage if node in DECLARATIONS]
+        declared = any(name in DECLARATIONS[node].traits for node in nodes)
         return self.trait(name) > (0.5 if declared else 0.66)
 
     @functools.cached_property
     def colours(self) -> Mapping[str, np.ndarray]:
-        """Return body, second and accent colours as OKLCH triples (lightness, chroma, hue in degrees)."""
-        light, chroma, hue = PALETTES[self.palette]
+        """The `body`, `second` and `accent` colours in OKLCH: lightness, chroma, hue in degrees."""
+        bounds = PALETTES[self.palette]
+        names = ("light", "chroma", "hue")
         body = np.array(
-            [
-                self.between("light", *light),
-                self.between("chroma", *chroma),
-                self.between("hue", *hue),
-            ]
+            [self.between(name, *pair) for name, pair in zip(names, bounds, strict=True)]
         )
+        light, _, hue = bounds
         second_light = self.between("second_light", light[0] - 0.15, light[1])
         if abs(second_light - body[0]) < 0.22:
             second_light = body[0] - 0.24 if body[0] > 0.6 else body[0] + 0.26
         turn = self.between("second_hue", *hue) if self.palette == "vivid" else body[2] + 8
         second = np.array([second_light, 0.7 * body[1] + 0.015, turn])
-        return {
-            "body": body,
-            "second": second,
-            "accent": np.array([0.66, 0.13, self.between("accent_hue", 10, 370)]),
-        }
+        accent = np.array([0.66, 0.13, self.between("accent_hue", 10, 370)])
+        return {"body": body, "second": second, "accent": accent}
 
 
 class Individual(Look):
-    """One member of a synset: its traits and paint depart a little from the look, its parts and plan do not."""
+    """One member of a synset: traits and colours vary a little, parts and plan do not."""
 
     def __init__(self, look: Look, rng: np.random.Generator):
-        self.look, self.rng = look, rng
-        self.wnid, self.lineage, self.plan = look.wnid, look.lineage, look.plan
-        self.palette, self.pattern = look.palette, look.pattern
+        self.look = look
+        self.rng = rng
+        self.wnid = look.wnid
+        self.lineage = look.lineage
+        self.plan = look.plan
+        self.palette = look.palette
+        self.pattern = look.pattern
         self._traits = {}
 
     def _walk(self, name: str) -> float:
@@ -177,27 +161,23 @@ class Individual(Look):
         return self.look.has(name)
 
 
-_LOOKS: dict[
-    tuple[int, str], Look
-] = {}  # each look holds its taxonomy, so that no other one takes its id
+# By the taxonomy's id: each look holds its taxonomy, so that no other one takes the id
+_LOOKS: dict[tuple[int, str], Look] = {}
 
 
 def look_of(wnid: str, taxonomy: Taxonomy) -> Look:
-    """Return the look of a synset of the taxonomy; looks depend on names alone, never on a study's seed."""
+    """Return the look of a synset of the taxonomy; it depends only on names, not on a seed."""
     key = (id(taxonomy), wnid)
     if key not in _LOOKS:
         _LOOKS[key] = Look(wnid, taxonomy)
     return _LOOKS[key]
 
 
-def genome_of(look: Look) -> np.ndarray:
-    """Return the look's main traits as one vector in [0, 1]^n, for distances between looks of one body plan."""
-    return np.array([look.trait(name) for name in (*SHAPE_TRAITS, *COLOUR_TRAITS, *PATTERN_TRAITS)])
-
-
 def oklch_to_rgb(colours: np.ndarray) -> np.ndarray:
     """Return sRGB in 0..255 (float, clipped) of OKLCH colours (..., 3). Source: Ottosson 2020."""
-    light, chroma, hue = colours[..., 0], colours[..., 1], np.deg2rad(colours[..., 2])
+    light = colours[..., 0]
+    chroma = colours[..., 1]
+    hue = np.deg2rad(colours[..., 2])
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3

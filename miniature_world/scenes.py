@@ -12,7 +12,7 @@ from miniature_world.backdrops import BACKDROPS, backdrop, lit
 from miniature_world.drawing import FLYING, Sprite, draw_object, lay, lay_shadow, random_pose
 from miniature_world.looks import look_of, oklch_to_rgb
 
-# Names of SUN397 and the backdrop that each is seen before
+# Names of SUN397 and the backdrop of each
 SCENES = {
     "beach": "water",
     "street": "street",
@@ -75,14 +75,15 @@ SCENES = {
     "rope_bridge": "wood",
     "library/indoor": "room",
 }
-VISIBLE = 0.5  # alpha from which a pixel counts as drawn
-MIN_SHARE_VISIBLE = 0.35  # an object hidden more than this is drawn again elsewhere or not at all
-DIFFICULT_SHARE, DIFFICULT_SIDE = 0.6, 14
+VISIBLE = 0.5  # a pixel counts as drawn above this alpha
+MIN_SHARE_VISIBLE = 0.35  # an object that would hide more of another is put elsewhere, or left out
+DIFFICULT_SHARE = 0.6
+DIFFICULT_SIDE = 14
 
 
 @dataclass(frozen=True)
 class Box:
-    """An object of a detection scene; the coordinates are 1-based and inclusive, as in VOC's annotations."""
+    """An object of a scene; its coordinates are 1-based and inclusive, as in VOC."""
 
     name: str
     xmin: int
@@ -96,7 +97,7 @@ class Box:
 def object_picture(
     rng: np.random.Generator, wnid: str, taxonomy: Taxonomy, size: int
 ) -> np.ndarray:
-    """Return a uint8 RGB picture of about `size` pixels a side that shows one synset, with clutter about it."""
+    """Return a uint8 RGB picture, about `size` pixels per side, of one synset and some clutter."""
     height, width = (round(size * side) for side in sides(rng))
     picture, _ = backdrop(rng, str(rng.choice(list(BACKDROPS))), height, width, rng.random())
     clutter(picture, rng, rng.integers(0, 4))
@@ -123,52 +124,33 @@ def stand(
     """Lay a sprite with its shadow on the picture; return its alpha there."""
     tall, wide = sprite.alpha.shape
     if plan not in FLYING:
-        lay_shadow(
-            picture,
-            left + wide / 2 + rng.normal(0, 2),
-            top + 0.95 * tall,
-            0.85 * wide,
-            rng.uniform(0.12, 0.4),
-        )
+        x = left + wide / 2 + rng.normal(0, 2)
+        lay_shadow(picture, x, top + 0.95 * tall, 0.85 * wide, rng.uniform(0.12, 0.4))
     return lay(picture, sprite, left, top, float(rng.uniform(0.85, 1.1)))
 
 
 def clutter(picture: np.ndarray, rng: np.random.Generator, count: int, low: float = 0.0) -> None:
-    """Draw pebbles, leaves, poles and cards of random colours; `low` keeps them in the lower part."""
+    """Draw pebbles, cards and poles of random colours; `low` keeps them in the lower part."""
     height, width = picture.shape[:2]
     for _ in range(count):
-        colour = oklch_to_rgb(
-            np.array([rng.uniform(0.4, 0.9), rng.uniform(0, 0.13), rng.uniform(0, 360)])
-        ).tolist()
+        colour = np.array([rng.uniform(0.4, 0.9), rng.uniform(0, 0.13), rng.uniform(0, 360)])
+        colour = oklch_to_rgb(colour).tolist()
         x, y = rng.uniform(0, width), rng.uniform(low, 1.05) * height
         reach = rng.uniform(0.04, 0.16) * width
         kind = rng.integers(3)
         if kind == 0:
-            cv2.ellipse(
-                picture,
-                (round(x), round(y)),
-                (round(reach), round(0.7 * reach)),
-                rng.uniform(0, 180),
-                0,
-                360,
-                colour,
-                -1,
-                cv2.LINE_AA,
-            )
+            centre = (round(x), round(y))
+            axes = (round(reach), round(0.7 * reach))
+            turn = rng.uniform(0, 180)
+            cv2.ellipse(picture, centre, axes, turn, 0, 360, colour, -1, cv2.LINE_AA)
         elif kind == 1:
             angles = rng.uniform(0, 6.3) + np.arange(4) * np.pi / 2 + rng.normal(0, 0.3, 4)
             card = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], 1)
             cv2.fillPoly(picture, [np.round(card * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
         else:
             end = (round(x + rng.normal(0, 0.1) * width), round(y - rng.uniform(0.2, 0.5) * height))
-            cv2.line(
-                picture,
-                (round(x), round(y)),
-                end,
-                colour,
-                max(1, round(0.025 * width)),
-                cv2.LINE_AA,
-            )
+            thick = max(1, round(0.025 * width))
+            cv2.line(picture, (round(x), round(y)), end, colour, thick, cv2.LINE_AA)
 
 
 def classes_below(root: str, wnids: Sequence[str], taxonomy: Taxonomy) -> tuple[str, ...]:
@@ -183,21 +165,18 @@ def detection_picture(
     taxonomy: Taxonomy,
     size: tuple[int, int],
 ) -> tuple[np.ndarray, list[Box]]:
-    """Return a uint8 RGB picture of `size` (width, height) and the boxes of its objects, at least one.
+    """Return a uint8 RGB picture of `size` (width, height) and the boxes of its objects.
 
-    `choices` holds the synsets that each object name may be drawn as, `distractors` the synsets of no object.
+    There is at least one. `choices` holds the synsets that each object name may be drawn as,
+    `distractors` the synsets that are not objects.
     """
     width, height = size
     picture, _ = backdrop(rng, str(rng.choice(list(BACKDROPS))), height, width, rng.random())
     clutter(picture, rng, rng.integers(0, 4))
-    names = [
-        str(name) for name in rng.choice(sorted(choices), rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
-    ]
-    drawn = [
-        ("", str(rng.choice(list(distractors))))
-        for _ in range(rng.integers(0, 3))
-        if len(distractors)
-    ]
+    count = rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2])
+    names = [str(name) for name in rng.choice(sorted(choices), count)]
+    others = range(rng.integers(0, 3))
+    drawn = [("", str(rng.choice(list(distractors)))) for _ in others if len(distractors)]
     drawn += [(name, str(rng.choice(list(choices[name])))) for name in names]
     placed: list[tuple[str, np.ndarray, float]] = []
     for k, (name, wnid) in enumerate(drawn):
@@ -218,7 +197,10 @@ def _place(
     placed: list[tuple[str, np.ndarray, float]],
     must: bool,
 ) -> None:
-    """Draw one object where it hides none of the earlier ones too much, or give up unless it must be."""
+    """Draw one object where it leaves enough of the earlier ones visible.
+
+    If there is no such place, it is drawn only if it `must` be.
+    """
     height, width = picture.shape[:2]
     look = look_of(wnid, taxonomy)
     sprite = draw_object(look, random_pose(rng, 1.15 * size), rng)
@@ -229,31 +211,30 @@ def _place(
         top = round(rng.uniform(-0.05 * tall, height - 0.92 * tall))
         alpha = lay(np.zeros((height, width, 3), np.float32), sprite, left, top)
         keeps = [np.where(alpha > VISIBLE, 0, mask) for _, mask, _ in placed]
-        if all(
-            kept.sum() > MIN_SHARE_VISIBLE * whole
-            for kept, (_, _, whole) in zip(keeps, placed, strict=True)
-        ):
+        pairs = zip(keeps, (whole for _, _, whole in placed), strict=True)
+        if all(kept.sum() > MIN_SHARE_VISIBLE * whole for kept, whole in pairs):
             break
     else:
         if not must:
             return
-    placed[:] = [
-        (other, kept, whole) for kept, (other, _, whole) in zip(keeps, placed, strict=True)
-    ]
+    pairs = zip(keeps, placed, strict=True)
+    placed[:] = [(other, kept, whole) for kept, (other, _, whole) in pairs]
     stand(picture, sprite, left, top, rng, look.plan)
-    placed.append(
-        (name, (alpha > VISIBLE).astype(np.float32), float((sprite.alpha > VISIBLE).sum()))
-    )
+    whole = float((sprite.alpha > VISIBLE).sum())
+    placed.append((name, (alpha > VISIBLE).astype(np.float32), whole))
 
 
 def box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
-    """Return the box around the visible pixels of a named object, None of a distractor or what is hidden."""
+    """Return the box around an object's visible pixels; None if it is unnamed or hidden."""
     name, mask, whole = placed
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not name or len(rows) == 0:
         return None
     height, width = mask.shape
-    ymin, ymax, xmin, xmax = rows[0] + 1, rows[-1] + 1, columns[0] + 1, columns[-1] + 1
+    ymin = rows[0] + 1
+    ymax = rows[-1] + 1
+    xmin = columns[0] + 1
+    xmax = columns[-1] + 1
     truncated = xmin == 1 or ymin == 1 or xmax == width or ymax == height
     small = min(ymax - ymin, xmax - xmin) + 1 < DIFFICULT_SIDE
     difficult = small or mask.sum() < DIFFICULT_SHARE * whole
@@ -263,13 +244,12 @@ def box_of(placed: tuple[str, np.ndarray, float]) -> Box | None:
 def scene_classes(
     names: Sequence[str], wnids: Sequence[str], kind: str
 ) -> dict[str, tuple[str, ...]]:
-    """Return the scenes with the 4 synsets characteristic of each, drawn from `kind` and the name alone."""
+    """Return the 4 synsets of each scene; their draw depends only on `kind` and the name."""
     scenes = {}
     for name in names:
         rng = np.random.default_rng(seed_of(kind, name))
-        scenes[name] = tuple(
-            str(wnid) for wnid in rng.choice(sorted(wnids), min(4, len(wnids)), replace=False)
-        )
+        drawn = rng.choice(sorted(wnids), min(4, len(wnids)), replace=False)
+        scenes[name] = tuple(map(str, drawn))
     return scenes
 
 
@@ -299,14 +279,8 @@ def scene_picture(
         tall, wide = sprite.alpha.shape
         x = (0.28 + 0.46 * (slot % 2) + rng.normal(0, 0.04)) * width
         y = (0.34 + 0.4 * (slot // 2) + rng.normal(0, 0.04)) * height
-        stand(
-            picture,
-            sprite,
-            round(x - wide / 2),
-            round(y - tall / 2),
-            rng,
-            look_of(wnid, taxonomy).plan,
-        )
+        plan = look_of(wnid, taxonomy).plan
+        stand(picture, sprite, round(x - wide / 2), round(y - tall / 2), rng, plan)
     return lit(picture, rng)
 
 

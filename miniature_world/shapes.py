@@ -1,4 +1,4 @@
-"""Vector shapes in unit coordinates (x to the right, y down) gathered as a list of filled polygons."""
+"""Vector shapes in unit coordinates (x to the right, y down), as a list of filled polygons."""
 
 from collections.abc import Callable, Sequence
 
@@ -91,9 +91,8 @@ class Drawing:
         normal = np.gradient(line, axis=0)[:, ::-1] * (-1, 1)
         normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
         radius = np.linspace(r0, r1, len(line))[:, None]
-        self.parts.append(
-            (material, np.concatenate([line + normal * radius, (line - normal * radius)[::-1]]))
-        )
+        outline = np.concatenate([line + normal * radius, (line - normal * radius)[::-1]])
+        self.parts.append((material, outline))
 
     def box(
         self, material: int, x0: float, y0: float, x1: float, y1: float, r: float = 0.0

@@ -1,4 +1,4 @@
-"""What every picture of the miniature world depends on, and what a layout's writer shares with the others."""
+"""What every picture of the miniature world depends on, and what the layouts' writers share."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -9,20 +9,19 @@ import numpy as np
 
 from imagenet_transfer.labels.taxonomy import Taxonomy, read_pascal_roots
 from imagenet_transfer.seeds import seed_of
-from miniature_world.actions import THINGS
+from miniature_world.acts import THINGS
 from miniature_world.drawing import Sprite
 from miniature_world.looks import look_of
 from miniature_world.scenes import SCENES, classes_below, place_object, scene_classes
 
 JPEG_OPTIONS = [
-    cv2.IMWRITE_JPEG_QUALITY,
-    92,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    *(cv2.IMWRITE_JPEG_QUALITY, 92),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
 STOCK = 16  # individuals of a synset
 
-Jobs = list[tuple[Any, ...]]
+# What names each picture of a part, as the layout's writer wants it; path and content of files
+Pictures = list[tuple[Any, ...]]
 Files = Iterator[tuple[str, bytes]]
 
 
@@ -32,7 +31,10 @@ class World:
     def __init__(
         self, spec: Mapping[str, Any], wnids: tuple[str, ...], taxonomy: Taxonomy, seed: int
     ):
-        self.spec, self.wnids, self.taxonomy, self.seed = spec, wnids, taxonomy, seed
+        self.spec = spec
+        self.wnids = wnids
+        self.taxonomy = taxonomy
+        self.seed = seed
         self.stock: dict[tuple[str, int], Sprite] = {}
 
     def rng(self, *parts: str | int) -> np.random.Generator:
@@ -41,7 +43,7 @@ class World:
 
     @functools.cached_property
     def choices(self) -> dict[str, tuple[str, ...]]:
-        """The synsets that each detected object may be drawn as: the study's below its root, else the root itself."""
+        """The synsets that each detected object may be drawn as: the study's, else its root."""
         roots = read_pascal_roots()
         named = {name: roots[name] for name in self.spec["voc"]["objects"]}
         return {
@@ -51,7 +53,7 @@ class World:
 
     @functools.cached_property
     def distractors(self) -> tuple[str, ...]:
-        """The study's synsets below none of PASCAL's twenty roots and with the body plan of no detected object."""
+        """The study's synsets that are not PASCAL's and share no body plan with an object."""
         roots = set(read_pascal_roots().values())
         others = [wnid for wnid in self.wnids if not roots & self.taxonomy.ancestors(wnid)]
         taken = {
@@ -66,14 +68,14 @@ class World:
 
     @functools.cached_property
     def places(self) -> dict[str, tuple[str, ...]]:
-        """The scene classes of Places, those that SUN397 does not show first, with other synsets than there."""
+        """The scene classes of Places, first those that SUN397 lacks, with other synsets."""
         shown = self.spec["sun"]["classes"]
         names = (list(SCENES)[shown:] + list(SCENES)[:shown])[: self.spec["places"]["classes"]]
         return scene_classes(sorted(names), self.wnids, "place")
 
     @functools.cached_property
     def action_things(self) -> dict[str, tuple[str, ...]]:
-        """The synsets that each thing of the action scenes may be drawn as: the study's, else the root itself."""
+        """The synsets that each thing of actions may be drawn as: the study's, else its root."""
         return {
             name: classes_below(root, self.wnids, self.taxonomy) or (root,)
             for name, root in THINGS.items()
@@ -81,12 +83,9 @@ class World:
 
     @functools.cached_property
     def bystanders(self) -> tuple[str, ...]:
-        """The study's synsets with the body plan of none of the things that actions need."""
-        taken = {
-            look_of(wnid, self.taxonomy).plan
-            for wnids in self.action_things.values()
-            for wnid in wnids
-        }
+        """The study's synsets that share no body plan with the things of actions."""
+        things = [wnid for wnids in self.action_things.values() for wnid in wnids]
+        taken = {look_of(wnid, self.taxonomy).plan for wnid in things}
         return tuple(wnid for wnid in self.wnids if look_of(wnid, self.taxonomy).plan not in taken)
 
     def fresh(self, rng: np.random.Generator, wnid: str) -> Sprite:
@@ -96,18 +95,18 @@ class World:
     def stocked(self, rng: np.random.Generator, wnid: str) -> Sprite:
         """Return one of STOCK individuals of a synset for a picture of Places, perhaps mirrored.
 
-        Places has many pictures of many objects: drawing each afresh would take most of a study's rendering time.
+        Places has many pictures of many objects: new ones would take most of the rendering time.
         """
-        number, turn = int(rng.integers(STOCK)), int(rng.choice([1, -1]))
+        number = int(rng.integers(STOCK))
+        turn = int(rng.choice([1, -1]))
         if (wnid, number) not in self.stock:
             drawn_by = self.rng("places365", "stock", wnid, number)
-            self.stock[wnid, number] = place_object(
-                drawn_by, wnid, self.taxonomy, self.spec["places"]["size"]
-            )
+            size = self.spec["places"]["size"]
+            self.stock[wnid, number] = place_object(drawn_by, wnid, self.taxonomy, size)
         sprite = self.stock[wnid, number]
         return Sprite(sprite.rgb[:, ::turn], sprite.alpha[:, ::turn])
 
 
 def encode(picture: np.ndarray) -> bytes:
-    """Return an RGB picture as JPEG bytes, quality 92, chroma unreduced."""
+    """Return an RGB picture as JPEG bytes of quality 92, with full chroma."""
     return cv2.imencode(".jpg", picture[..., ::-1], JPEG_OPTIONS)[1].tobytes()

@@ -1,4 +1,4 @@
-"""Whether manifests and label sets are those that the study describes, by what they say of themselves."""
+"""Checks that manifests and label sets are those that the study describes, by their records."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from imagenet_transfer.labels.label_sets import label_set_of
 def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> str | None:
     """Return the SHA-256 of the CSV file that a study's label set should be.
 
-    `settings` is its `Study.label_set_slice`. None if it is a data set's own categories and the `store` is not there.
+    `settings` is its `Study.label_set_slice`. None if the label set is a data set's own categories
+    and its `store` is missing.
     """
     if store and not Path(store).exists():
         return None
@@ -24,10 +25,11 @@ def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> s
 def check_draw(
     run: str, manifest: str, expected: Mapping[str, Any], label_sets: Mapping[str, str | None]
 ) -> None:
-    """Raise UserError, naming the run, unless its label set and its manifest are those of the study.
+    """Raise UserError, naming the run, unless its label set and manifest are those of the study.
 
-    `expected` holds the settings of the draw and the path of its `label_set`; `label_sets` gives the digests that these
-    should have. A manifest's .json from before draws were written into it is accepted.
+    `expected` holds the settings of the draw and the path of its `label_set`; `label_sets` gives
+    the digest that each label set should have. An old manifest whose .json does not record its
+    draw is accepted.
     """
     label_set = expected["label_set"]
     digest = label_sets[label_set]
@@ -36,22 +38,22 @@ def check_draw(
     drawn = read_facts(manifest, "digest").get("drawn") if Path(manifest).exists() else None
     if drawn is None:
         return
-    found, wanted = _flat(drawn), _flat({**expected, "label_set": digest or drawn.get("label_set")})
-    if changed := sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key)):
+    found = _flat(drawn)
+    wanted = _flat({**expected, "label_set": digest or drawn.get("label_set")})
+    changed = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    if changed:
         raise _other(run, manifest, f"was not drawn by the {', '.join(changed)}")
 
 
 def _flat(drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a draw with those of its sampling among them."""
-    return {
-        **{key: value for key, value in drawn.items() if key != "sampling"},
-        **drawn["sampling"],
-    }
+    """Return the settings of a draw, those of its sampling on the same level."""
+    settings = {key: value for key, value in drawn.items() if key != "sampling"}
+    return settings | drawn["sampling"]
 
 
 def _other(run: str, file: str, what: str) -> UserError:
     return UserError(
         f"{run} rests on {file}, which {what} that this study's config asks for, and Snakemake did "
-        f"not know it. Make it again: snakemake --force {file}, and then call the same command, which "
-        "makes again what depends on it; or restore the config."
+        f"not know it. Make it again: snakemake --force {file}, then run the same command, which "
+        "makes everything that depends on it again; or restore the config."
     )

@@ -1,4 +1,7 @@
-"""One GPU for each job: the workflow counts cards but does not name them, so concurrent jobs agree by file locks."""
+"""One GPU for each job.
+
+The workflow counts GPUs but does not name them, so concurrent jobs agree by file locks.
+"""
 
 import fcntl
 import os
@@ -12,89 +15,84 @@ from pathlib import Path
 from imagenet_transfer.errors import UserError
 
 WAIT_SECONDS = 5.0
-ALLOCATION = (
-    "SLURM_JOB_ID",
-    "SLURM_STEP_ID",
-    "PBS_JOBID",
-    "LSB_JOBID",
-)  # whose cards a job may call 0, each its own
+# Each allocation of a scheduler may have a GPU of its own that it calls 0
+ALLOCATION = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID")
 _held: dict[str, int] = {}  # descriptors: a lock lasts until its process ends, however it ends
 
 
-def visible_cards(number: int) -> list[str]:
-    """Return the cards that this process may use: those that CUDA_VISIBLE_DEVICES names, else all of the machine's.
+def visible_gpus(number: int) -> list[str]:
+    """Return the GPUs that this process may use, of a machine that has `number`.
 
-    Numbers, or names of cards and their parts (GPU-..., MIG-...). CUDA ignores what follows an empty name or -1.
+    They are those that CUDA_VISIBLE_DEVICES names, else all: numbers, or names of GPUs and their
+    parts (GPU-..., MIG-...). CUDA ignores what follows an empty name or -1.
     """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
-        return [str(card) for card in range(number)]
-    return list(
-        takewhile(lambda card: card not in ("", "-1"), (card.strip() for card in named.split(",")))
-    )
+        return [str(gpu) for gpu in range(number)]
+    names = (name.strip() for name in named.split(","))
+    return list(takewhile(lambda name: name not in ("", "-1"), names))
 
 
-def claim_card(number: int) -> str | None:
-    """Make one card the only one that this process sees, and return it; None without any of `number` cards.
+def claim_gpu(number: int) -> str | None:
+    """Make one of `number` GPUs the only one that this process sees, and return it; None without.
 
-    Waits, with a sentence, while other jobs of this machine, whoever's, hold all of them. To be called before CUDA
-    starts; again, it returns the same card. Raises UserError if the locks cannot be made.
+    Waits, and says so, while other jobs of any user of this machine hold all of them. Call it
+    before CUDA starts; later calls return the same GPU. Raises UserError if locks cannot be made.
     """
     if _held:
         return next(iter(_held))
-    cards = visible_cards(number) if number else []
-    if not cards:
+    gpus = visible_gpus(number) if number else []
+    if not gpus:
         return None
-    card = _first_free(cards)
-    if card is None:
-        print(
-            "Waits for a card: other jobs hold all of them (lower --resources gpu).",
-            file=sys.stderr,
-        )
-    while card is None:
+    gpu = _first_free(gpus)
+    if gpu is None:
+        waits = "Waits for a GPU: other jobs hold all of them (lower --resources gpu)."
+        print(waits, file=sys.stderr)
+    while gpu is None:
         time.sleep(WAIT_SECONDS)
-        card = _first_free(cards)
-    os.environ["CUDA_VISIBLE_DEVICES"] = card
-    return card
+        gpu = _first_free(gpus)
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    return gpu
 
 
-def _first_free(cards: Sequence[str]) -> str | None:
+def _first_free(gpus: Sequence[str]) -> str | None:
     try:
         folder = _lock_folder()
-        return next((card for card in cards if _lock(folder, card)), None)
+        return next((gpu for gpu in gpus if _lock(folder, gpu)), None)
     except OSError as error:
         raise UserError(
-            f"The locks that keep jobs from sharing a card cannot be made ({error.filename or 'TMPDIR'}: "
-            f"{error.strerror or error}): set TMPDIR to a folder of this machine that you may write."
+            "The locks that keep jobs from sharing a GPU cannot be made "
+            f"({error.filename or 'TMPDIR'}: {error.strerror or error}): set TMPDIR to a folder of "
+            "this machine that you may write in."
         ) from error
 
 
 def _lock_folder() -> Path:
     """Return the folder of the machine's locks, which all users may write."""
-    folder = Path(tempfile.gettempdir()) / "imagenet-transfer-cards"
+    folder = Path(tempfile.gettempdir()) / "imagenet-transfer-gpus"
     try:
         folder.mkdir()
-        folder.chmod(0o1777)  # mkdir's own mode is cut by the umask
+        folder.chmod(0o1777)  # the umask cuts mkdir's own mode
     except FileExistsError:
         pass
     return folder
 
 
-def _lock(folder: Path, card: str) -> bool:
-    """Take a card's lock, if no other process has it."""
+def _lock(folder: Path, gpu: str) -> bool:
+    """Take a GPU's lock; return False if another process has it."""
     allocation = [os.environ[key] for key in ALLOCATION if key in os.environ]
-    descriptor = _opened(folder / "-".join([*allocation, card]).replace("/", "_"))
+    descriptor = _opened(folder / "-".join([*allocation, gpu]).replace("/", "_"))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return False
-    _held[card] = descriptor
+    _held[gpu] = descriptor
     return True
 
 
 def _opened(path: Path) -> int:
-    """Open a lock file for reading, which is enough for a lock and which another user's file allows."""
+    """Open a lock file for reading: enough for a lock, and allowed for another user's file."""
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Around a job of the workflow: its log, sentences for the errors of users, and the GPUs of the machine."""
+"""Around a job of the workflow: its environment, its log, and sentences for users' errors."""
 
 import contextlib
 import errno
@@ -20,34 +20,34 @@ from imagenet_transfer.files import is_alive
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
-FORKS = "IMAGENET_TRANSFER_FORKS"  # environment variable of jobs that may be forked (forks.py): the workflow's secret
+FORKS = "IMAGENET_TRANSFER_FORKS"  # the same of jobs that may be forked: the workflow's secret
 
 
 def count_gpus() -> int:
-    """Return the number of NVIDIA cards of this machine, without importing torch, which takes seconds."""
+    """Return the number of NVIDIA GPUs of this machine, without importing torch (seconds)."""
     return len(glob.glob("/dev/nvidia[0-9]*"))  # noqa: PTH207 - one pattern, not a tree
 
 
 def prepare_environment(forks: bool = False) -> None:
-    """Let the jobs' processes import this package, in whatever environment, and keep the memory that they free.
+    """Let the jobs' processes import this package, in any environment, and keep freed memory.
 
-    `forks`: jobs are started by this very process, so that they may be forks of one process.
+    `forks`: this process starts the jobs itself, so that they may be forks of one process.
 
-    By default glibc gives large blocks back to the system at once, and training takes the same ones again at every
-    step: keeping them saves about a tenth of a small network's step on a CPU.
+    By default glibc gives large blocks back to the system at once, and training takes the same
+    ones again at every step: keeping them saves about a tenth of a small network's step on a CPU.
     """
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
-    here = str(Path(__file__).resolve().parents[1])
+    here = str(Path(__file__).resolve().parents[2])  # what holds the package
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     os.environ[WORKFLOW] = str(os.getpid())
-    os.environ.pop(FORKS, None)  # of a workflow that submitted this one
+    os.environ.pop(FORKS, None)  # set by a workflow that submitted this one
     if forks and _sees_ends():
         os.environ[FORKS] = os.urandom(16).hex()
 
 
 def _sees_ends() -> bool:
-    """Tell whether the system can tell the end of any process: Linux since 5.3."""
+    """Return whether the system reports the end of any process, as Linux does since 5.3."""
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
@@ -56,9 +56,9 @@ def _sees_ends() -> bool:
 
 
 def check_writable(folder: Path | str) -> None:
-    """Raise UserError if a megabyte cannot be written in an existing folder: read-only, not the user's, or full.
+    """Raise UserError if a folder is read-only, not the user's, or lacks room for a megabyte.
 
-    With less, Snakemake itself stumbles over its locks and scripts, by tracebacks.
+    With less, Snakemake itself fails to write its locks and scripts, with tracebacks.
     """
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -70,21 +70,21 @@ def check_writable(folder: Path | str) -> None:
                 f"The disk of {place} is full: free some space and run the same command again."
             ) from error
         raise UserError(
-            f"{place} cannot be written ({error.strerror}): have its permissions changed, or run the study in a folder "
-            "of yours (--directory)."
+            f"{place} cannot be written ({error.strerror}): have its permissions changed, or run "
+            "the study in a folder of yours (--directory)."
         ) from error
 
 
 def end_with(process: int) -> None:
-    """Let this process end when another one has ended, however that ended.
+    """Let this process end when another one has ended, in whatever way.
 
-    A workflow that was killed would else leave jobs behind, which go on writing while its successor runs them again.
+    Otherwise a killed workflow would leave jobs behind, which write while its successor runs them.
     """
     threading.Thread(target=_outlive, args=(process,), daemon=True).start()
 
 
 def _outlive(process: int) -> None:
-    """End this process at once after `process`; where the system cannot tell, half a second later."""
+    """End this process at once after `process`, or within half a second on older systems."""
     try:
         ended = select.poll()
         ended.register(os.pidfd_open(process), select.POLLIN)
@@ -98,7 +98,7 @@ def _outlive(process: int) -> None:
 
 
 def workflow_process() -> int:
-    """Return the process of the workflow that this job belongs to, else the parent: a shell may stand between."""
+    """Return the process of this job's workflow, which may not be its parent; else the parent."""
     process = named = int(os.environ.get(WORKFLOW, os.getppid()))
     with contextlib.suppress(OSError, ValueError):
         process = os.getpid()
@@ -108,7 +108,7 @@ def workflow_process() -> int:
 
 
 def fork_of(process: int) -> int | None:
-    """Return the process that computes in place of a job's own, which says so by its name (`forks.py`), if any."""
+    """Return the fork that computes for a job's process, if any; the process is named after it."""
     with contextlib.suppress(OSError, ValueError):  # it has just ended, or the system has no /proc
         name = Path(f"/proc/{process}/comm").read_text()
         return int(name.removeprefix("runs as ")) if name.startswith("runs as ") else None
@@ -119,10 +119,11 @@ class _Tee:
     """Standard error that also goes to a log file, line by line."""
 
     def __init__(self, terminal: TextIO, log: TextIO):
-        self.terminal, self.log = terminal, log
+        self.terminal = terminal
+        self.log = log
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):  # a full disk, of which the terminal is told
+        with contextlib.suppress(OSError):  # a full disk, which the terminal reports
             self.log.write(text)
         return self.terminal.write(text)
 
@@ -132,7 +133,7 @@ class _Tee:
         self.terminal.flush()
 
     def isatty(self) -> bool:
-        return False  # progress bars report now and then instead of redrawing: several jobs share the terminal
+        return False  # jobs share the terminal: progress bars must not redraw
 
     def fileno(self) -> int:
         return self.terminal.fileno()
@@ -140,10 +141,10 @@ class _Tee:
 
 @contextlib.contextmanager
 def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
-    """Copy standard error to `path`, and end the process with a sentence, not a traceback, at errors of the user's.
+    """Copy standard error to `path`; end with a sentence, not a traceback, at users' errors.
 
-    The process also ends when its workflow does, and takes SIGTERM for Ctrl-C. At its end, no input is left
-    with a time in the future, as Snakemake would discard the outputs.
+    The process also ends when its workflow does, and treats SIGTERM as Ctrl-C. At the end, `inputs`
+    with a time in the future get the present time, as Snakemake would discard the outputs.
     """
     end_with(workflow_process())
     signal.signal(signal.SIGTERM, _interrupt)
@@ -161,22 +162,22 @@ def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
         print(f"Error: {sentence}", file=sys.stderr)
         sys.exit(1)
     except Exception:
-        traceback.print_exc(file=log)  # the interpreter prints it to the terminal alone
+        traceback.print_exc(file=log)  # the interpreter prints it only to the terminal
         raise
     finally:
         sys.stderr = terminal
-        with contextlib.suppress(OSError):  # what a full disk refuses is left out
+        with contextlib.suppress(OSError):  # a full disk refuses the rest of the log
             log.close()
 
 
 def _interrupt(*_: Any) -> None:
-    """Take SIGTERM for Ctrl-C, once: it may arrive twice, sent to a group of processes and passed on in it."""
+    """Treat SIGTERM as Ctrl-C, once: a group of processes receives it and passes it on."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _bring_to_present(paths: Iterable[str]) -> None:
-    """Give files of the future the present time: a clock has jumped back, and outputs may not be older than inputs."""
+    """Give files from the future the present time: outputs must not be older than inputs."""
     for path in map(Path, paths):
         if path.stat().st_mtime > time.time():
             with contextlib.suppress(PermissionError):
@@ -193,16 +194,25 @@ def _opened(path: Path | str, terminal: TextIO) -> TextIO:
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """Return what the user should read about an error, or None if it is a fault of the program's."""
+    """Return what the user should read about an error, or None if the program is at fault."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted. Finished files are kept; run the same command again to continue."
     if isinstance(error, MemoryError):
-        return "The memory is used up: run fewer jobs at once (--cores) or lower `batch_size` in the recipe."
+        return (
+            "The memory is used up: run fewer jobs at once (--cores) or lower `batch_size` in the "
+            "recipe."
+        )
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" writing {error.filename}" if error.filename else ""
-        return f"The disk is full{where}. Finished files are kept; free some space and run the same command again."
+        return (
+            f"The disk is full{where}. Finished files are kept; free some space and run the same "
+            "command again."
+        )
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return f"{error.filename} may not be written or read ({error.strerror}): check the folder's permissions."
+        return (
+            f"{error.filename} may not be written or read ({error.strerror}): check the folder's "
+            "permissions."
+        )
     return None

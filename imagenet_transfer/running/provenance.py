@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, versions, device, time; and the fingerprint of everything that went into it."""
+"""Where a number comes from: commit, versions, device, time, and a fingerprint of its settings."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def fingerprint_of(content: Any) -> str:
-    """Return 16 hexadecimal digits that stand for nested plain dictionaries, whatever the order of their keys."""
+    """Return 16 hexadecimal digits for nested plain dictionaries, whatever their keys' order."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -33,13 +33,12 @@ def digests_of(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the commit of the code, with "+changes" if files differ from it, or "unknown" outside a repository."""
+    """Return the code's commit, with "+changes" if files differ, or "unknown" without git."""
     folder = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        options = {"cwd": folder, "capture_output": True, "text": True, "check": True}
+        return subprocess.run(["git", *words], **options).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no")
@@ -60,22 +59,22 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: str) -> str:
-    """Return the name of the GPU or of the processor that computed."""
+    """Return the name of the GPU or the processor that computed."""
     if device.startswith("cuda"):
         import torch
 
         return torch.cuda.get_device_name(device)
-    with (
-        Path("/proc/cpuinfo").open()
-        if Path("/proc/cpuinfo").exists()
-        else Path("/dev/null").open() as file
-    ):
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def provenance(device: str, commits: Sequence[str] = ()) -> dict[str, Any]:
-    """Return commit, versions, device and the time of completion (UTC); `commits` are those of all its attempts."""
+    """Return commit, versions, device and time of completion (UTC).
+
+    `commits` are those of all attempts; without any, the present one.
+    """
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     made_by = {"commit": commit(), "commits": list(commits) or [commit()]}
     return made_by | {"versions": versions(), "device": device_name(device), "finished": finished}

@@ -1,7 +1,8 @@
-"""Whether the runs that a table shows are those that the study describes: settings, images, and first weights.
+"""Checks that the runs a table shows are those that the study describes.
 
-Snakemake remembers by which parameters a file was made, but that memory can be lost (results copied without it). The
-records know for themselves, so every table, figure and summary asks them.
+Snakemake remembers the parameters that made a file, but that memory can be lost (results copied
+without it). Each run's record holds its settings, images and first weights, so every table, figure
+and summary asks the records.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,18 +20,21 @@ Records = Mapping[str, Mapping[str, Any]]  # what metrics.json files hold, by pa
 
 
 def check_records(paths: Iterable[Path | str], expected: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise UserError, naming the run and what differs, unless every run was computed as the study says.
+    """Raise UserError, naming run and difference, unless all were computed as the study says.
 
     `expected` holds three tables by path:
 
-    - `runs`, by metrics.json: `settings` (their digests, see `provenance.digests_of`), `origin` (the metrics.json of
-      the network that a fine-tuning run starts from; empty for a random start), `inputs` (the files that say by their
-      `digest` which `store` and `manifest` it read) and `files` (a given network's checksums);
-    - `manifests`, by the manifest's .json: the settings of its draw and the path of its `label_set`;
-    - `label_sets`, by CSV: their `settings`, their `name`, and the `store` of a data set whose categories they are.
+    - `runs`, by metrics.json: `settings` (their digests, see `provenance.digests_of`), `origin`
+      (the metrics.json of the network that a fine-tuning run starts from; empty for a random
+      start), `inputs` (the files whose `digest` tells which `store` and `manifest` it read) and
+      `files` (an imported network's checksums);
+    - `manifests`, by the manifest's .json: the settings of its draw and its `label_set`'s path;
+    - `label_sets`, by CSV: their `settings`, their `name`, and the `store` of a data set whose
+      categories they are.
 
-    Of a given network, it is its import that was computed. Files that are not there are not asked: results may have
-    been copied without stores, and only the records among `paths` say which weights a network has.
+    Of an imported network, the settings of its import count. Missing files are not checked:
+    results may have been copied without stores. Only records among `paths` tell which weights a
+    network has.
     """
     records = {
         str(path): read_facts(path, "stage", "arch", "subset", "settings", "inputs")
@@ -59,18 +63,20 @@ def _check_settings(path: str, settings: Mapping[str, Any], expected: Mapping[st
     changed = sorted(key for key in {*found, *expected} if found.get(key) != expected.get(key))
     if changed:
         raise UserError(
-            f"{path} was computed with another {', '.join(changed)} than this study's config says, and Snakemake did "
-            f"not know it. Compute it again: snakemake --force {path} (or delete the file), or restore the config."
+            f"{path} was computed with another {', '.join(changed)} than this study's config says, "
+            f"and Snakemake did not know it. Compute it again: snakemake --force {path} (or delete "
+            "the file), or restore the config."
         )
 
 
 def _check_files(path: str, imported: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
-    """Compare the checksums of what was imported with those of the given files: its weights and their record."""
+    """Compare the checksums of the imported weights and record with those of the given files."""
     changed = [name for name, checksum in files.items() if imported.get(name) != checksum]
     if changed:
         raise UserError(
-            f"{path} was imported from other files than are given now (other {' and '.join(changed)}). Import them "
-            f"again: snakemake --force {path} (or delete the file), or put the old ones back."
+            f"{path} was imported from other files than are given now (other "
+            f"{' and '.join(changed)}). Import them again: snakemake --force {path} (or delete the "
+            "file), or put the old ones back."
         )
 
 
@@ -79,13 +85,13 @@ def _check_inputs(path: str, read: Mapping[str, Any], files: Mapping[str, str]) 
     for name, file in files.items():
         if Path(file).exists() and read.get(name) != read_facts(file, "digest")["digest"]:
             raise UserError(
-                f"{path} was computed from another {name} than {file} describes now. Compute it again: "
-                f"snakemake --force {path} (or delete the file)."
+                f"{path} was computed from another {name} than {file} describes now. Compute it "
+                f"again: snakemake --force {path} (or delete the file)."
             )
 
 
 def _check_origin(path: str, record: Mapping[str, Any], origin: str, records: Records) -> None:
-    """Check that fine-tuning started from the weights of the network that the study says, not only the record."""
+    """Check that fine-tuning started from the weights of the network that the study names."""
     if record["stage"] != "transfer":
         return
     started = (record.get("network", ""), record["inputs"].get("weights"))
@@ -97,39 +103,43 @@ def _check_origin(path: str, record: Mapping[str, Any], origin: str, records: Re
     network = records.get(origin)
     if network is not None and started != (network["rep"], network.get("weights")):
         raise UserError(
-            f"{path} started from other weights than those that replicate {network['rep']} of the network "
-            f"{record['subset']} has now. {again}"
+            f"{path} started from other weights than those that replicate {network['rep']} of the "
+            f"network {record['subset']} has now. {again}"
         )
 
 
 def read_tested(path: Path | str) -> pd.DataFrame:
-    """Return a run's images.csv.gz: the columns of `tested` of its job."""
+    """Return a run's images.csv.gz: one row per test image, with the columns of its task."""
     return read_table(path, ("image",), dtype={"image": str, "class": str}, keep_default_na=False)
 
 
 def check_tested(path: Path | str, record: Path | str) -> None:
-    """Raise UserError if a run's images.csv.gz is not the one that its record names; old records name none."""
+    """Raise UserError if a run's images.csv.gz is not the one its record names.
+
+    Old records do not name one.
+    """
     named = read_facts(record).get("images")
     if named is not None and named != sha256_of(path):
         raise UserError(
-            f"{path} is not of the run that {record} describes: the files were copied from different places, or one of "
-            f"them was changed. Compute both again: snakemake --force {record} (or delete them)."
+            f"{path} is not of the run that {record} describes: the files were copied from "
+            "different places, or one of them was changed. Compute both again: snakemake --force "
+            f"{record} (or delete them)."
         )
 
 
 def check_digest(path: Path | str, made_from: str, network: Path | str) -> None:
-    """Raise UserError unless what `path` holds is of the weights that a network's record names."""
+    """Raise UserError unless `path` was made from the weights that a network's record names."""
     if made_from != read_facts(network, "weights")["weights"]:
         raise UserError(
-            f"{path} was computed from other weights than those of {Path(network).parent} now: compute it again: "
-            f"snakemake --force {path} (or delete the file)."
+            f"{path} was computed from other weights than those of {Path(network).parent} now. "
+            f"Compute it again: snakemake --force {path} (or delete the file)."
         )
 
 
 def check_features(features: Sequence[Path | str], networks: Sequence[Path | str]) -> None:
-    """Raise UserError unless the features (or predictions) are those of the networks, pair by pair.
+    """Raise UserError unless each file of features (or predictions) is of its network.
 
-    Each file has a .json next to it that holds the checksum of the `weights` it was computed from.
+    The .json next to a file holds the checksum of the `weights` it was computed from.
     """
     for path, network in zip(features, networks, strict=True):
         meta = Path(str(path).removesuffix(".npy").removesuffix(".csv.gz") + ".json")
@@ -139,9 +149,9 @@ def check_features(features: Sequence[Path | str], networks: Sequence[Path | str
 def check_induction(
     tables: Sequence[Path | str], networks: Sequence[Path | str], baselines: Sequence[Path | str]
 ) -> None:
-    """Raise UserError unless the tables of `analyses.induction` are those of the networks and their baselines.
+    """Raise UserError unless each table of `analyses.induction` is of its network and baseline.
 
-    Each table has a .json next to it that holds the checksums of the weights of both, `subset` and `baseline`.
+    The .json next to a table holds the checksums of their weights, `subset` and `baseline`.
     """
     for path, network, baseline in zip(tables, networks, baselines, strict=True):
         weights = read_facts(Path(path).with_suffix(".json"), "subset", "baseline")

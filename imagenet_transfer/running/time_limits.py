@@ -1,4 +1,4 @@
-"""How long a job may still run: by its cluster's own clock where there is one, else by the minutes it was given."""
+"""How long a job may still run: by its cluster's clock if there is one, else by its minutes."""
 
 import os
 import re
@@ -21,8 +21,8 @@ if hasattr(os, "register_at_fork"):
 def minutes_left(minutes: float | None) -> float | None:
     """Return the minutes that are left to this job; None without a limit.
 
-    Inside a job of SLURM's its limit counts, which began before this process did and which its owner may have changed.
-    Elsewhere `minutes` count from the start of the process.
+    Inside a SLURM job, SLURM's limit counts: it began before this process, and the job's owner may
+    have changed it. Elsewhere `minutes` count from the start of the process.
     """
     if "SLURM_JOB_ID" in os.environ:
         given = _minutes_of_slurm(os.environ)
@@ -32,21 +32,22 @@ def minutes_left(minutes: float | None) -> float | None:
 
 
 def _minutes_of_slurm(environment: os._Environ) -> float | None:
-    """Return what SLURM has left for this job, or None if it does not say (or there is no limit)."""
-    if "SLURM_JOB_END_TIME" in environment:  # from SLURM 23.02 on
+    """Return the minutes that SLURM leaves this job, or None if it names no limit."""
+    if "SLURM_JOB_END_TIME" in environment:  # since SLURM 23.02
         return (float(environment["SLURM_JOB_END_TIME"]) - time.time()) / 60
     command = ["squeue", "-h", "-j", environment["SLURM_JOB_ID"], "-o", "%L"]
+    options = {"capture_output": True, "text": True, "timeout": 30, "check": True}
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=30, check=True
-        ).stdout
+        return read_time_left(subprocess.run(command, **options).stdout)
     except (OSError, subprocess.SubprocessError):
         return None
-    return read_time_left(answer)
 
 
 def read_time_left(text: str) -> float | None:
-    """Return the minutes of SLURM's `[[days-]hours:]minutes:seconds`; None for UNLIMITED, NOT_SET and the like."""
+    """Return the minutes of SLURM's `[[days-]hours:]minutes:seconds`; None of other answers.
+
+    Those are UNLIMITED, NOT_SET and the like.
+    """
     found = _LEFT.fullmatch(text.strip())
     if not found:
         return None

@@ -12,7 +12,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, sha256_of
 from imagenet_transfer.labels.label_sets import read_label_set
 from imagenet_transfer.labels.manifests import read_manifest
-from imagenet_transfer.running.gpus import claim_card
+from imagenet_transfer.running.gpus import claim_gpu
 from imagenet_transfer.running.jobs import count_gpus
 from imagenet_transfer.running.memory import keep_freed_memory
 from imagenet_transfer.running.time_limits import minutes_left
@@ -238,5 +238,5 @@ def prepare(threads: int) -> str:
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
-    claim_card(count_gpus())
+    claim_gpu(count_gpus())
     return "cuda" if torch.cuda.is_available() else "cpu"

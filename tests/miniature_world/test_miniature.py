@@ -1,46 +1,26 @@
+"""What is rendered: layouts, contact sheet, folders and processes."""
+
+import ast
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
+from conftest import ROOT
 from defusedxml import ElementTree
+from matplotlib.figure import Figure
+from small_world import CLASSES, SPEC, TAXONOMY, files_of, render
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.labels.taxonomy import RESOURCES, read_pascal_roots, read_wnids, taxonomy_for
-from miniature_world import render_part
-from miniature_world.actions import ACTIONS, ACTS, Role, action_picture, cast_roles
-from miniature_world.contact_sheet import contact_sheet
-from miniature_world.drawing import Pose, draw_object
-from miniature_world.looks import genome_of, look_of
-from miniature_world.scenes import SCENES, detection_picture
+from imagenet_transfer.files import is_alive
+from imagenet_transfer.labels.taxonomy import read_pascal_roots
+from miniature_world import contact_sheet, render_part
+from miniature_world.acts import ACTIONS
+from miniature_world.scenes import SCENES
 from miniature_world.world import World
-
-CLASSES = read_wnids(RESOURCES / "classes" / "miniature.txt")
-ALL_CLASSES = read_wnids(RESOURCES / "classes" / "ilsvrc2012.txt")
-TAXONOMY = taxonomy_for(ALL_CLASSES)
-SPEC = {
-    "image_size": 64,
-    "train_per_class": 2,
-    "val_per_class": 1,
-    "voc": {"objects": ["bird", "car", "cow", "dog"], "trainval": 5, "test": 4, "size": [128, 96]},
-    "sun": {"classes": 3, "train": 2, "test": 3, "size": 64},
-    "action": {"train": 7, "val": 5, "size": [128, 96]},
-    "places": {"classes": 2, "train": 3, "val": 2, "size": 64},
-}
-
-
-def render(part: str, root: Path, seed: int = 1, workers: int = 1, classes=CLASSES[::8]) -> dict:
-    return render_part(part, root, SPEC, classes, TAXONOMY, seed, workers)
-
-
-def files_of(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.mark.parametrize("part", ["ilsvrc", "voc2007", "sun397", "voc2012", "places365"])
@@ -74,25 +54,34 @@ def test_ilsvrc_layout(tmp_path):
 
 
 def test_voc_layout(tmp_path):
-    render("voc2007", tmp_path / "VOCdevkit")
+    spec = SPEC | {"voc": SPEC["voc"] | {"test": 60}}
+    render_part("voc2007", tmp_path / "VOCdevkit", spec, CLASSES[::8], TAXONOMY, 1, 1)
     root = tmp_path / "VOCdevkit" / "VOC2007"
-    assert (
-        len(list((root / "JPEGImages").glob("*.jpg")))
-        == len(list((root / "Annotations").glob("*.xml")))
-        == 9
-    )
+    assert len(list((root / "JPEGImages").glob("*.jpg"))) == 65
+    assert len(list((root / "Annotations").glob("*.xml"))) == 65
     assert (root / "ImageSets/Main/trainval.txt").read_text().split() == [
         f"{n:06d}" for n in range(1, 6)
     ]
-    assert len((root / "ImageSets/Main/dog_test.txt").read_text().splitlines()) == 4
-    for path in (root / "Annotations").glob("*.xml"):
-        for thing in ElementTree.parse(path).iter("object"):
+    labels = {path.stem: [] for path in (root / "ImageSets/Main").glob("*_test.txt")}
+    assert set(labels) == {f"{name}_test" for name in read_pascal_roots()}
+    for path in sorted((root / "Annotations").glob("*.xml")):
+        things = list(ElementTree.parse(path).iter("object"))
+        assert things
+        for name, lines in labels.items():
+            own = [thing for thing in things if f"{thing.findtext('name')}_test" == name]
+            easy = any(thing.findtext("difficult") == "0" for thing in own)
+            lines.append(f"{path.stem} {int(easy) if own else -1:2d}")
+        for thing in things:
             assert thing.findtext("name") in SPEC["voc"]["objects"]
             xmin, ymin, xmax, ymax = (
                 int(thing.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax")
             )
             assert 1 <= xmin <= xmax <= 128
             assert 1 <= ymin <= ymax <= 96
+    for name, lines in labels.items():
+        listed = (root / f"ImageSets/Main/{name}.txt").read_text().splitlines()
+        assert listed == lines[5:]  # the first five are trainval
+    assert {line.split()[1] for lines in labels.values() for line in lines} == {"-1", "0", "1"}
 
 
 def test_sun_layout(tmp_path):
@@ -179,57 +168,87 @@ def test_action_layout(tmp_path):
             assert thing.findtext(f"actions/{action}") == ("1" if label == "1" else "0")
 
 
-def test_roles():
-    """Labels are of the acts; a role has one or two actions or is `other`; few are unclear; up to three people."""
-    casts = [cast_roles(np.random.default_rng(n)) for n in range(600)]
-    roles = [role for cast in casts for role in cast]
-    assert {len(cast) for cast in casts} == {1, 2, 3}
-    for role in roles:
-        positive = {name for name, label in role.labels.items() if label == 1}
-        assert positive == (set(role.act.actions) or {"other"})
-        assert list(role.labels) == [*ACTIONS, "other"]
-    assert {len(role.act.actions) for role in roles} == {0, 1, 2}
-    unclear = sum(label == 0 for role in roles for label in role.labels.values())
-    assert 0 < unclear < 0.1 * len(roles)
-    counts = [sum(role.labels[action] == 1 for role in roles) for action in ACTIONS]
-    assert min(counts) > 0.05 * len(roles)
-
-
-def test_people_keep_their_order_and_boxes_among_the_things():
-    """Every role has its box, in the roles' order: of two people, only the one on the horse has it below them."""
-    world = World(SPEC, CLASSES, TAXONOMY, 1)
-    rider, reader = Role(ACTS["ridinghorse"][0], {}), Role(ACTS["reading"][0], {})
-    first = set()
-    for number in range(8):
-        rng = world.rng("order", number)
-        _, boxes = action_picture(
-            rng, (reader, rider), world.action_things, (), TAXONOMY, (160, 96)
-        )
-        first.add(boxes[0].name)
-        (horse,) = (box for box in boxes if box.name == "horse")
-        people = [box for box in boxes if box.name == "person"]
-        assert len(people) == 2
-        assert people[1].xmin < (horse.xmin + horse.xmax) / 2 < people[1].xmax
-        assert not people[0].xmin < (horse.xmin + horse.xmax) / 2 < people[0].xmax
-        assert horse.ymax > people[1].ymax
-    assert first == {"horse", "person"}
-
-
 @pytest.mark.parametrize(
     "parts", [("ilsvrc", "voc2007", "sun397", "voc2012", "places365"), ("voc2012",)]
 )
-def test_contact_sheet_of_the_parts_there_are(parts, tmp_path):
+def test_contact_sheet_of_the_parts_there_are(parts, tmp_path, monkeypatch):
     roots = {part: tmp_path / part for part in parts}
     for part, root in roots.items():
         render(part, root)
-    contact_sheet(roots, TAXONOMY, CLASSES[::8], tmp_path / "sheet.png")
+    drawn = []
+    save = Figure.savefig
+
+    def count(figure, path, **options):
+        panels = figure.axes
+        drawn.append([(len(panel.images), len(panel.patches)) for panel in panels])
+        save(figure, path, **options)
+
+    monkeypatch.setattr(Figure, "savefig", count)
+    contact_sheet.contact_sheet(roots, TAXONOMY, CLASSES[::8], tmp_path / "sheet.png")
     height, width, _ = cv2.imread(str(tmp_path / "sheet.png")).shape
     assert (height > width) == (len(parts) > 1)
+    objects = objects_in(tmp_path / "voc2007/VOC2007")
+    people = [thing for thing in objects_in(tmp_path / "voc2012/VOC2012") if "<actions>" in thing]
+    counts = {
+        "ilsvrc": (8 * 2, 0),  # pictures, boxes
+        "voc2007": (9, len(objects)),
+        "voc2012": (12, len(people)),
+        "sun397": (3 * 3, 0),
+        "places365": (2 * 3, 0),
+    }
+    assert drawn == [[counts[part] for part in contact_sheet.DRAWN if part in parts]]
+
+
+def objects_in(root):
+    """Return the text of each object in the annotations of a VOC folder."""
+    texts = [path.read_text() for path in (root / "Annotations").glob("*.xml")]
+    return [part for text in texts for part in text.split("<object>")[1:]]
 
 
 def test_contact_sheet_names_what_is_missing(tmp_path):
     with pytest.raises(UserError, match=r"categories_places365.txt cannot be read"):
-        contact_sheet({"places365": tmp_path}, TAXONOMY, CLASSES, tmp_path / "sheet.png")
+        contact_sheet.contact_sheet(
+            {"places365": tmp_path}, TAXONOMY, CLASSES, tmp_path / "sheet.png"
+        )
+
+
+RENDERING = """
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+from threading import Thread
+from time import sleep
+sys.path[:0] = sys.argv[2:]
+from small_world import CLASSES, SPEC, TAXONOMY
+from miniature_world import render_part
+
+def tell():
+    while len(active_children()) < 2:
+        sleep(0.01)
+    sleep(1)  # the workers start
+    print(*(child.pid for child in active_children()), flush=True)
+
+if __name__ == "__main__":
+    Thread(target=tell, daemon=True).start()
+    spec = SPEC | {"train_per_class": 100_000}
+    render_part("ilsvrc", Path(sys.argv[1]), spec, CLASSES[:4], TAXONOMY, 1, 2)
+"""
+
+
+def test_workers_end_with_a_killed_process(tmp_path):
+    (tmp_path / "rendering.py").write_text(RENDERING)
+    folders = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
+    command = [sys.executable, tmp_path / "rendering.py", tmp_path / "root", *folders]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    workers = [int(number) for number in running.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(is_alive, workers))
+    running.kill()
+    running.wait()
+    limit = time.monotonic() + 10
+    while any(map(is_alive, workers)) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not any(map(is_alive, workers))
 
 
 def test_rendering_replaces_what_was_there(tmp_path):
@@ -245,74 +264,23 @@ def test_unwritable_folder_is_told_to_the_user(tmp_path):
         render("ilsvrc", tmp_path / "file" / "ilsvrc")
 
 
-def test_boxes_are_tight_around_what_is_drawn(monkeypatch):
-    """On a flat ground without clutter, the boxes hold just the pixels that differ from it."""
-    from miniature_world import scenes
-
-    flat = lambda rng, name, height, width, mood: (  # noqa: E731
-        np.full((height, width, 3), 255, np.float32),
-        0.9,
-    )
-    monkeypatch.setattr(scenes, "backdrop", flat)
-    monkeypatch.setattr(scenes, "clutter", lambda *args, **kwargs: None)
-    monkeypatch.setattr(scenes, "lay_shadow", lambda *args: None)
-    monkeypatch.setattr(scenes, "lit", lambda picture, rng: picture)
-    world = World(SPEC, CLASSES, TAXONOMY, 1)
-    for number in range(12):
-        picture, boxes = detection_picture(
-            world.rng("boxes", number), world.choices, (), TAXONOMY, (128, 96)
-        )
-        drawn = np.abs(picture - 255).max(2) > 128
-        covered = np.zeros_like(drawn)
-        for box in boxes:
-            inside = (slice(box.ymin - 1, box.ymax), slice(box.xmin - 1, box.xmax))
-            covered[inside] = True
-        assert boxes
-        assert not (
-            drawn & ~cv2.dilate(covered.astype(np.uint8), np.ones((3, 3))).astype(bool)
-        ).any()
+def imported_by(path):
+    """Return the modules that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return names
 
 
-def test_every_ilsvrc_class_can_be_drawn():
-    start = time.monotonic()
-    for wnid in ALL_CLASSES:
-        sprite = draw_object(look_of(wnid, TAXONOMY), Pose(32), np.random.default_rng(0))
-        assert sprite.alpha.max() == 1
-        assert np.isfinite(sprite.rgb).all()
-    assert time.monotonic() - start < 30
-
-
-def test_siblings_look_closer_than_strangers():
-    looks = [look_of(wnid, TAXONOMY) for wnid in CLASSES]
-    siblings, strangers = [], []
-    for k, one in enumerate(looks):
-        for other in looks[:k]:
-            near = set(one.lineage) & set(other.lineage)
-            (siblings if len(near) >= 4 else strangers).append(
-                np.linalg.norm(genome_of(one) - genome_of(other))
-            )
-    assert len(siblings) > 10
-    assert np.mean(siblings) < 0.8 * np.mean(strangers)
-
-
-def test_looks_do_not_depend_on_the_other_classes():
-    alone = taxonomy_for(["n02099712"])
-    assert np.array_equal(
-        genome_of(look_of("n02099712", alone)), genome_of(look_of("n02099712", TAXONOMY))
-    )
-
-
-def test_class_list():
-    assert len(CLASSES) == 64
-    assert set(CLASSES) <= set(ALL_CLASSES)
-    covered = {
-        name
-        for name, root in read_pascal_roots().items()
-        if any(root in TAXONOMY.ancestors(w) for w in CLASSES)
-    }
-    assert len(covered) >= 15
-    siblings = [
-        sum(TAXONOMY.parent(wnid) == TAXONOMY.parent(other) for other in CLASSES)
-        for wnid in CLASSES
-    ]
-    assert sum(count > 1 for count in siblings) >= 20
+def test_the_world_and_the_package_stay_apart():
+    """The world imports labels, seeds, files and errors; the package does not import the world."""
+    rooms = set()
+    for path in (ROOT / "miniature_world").rglob("*.py"):
+        names = [name.split(".") for name in imported_by(path)]
+        rooms |= {name[1] for name in names if name[0] == "imagenet_transfer" and len(name) > 1}
+    assert rooms == {"labels", "seeds", "files", "errors"}
+    for path in (ROOT / "imagenet_transfer").rglob("*.py"):
+        assert not any(name.startswith("miniature_world") for name in imported_by(path)), path

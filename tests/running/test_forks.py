@@ -1,4 +1,4 @@
-"""Jobs as forks: they say, do and leave what jobs in processes of their own do, and nothing outlives anything."""
+"""Forked jobs say and do what jobs in their own processes do, and end with what they belong to."""
 
 import contextlib
 import importlib.util
@@ -47,7 +47,7 @@ class Workflow:
         }
 
     def start(self, folder, statement, **options):
-        """Start a job in a folder; `env`: its environment, else one in which jobs are forked."""
+        """Start a job in a folder; `env` replaces the environment, in which jobs are forked."""
         script = folder / "tmp1234.work.py"
         script.write_text(SCRIPT.format(statement=textwrap.indent(statement, "    ").strip()))
         options = {
@@ -59,12 +59,15 @@ class Workflow:
         return subprocess.Popen([sys.executable, script], cwd=folder, text=True, **options)
 
     def servers(self):
-        """Return the server's process and its children's."""
-        return [
-            process
-            for process in processes_with(self.secret)
-            if b"import serve" in command_of(process)
-        ]
+        """Return the processes of the server and its children."""
+        found = processes_with(self.secret)
+        return [process for process in found if b"import serve" in command_of(process)]
+
+    def wait_for_server(self):
+        limit = time.monotonic() + 20
+        while not self.servers():
+            assert time.monotonic() < limit, "no server"
+            time.sleep(0.01)
 
     def end(self):
         for process in self.servers():
@@ -125,7 +128,8 @@ def without_forks(environment):
         ("sys.exit(3)", 3),
         ("sys.exit('a word')", 1),
         (
-            "import threading; threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start()",
+            "import threading\n"
+            "threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start()",
             0,
         ),
         ("import atexit; atexit.register(print, 'last')", 0),
@@ -134,25 +138,23 @@ def without_forks(environment):
 )
 def test_a_fork_says_and_returns_what_a_process_of_its_own_does(shared, tmp_path, statement, code):
     said = []
+    parents = []
     for name, environment in {
         "fork": shared.environment,
         "own": without_forks(shared.environment),
     }.items():
-        (tmp_path / name).mkdir()
-        job = shared.start(tmp_path / name, statement, env=environment)
+        folder = tmp_path / name
+        folder.mkdir()
+        parent = "open('parent', 'w').write(str(os.getppid()))"
+        job = shared.start(folder, f"{parent}\n{statement}", env=environment)
         out, err = job.communicate(timeout=60)
-        log = (tmp_path / name / "log").read_text()
-        assert "fork" not in err.splitlines()[-1:]
-        said.append(
-            (
-                job.returncode % 256 if job.returncode >= 0 else 128 - job.returncode,
-                out,
-                last(err),
-                last(log),
-            )
-        )
+        ended = job.returncode if job.returncode >= 0 else 128 - job.returncode
+        said.append((ended, out, last(err), last((folder / "log").read_text())))
+        parents.append(int((folder / "parent").read_text()))
     assert said[0] == said[1]
     assert said[0][0] == code
+    assert parents[0] in shared.servers()
+    assert parents[1] == os.getpid()
 
 
 def last(text):
@@ -163,15 +165,23 @@ def last(text):
 STATE = """
 import json, random, signal, threading
 state = {
-    "environment": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv, "path": sys.path, "name": __name__,
-    "threads": threading.active_count(), "tasks": len(os.listdir("/proc/self/task")), "umask": os.umask(0o22),
+    "environment": dict(os.environ),
+    "folder": os.getcwd(),
+    "arguments": sys.argv,
+    "path": sys.path,
+    "name": __name__,
+    "threads": threading.active_count(),
+    "tasks": len(os.listdir("/proc/self/task")),
+    "umask": os.umask(0o22),
     "files": sorted(os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)),
 }
 import torch
 state |= {
     "torch threads": torch.get_num_threads(),
-    "between": torch.get_num_interop_threads(), "cuda": torch.cuda.is_initialized(),
-    "type": str(torch.get_default_dtype()), "deterministic": torch.are_deterministic_algorithms_enabled(),
+    "between": torch.get_num_interop_threads(),
+    "cuda": torch.cuda.is_initialized(),
+    "type": str(torch.get_default_dtype()),
+    "deterministic": torch.are_deterministic_algorithms_enabled(),
 }
 print(json.dumps(state))
 """
@@ -179,7 +189,7 @@ print(json.dumps(state))
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_a_fork_has_the_state_of_a_process_of_its_own(shared, tmp_path, threads):
-    """Also the threads that libraries were told as they were loaded, for which there is a server of its own."""
+    """The same holds for threads that libraries count when loaded: each setting has a server."""
     states = []
     for environment in (shared.environment, without_forks(shared.environment)):
         environment = environment | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"}
@@ -190,26 +200,22 @@ def test_a_fork_has_the_state_of_a_process_of_its_own(shared, tmp_path, threads)
     assert fork["environment"].pop(FORKS) == shared.secret
     for state in states:  # names of pipes
         state["files"] = [name.split(":")[0] for name in state["files"]]
-    fork["threads"], fork["tasks"] = (
-        fork["threads"] - 1,
-        fork["tasks"] - 1,
-    )  # one waits for the server's end
+    for key in ("threads", "tasks"):
+        fork[key] -= 1  # one waits for the server's end
     assert {key: fork[key] for key in fork if fork[key] != own[key]} == {}
     assert own["torch threads"] == int(threads)
 
 
 def test_the_server_has_imported_what_jobs_need_and_its_jobs_share_it(shared, tmp_path):
-    words = (
-        "print(os.getppid(), *[name in sys.modules for name in ('torch', 'pandas', 'matplotlib')])"
-    )
+    modules = ("torch", "pandas", "matplotlib")
+    words = f"print(os.getppid(), *[name in sys.modules for name in {modules}])"
     said = {shared.start(tmp_path, words).communicate(timeout=60)[0] for _ in range(2)}
     assert len(said) == 1
     server, *imported = said.pop().split()
     assert int(server) in shared.servers()
     assert imported == ["True"] * 3
-    assert (
-        len(list(Path(f"/proc/{server}/task").iterdir())) == 2
-    )  # one waits for the workflow's end
+    tasks = list(Path(f"/proc/{server}/task").iterdir())
+    assert len(tasks) == 2  # one waits for the workflow's end
     assert all(map(importlib.util.find_spec, IMPORTED))
 
 
@@ -223,7 +229,7 @@ def test_first_jobs_that_start_at_once_start_one_server(workflow, tmp_path):
 
 
 def test_other_workflows_and_submitted_jobs_have_no_server(workflow, tmp_path):
-    """A job that is no descendant of the workflow that its environment names runs by itself."""
+    """A job that is not a descendant of the workflow in its environment runs by itself."""
     other = subprocess.Popen(["sleep", "60"])
     environment = workflow.environment | {WORKFLOW: str(other.pid)}
     job = workflow.start(tmp_path, "print(os.getpid())", env=environment)
@@ -257,9 +263,7 @@ def test_a_group_that_is_stopped_says_it_once_and_keeps_its_server(workflow, tmp
 
 def test_a_job_that_is_stopped_before_its_fork_says_so(workflow, tmp_path):
     job = workflow.start(tmp_path, SLEEP)
-    limit = time.monotonic() + 20
-    while not workflow.servers() and time.monotonic() < limit:
-        time.sleep(0.01)
+    workflow.wait_for_server()
     os.kill(job.pid, signal.SIGTERM)  # the server takes seconds to import
     assert job.wait(10) == 1
     assert job.stderr.read() == INTERRUPTED
@@ -282,9 +286,8 @@ def test_a_killed_server_takes_its_forks_along_and_the_job_runs_by_itself(workfl
     assert gone([child, server], 0)
     assert job.wait(20) == 0
     assert "this job runs in one of its own" in job.stderr.read()
-    assert workflow.start(tmp_path, "print(os.getppid())").communicate(timeout=60)[
-        0
-    ].strip() != str(server)
+    out, _ = workflow.start(tmp_path, "print(os.getppid())").communicate(timeout=60)
+    assert int(out) in set(workflow.servers()) - {server}
 
 
 STARTER = """
@@ -319,11 +322,10 @@ def test_a_server_that_still_imports_ends_with_its_workflow(workflow, tmp_path):
     script.write_text(SCRIPT.format(statement=SLEEP))
     command = [sys.executable, "-c", STARTER.format(variable=WORKFLOW), script]
     running = subprocess.Popen(command, env=workflow.environment, cwd=tmp_path)
-    limit = time.monotonic() + 20
-    while not workflow.servers() and time.monotonic() < limit:
-        time.sleep(0.01)
+    workflow.wait_for_server()
     time.sleep(0.3)
     processes = processes_with(workflow.secret)
+    assert set(workflow.servers()) & set(processes)
     running.kill()
     running.wait()
     assert gone(processes, 1)

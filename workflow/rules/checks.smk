@@ -10,7 +10,7 @@ rule verify:
     log:
         "logs/verify.log",
     benchmark:
-        "benchmarks/verify.tsv"
+        "logs/benchmarks/verify.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
@@ -25,7 +25,7 @@ rule repair:
     log:
         "logs/repair.log",
     benchmark:
-        "benchmarks/repair.tsv"
+        "logs/benchmarks/repair.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores

@@ -39,13 +39,7 @@ def check_given_files(given):
                 )
 
 
-WRITTEN = (
-    ".",
-    ".snakemake",
-    "results",
-    "logs",
-    "benchmarks",
-)  # by every run, also by Snakemake itself
+WRITTEN = (".", ".snakemake", "results", "logs")  # by every run, also by Snakemake itself
 
 
 def checked_study():

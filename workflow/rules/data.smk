@@ -12,7 +12,7 @@ rule render_miniature:
     log:
         "logs/render_miniature/{part}.log",
     benchmark:
-        "benchmarks/render_miniature/{part}.tsv"
+        "logs/benchmarks/render_miniature/{part}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
@@ -34,7 +34,7 @@ rule pack_store:
     log:
         "logs/pack_store/{dataset}.log",
     benchmark:
-        "benchmarks/pack_store/{dataset}.tsv"
+        "logs/benchmarks/pack_store/{dataset}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
@@ -54,7 +54,7 @@ rule propose_regions:
     log:
         "logs/propose_regions/{dataset}.log",
     benchmark:
-        "benchmarks/propose_regions/{dataset}.tsv"
+        "logs/benchmarks/propose_regions/{dataset}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
@@ -72,7 +72,7 @@ rule draw_contact_sheet:
     log:
         "logs/draw_contact_sheet.log",
     benchmark:
-        "benchmarks/draw_contact_sheet.tsv"
+        "logs/benchmarks/draw_contact_sheet.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:

@@ -17,7 +17,7 @@ rule draw_curve:
     log:
         "logs/draw_curve/{figure}.log",
     benchmark:
-        "benchmarks/draw_curve/{figure}.tsv"
+        "logs/benchmarks/draw_curve/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("curve"),
     conda:
@@ -41,7 +41,7 @@ rule draw_split_accuracy:
     log:
         "logs/draw_split_accuracy/{figure}.log",
     benchmark:
-        "benchmarks/draw_split_accuracy/{figure}.tsv"
+        "logs/benchmarks/draw_split_accuracy/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("split-accuracy"),
     conda:
@@ -65,7 +65,7 @@ rule draw_correlation:
     log:
         "logs/draw_correlation/{figure}.log",
     benchmark:
-        "benchmarks/draw_correlation/{figure}.tsv"
+        "logs/benchmarks/draw_correlation/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("correlation"),
     conda:
@@ -89,7 +89,7 @@ rule draw_coarse_limit:
     log:
         "logs/draw_coarse_limit/{figure}.log",
     benchmark:
-        "benchmarks/draw_coarse_limit/{figure}.tsv"
+        "logs/benchmarks/draw_coarse_limit/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("coarse-limit"),
     conda:
@@ -111,7 +111,7 @@ rule draw_clustering:
     log:
         "logs/draw_clustering/{figure}.log",
     benchmark:
-        "benchmarks/draw_clustering/{figure}.tsv"
+        "logs/benchmarks/draw_clustering/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("clustering"),
     conda:
@@ -138,7 +138,7 @@ rule draw_induction:
     log:
         "logs/draw_induction/{figure}.log",
     benchmark:
-        "benchmarks/draw_induction/{figure}.tsv"
+        "logs/benchmarks/draw_induction/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("induction"),
     conda:
@@ -164,7 +164,7 @@ rule draw_neighbours:
     log:
         "logs/draw_neighbours/{figure}.log",
     benchmark:
-        "benchmarks/draw_neighbours/{figure}.tsv"
+        "logs/benchmarks/draw_neighbours/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("neighbours"),
     conda:
@@ -194,7 +194,7 @@ rule draw_coarse_gain:
     log:
         "logs/draw_coarse_gain/{figure}.log",
     benchmark:
-        "benchmarks/draw_coarse_gain/{figure}.tsv"
+        "logs/benchmarks/draw_coarse_gain/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("coarse-gain"),
     conda:
@@ -217,7 +217,7 @@ rule draw_splits:
     log:
         "logs/draw_splits/{figure}.log",
     benchmark:
-        "benchmarks/draw_splits/{figure}.tsv"
+        "logs/benchmarks/draw_splits/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("splits"),
     conda:
@@ -239,7 +239,7 @@ rule draw_collages:
     log:
         "logs/draw_collages/{figure}.log",
     benchmark:
-        "benchmarks/draw_collages/{figure}.tsv"
+        "logs/benchmarks/draw_collages/{figure}.tsv"
     wildcard_constraints:
         figure=outputs_built_by("collages"),
     conda:

@@ -14,7 +14,7 @@ rule make_label_set:
     log:
         "logs/make_label_set/{draw}{label_set}.log",
     benchmark:
-        "benchmarks/make_label_set/{draw}{label_set}.tsv"
+        "logs/benchmarks/make_label_set/{draw}{label_set}.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -33,7 +33,7 @@ rule draw_manifest:
     log:
         "logs/draw_manifest/{draw}{subset}.log",
     benchmark:
-        "benchmarks/draw_manifest/{draw}{subset}.tsv"
+        "logs/benchmarks/draw_manifest/{draw}{subset}.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:

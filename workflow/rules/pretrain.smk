@@ -21,7 +21,7 @@ rule pretrain:
     log:
         "logs/pretrain/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/pretrain/{arch}/{subset}/rep{rep}.tsv"
+        "logs/benchmarks/pretrain/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         subset=any_of(set(study.subsets).difference(GIVEN)),
     conda:
@@ -42,7 +42,7 @@ rule import_network:
     log:
         "logs/import_network/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/import_network/{arch}/{subset}/rep{rep}.tsv"
+        "logs/benchmarks/import_network/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         subset=any_of(GIVEN),
     conda:

@@ -16,7 +16,7 @@ rule make_table:
     log:
         "logs/make_table/{table}.log",
     benchmark:
-        "benchmarks/make_table/{table}.tsv"
+        "logs/benchmarks/make_table/{table}.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -34,7 +34,7 @@ rule collect_runs:
     log:
         "logs/collect_runs.log",
     benchmark:
-        "benchmarks/collect_runs.tsv"
+        "logs/benchmarks/collect_runs.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -52,7 +52,7 @@ rule compare_with_paper:
     log:
         "logs/compare_with_paper.log",
     benchmark:
-        "benchmarks/compare_with_paper.tsv"
+        "logs/benchmarks/compare_with_paper.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -74,7 +74,7 @@ rule judge_findings:
     log:
         "logs/judge_findings.log",
     benchmark:
-        "benchmarks/judge_findings.tsv"
+        "logs/benchmarks/judge_findings.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -98,7 +98,7 @@ rule write_report:
     log:
         "logs/write_report.log",
     benchmark:
-        "benchmarks/write_report.tsv"
+        "logs/benchmarks/write_report.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:

@@ -20,7 +20,7 @@ rule finetune_classification:
     log:
         "logs/finetune_classification/{task}/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/finetune_classification/{task}/{arch}/{subset}/rep{rep}.tsv"
+        "logs/benchmarks/finetune_classification/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         task=tasks_of_kind("classification"),
     conda:
@@ -42,7 +42,7 @@ use rule finetune_classification as finetune_detection with:
     log:
         "logs/finetune_detection/{task}/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/finetune_detection/{task}/{arch}/{subset}/rep{rep}.tsv"
+        "logs/benchmarks/finetune_detection/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         task=tasks_of_kind("detection"),
 
@@ -55,6 +55,6 @@ use rule finetune_classification as finetune_action with:
     log:
         "logs/finetune_action/{task}/{arch}/{subset}/rep{rep}.log",
     benchmark:
-        "benchmarks/finetune_action/{task}/{arch}/{subset}/rep{rep}.tsv"
+        "logs/benchmarks/finetune_action/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         task=tasks_of_kind("action"),

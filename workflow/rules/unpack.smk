@@ -9,7 +9,7 @@ rule unpack_ilsvrc:
     log:
         "logs/unpack_ilsvrc.log",
     benchmark:
-        "benchmarks/unpack_ilsvrc.tsv"
+        "logs/benchmarks/unpack_ilsvrc.tsv"
     conda:
         "../../envs/workflow.yaml"
     script:
