@@ -17,7 +17,7 @@ test: lint  ## linters, unit tests, DAG tests and one whole small study
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml
-	$(BIN)/snakemake plan --cores 1 --quiet all --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
+	$(BIN)/snakemake plan --cores 1 --quiet host progress reason rules --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
 
 test-slurm: $(READY)  ## submission to a real SLURM that the tests start (root; munge slurmctld slurmd slurm-client)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm

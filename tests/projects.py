@@ -302,6 +302,10 @@ def ended(session, seconds=10):
 
 
 def rule_of(script):
-    """Return the rule of a job's script, which holds it as the last name of a pickled object."""
-    found = re.search(rb"finetune_(?:classification|detection|action)", script.read_bytes())
+    """Return the rule of a job's script, which holds it as the last name of a pickled object.
+
+    Of rules that have a script of their own, it is that script's name.
+    """
+    shared = rb"finetune_(?:classification|detection|action)|draw_(?!figure|manifest|contact)\w+"
+    found = re.search(shared, script.read_bytes())
     return found[0].decode() if found else script.name.split(".")[1]

@@ -31,7 +31,7 @@ Classes = Mapping[
 def label_set_of(
     settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return the label set that a study describes by `Study.label_set_slice`.
+    """Return the label set that a study describes by `Study.label_set_settings`.
 
     `categories_of` are the classes of the data set whose own categories it is, for a set of that kind.
     """

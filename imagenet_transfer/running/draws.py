@@ -13,7 +13,8 @@ from imagenet_transfer.labels.label_sets import label_set_of
 def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> str | None:
     """Return the SHA-256 of the CSV file that a study's label set should be.
 
-    `settings` is its `Study.label_set_slice`. None if it is a data set's own categories and the `store` is not there.
+    `settings` is its `Study.label_set_settings`. None if it is a data set's own categories and the
+    `store` is not there.
     """
     if store and not Path(store).exists():
         return None

@@ -37,8 +37,9 @@ from imagenet_transfer.running.jobs import FORKS, WORKFLOW, end_with, sentence_o
 IMPORTED = (  # what jobs import, by which they import torch, pandas and matplotlib
     "imagenet_transfer.features.analyses",
     "imagenet_transfer.features.embeddings",
-    "imagenet_transfer.figures.charts",
-    "imagenet_transfer.figures.numbers",
+    "imagenet_transfer.figures.from_features",
+    "imagenet_transfer.figures.from_images",
+    "imagenet_transfer.figures.from_runs",
     "imagenet_transfer.reporting.tables",
     "imagenet_transfer.training.stages",
     "imagenet_transfer.training.tasks.action",

@@ -18,7 +18,7 @@ from imagenet_transfer.files import read_table
 from imagenet_transfer.labels.taxonomy import read_classes
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.study.costs import parameters, work_gmacs, work_of
-from imagenet_transfer.study.cross_checks import RENDERED_FROM
+from imagenet_transfer.study.data_checks import RENDERED_FROM
 
 RATES = RESOURCES / "rates.csv"
 RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")

@@ -467,7 +467,7 @@ WRONG_TOGETHER = [
         "half-random-a",
         "names 'half-random-a', which is not in subsets",
     ),
-    ("tasks.sun-cls.dataset", "voc2007", "voc2007 has boxes instead of one category an image"),
+    ("tasks.sun-cls.dataset", "voc2007", "voc2007 has boxes instead of one category per image"),
     (
         "tasks.sun-cls.average_precision",
         "11-point",
@@ -502,7 +502,7 @@ WRONG_TOGETHER = [
     (
         "outputs.figure5.queries",
         ["n99999999"],
-        "n99999999 is none of the study's classes (miniature)",
+        "n99999999 is not one of the study's classes (miniature)",
     ),
     ("outputs.figure6.label_set", "places", "the label set 'places' holds categories"),
     ("outputs.figure6.subset", "scratch", "names 'scratch', which is not in subsets"),
@@ -543,7 +543,7 @@ def test_an_action_recipe_s_default_limits_count_too():
         ("n0208407१\n", "is no wnid"),
         ("\ufeffn02084071\n", "is no wnid"),
         ("x" * 10_000, "is no wnid"),
-        (b"\xff\xfe\x00", "as it is no text"),
+        (b"\xff\xfe\x00", "as it is not text"),
         (bytes(2**22 + 1), "it has more than 4,194,304 bytes"),
     ],
     ids=range(10),
@@ -649,10 +649,10 @@ def test_any_mutation_is_a_study_or_gets_a_sentence(data):
         checked_sentences(str(error))
         return
     for output in study.outputs:
-        study.output_slice(output), study.pretrain_runs(output), study.embeddings(output)
+        study.output_layout(output), study.pretrain_runs(output), study.embeddings(output)
     for dataset in study.datasets:
-        study.store_slice(dataset)
-    study.reporting_slice()
+        study.store_settings(dataset)
+    study.reporting_settings()
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

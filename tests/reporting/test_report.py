@@ -6,18 +6,14 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-import yaml
-from conftest import ROOT
 from PIL import Image
 
 from imagenet_transfer.claims.comparison import comparison, read_paper_numbers
 from imagenet_transfer.claims.findings import COLUMNS, COMPARABLE, POWER_COLUMNS
 from imagenet_transfer.files import write_json
 from imagenet_transfer.reporting.report import (
-    CAPTIONS,
     Parts,
     Picture,
-    caption,
     effect_html,
     heading,
     hours_text,
@@ -345,22 +341,3 @@ def test_markdown_tables_keep_their_alignment():
     html = markdown_html(TABLE, "table1")
     assert '<th scope="col" class="number">det (mAP)</th>' in html
     assert '<th scope="row">a &lt; b</th><td class="number">58.1 ± 0.3</td>' in html
-
-
-def test_every_kind_of_figure_has_a_caption():
-    layout = {
-        "layer": "fc7",
-        "baseline": "whole",
-        "subset": "whole",
-        "label_set": "coarse",
-        "splits": {"random": []},
-    }
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    builders = schema["properties"]["outputs"]["additionalProperties"]["properties"]["builder"][
-        "enum"
-    ]
-    assert set(CAPTIONS) == set(builders) - {"transfer", "budgets"}  # tables have titles
-    for builder in CAPTIONS:
-        text = caption({"builder": builder, "along": "classes", "tasks": ["det"], **layout})
-        assert "{" not in text
-        assert text.endswith(".")

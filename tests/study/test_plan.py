@@ -30,7 +30,8 @@ from imagenet_transfer.study.plan import (
     subset_images,
     with_networks,
 )
-from imagenet_transfer.study.study import Embedding, PretrainRun, Study, TransferRun
+from imagenet_transfer.study.runs import Embedding, PretrainRun, TransferRun
+from imagenet_transfer.study.study import Study
 
 RATES = pd.DataFrame(
     [

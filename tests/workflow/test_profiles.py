@@ -8,6 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from imagenet_transfer.figures.builders import BUILDERS, FIGURES
+
 RULES = "\n".join(
     path.read_text()
     for path in [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
@@ -19,19 +21,18 @@ def slurm():
     return yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
 
 
-def named(pattern):
-    return set(re.findall(pattern, RULES, re.M))
-
-
 def blocks():
-    """Return rule -> its text, rules that inherit included."""
+    """Return rule -> its text, rules that inherit and those of figures' builders included."""
     parts = re.split(r"^(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:\n", RULES, flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    texts = (re.split(r"\n(?=\S)", text)[0] for text in parts[2::2])  # up to what is not indented
+    found = dict(zip(parts[1::2], texts, strict=True))
+    on_gpu = {kind: BUILDERS[kind].gpu for kind in FIGURES}
+    drawn = {True: "gpu=gpus", False: "localrule: True"}
+    return found | {f"draw_{kind.replace('-', '_')}": drawn[gpu] for kind, gpu in on_gpu.items()}
 
 
 def local_rules():
-    listed = re.search(r"^localrules:\n((?:    \w+,\n)+)", RULES, re.M)[1]
-    return set(re.findall(r"\w+", listed))
+    return {rule for rule, text in blocks().items() if "localrule: True" in text}
 
 
 def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
