@@ -33,7 +33,7 @@ SETTINGS = ("seed", "classes", "analysis")  # what else of a study a figure may 
 
 @dataclass(frozen=True)
 class LabelsNeeded:
-    """The methods that the label sets of an output's subsets must have, and what is wrong if not."""
+    """The methods that the label sets of an output's subsets must have, and what is wrong else."""
 
     key: str  # of the output's entry in the config: one subset or a list
     methods: tuple[str, ...]

@@ -7,7 +7,8 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.taxonomy import class_lists, read_classes, read_wnids, taxonomy_for
 from imagenet_transfer.study.config_file import place_of_classes
 
-DOG, CAT = "n02084071", "n02121620"
+DOG = "n02084071"
+CAT = "n02121620"
 
 
 @pytest.fixture

@@ -105,7 +105,8 @@ def test_accuracy_is_a_networks_own_only_if_it_was_trained_on_all_classes(config
 
 
 def test_the_split_experiments_rest_on_the_halves_and_on_the_whole(config):
-    study, replicates = Study.of(config, SCHEMA), (1, 2, 3)
+    study = Study.of(config, SCHEMA)
+    replicates = (1, 2, 3)
     halves = ["random-a", "random-b", "minimal-a", "minimal-b"]
     for output, task, shown in (
         ("figure9", "half", halves),

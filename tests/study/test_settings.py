@@ -45,7 +45,7 @@ def test_seeds_come_from_names(config):
 
 
 def seeds_of(study, replicate):
-    """The seeds that a replicate's stages have, by what they are for; of subsets the set over all of them."""
+    """Return the seeds of a replicate's stages, of all subsets, by what they are for."""
     subsets = study.subsets
     return {
         "pre-training": {
@@ -87,7 +87,8 @@ def test_only_what_is_drawn_is_drawn_anew_for_each_replicate(config):
 
 
 def test_draws_are_nested_within_a_replicate_and_differ_between_replicates(config):
-    study, wnids = Study.of(config, SCHEMA), read_classes("miniature")
+    study = Study.of(config, SCHEMA)
+    wnids = read_classes("miniature")
     images = pd.DataFrame(
         [(f"{wnid}_{i}", wnid) for wnid in wnids for i in range(48)], columns=["image", "class"]
     )
@@ -115,7 +116,8 @@ def test_draws_are_nested_within_a_replicate_and_differ_between_replicates(confi
 
 
 def test_random_halves_are_drawn_anew_for_each_replicate_and_fit_each_other(config):
-    study, wnids = Study.of(config, SCHEMA), read_classes("miniature")
+    study = Study.of(config, SCHEMA)
+    wnids = read_classes("miniature")
 
     def half(name, replicate):
         content = study.label_set_settings(name, replicate)
@@ -144,7 +146,8 @@ def test_the_order_of_keys_does_not_matter(config):
     backwards = change(
         config, "recipes.pretrain", dict(reversed(config["recipes"]["pretrain"].items()))
     )
-    one, other = Study.of(config, SCHEMA), Study.of(backwards, SCHEMA)
+    one = Study.of(config, SCHEMA)
+    other = Study.of(backwards, SCHEMA)
     assert str(one.pretrain_settings("alexnet", "imagenet", 1)) == str(
         other.pretrain_settings("alexnet", "imagenet", 1)
     )

@@ -1,4 +1,4 @@
-"""Outputs that the paper lacks: correlation and coarse-limit cost no run and refuse what they cannot show."""
+"""Outputs that the paper lacks, correlation and coarse-limit: their runs and their mistakes."""
 
 import copy
 

@@ -1,6 +1,6 @@
 """Figures 1 to 9 and our own, each as PNG and SVG; one rule per builder of a figure.
 
-What a builder needs stands in imagenet_transfer/figures/builders.py; here are the paths.
+imagenet_transfer/figures/builders.py says what a builder needs; lookups/figures.smk where it is.
 
 INPUTS:  metrics.json of the runs that a figure shows, manifests, label sets, stores, features,
          predictions, accuracies of induction: what its builder lists as `inputs`

@@ -44,7 +44,7 @@ def unmark_unharmed_results():
 
 
 def say_what_to_pack_first():
-    """Name missing stores that finished runs were made from, as after results were copied alone.
+    """Name missing stores that finished runs were made from, as after a copy of results only.
 
     Snakemake makes a missing file only where a job needs it, but then repeats everything that was
     made from it.
