@@ -131,21 +131,21 @@ def read_wnids(path: Path | str) -> tuple[str, ...]:
     Each line starts with one, after which a name may follow; what follows a # is a comment. Raises
     UserError at anything else, and at repeats.
     """
-    holds = "It holds one wnid per line, such as n02084071."
+    needs = "It needs one wnid per line, such as n02084071."
     try:
         text = read_small_text(path, MAX_CLASS_LIST)
     except UnicodeDecodeError:
         raise UserError(
-            f"{path}: the class list cannot be read, as it is not text. {holds}"
+            f"{path}: the class list cannot be read, as it is not text. {needs}"
         ) from None
     except OSError as error:
         reason = error.strerror
-        raise UserError(f"{path}: the class list cannot be read ({reason}). {holds}") from None
+        raise UserError(f"{path}: the class list cannot be read ({reason}). {needs}") from None
     wnids = [wnid for line in text.splitlines() for wnid in _wnids_of(line)]
     for wnid in wnids:
         _offset(wnid, f"{path}: ")
     if not wnids:
-        raise UserError(f"{path}: the class list is empty. {holds}")
+        raise UserError(f"{path}: the class list is empty. {needs}")
     ordered = sorted(wnids)
     for wnid, following in itertools.pairwise(ordered):
         if wnid == following:
