@@ -16,7 +16,7 @@ all: $(READY)  ## everything that the default study declares
 	$(BIN)/snakemake --cores $(CORES)
 
 plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml
-	$(BIN)/snakemake plan --cores 1 --quiet all --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
+	$(BIN)/snakemake plan --cores 1 --quiet host progress reason rules --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
 
 test: lint  ## linters, unit tests, DAG tests and one whole small study
 	$(PYTEST) -n 2 --dist loadfile

@@ -1,4 +1,8 @@
-"""What makes ImageNet good for transfer learning? See README.md for the targets, config.yaml for the experiments."""
+"""What makes ImageNet good for transfer learning? README.md has the targets, config.yaml the study.
+
+On a cluster, rules with `localrule: True` run where Snakemake does: targets, what takes seconds,
+and what a user watches (unpacking, checks).
+"""
 
 from snakemake.utils import min_version
 
@@ -6,9 +10,8 @@ from imagenet_transfer.study.config_file import read_config
 
 min_version("9.11")
 
-if (
-    "study" not in config
-):  # --configfile merges into it: the default study is read only if no study was given
+# --configfile merges into it: the default study is read only if no study was given.
+if "study" not in config:
 
     read_config(f"{workflow.basedir}/config.yaml")  # says what is wrong with it, and in which line
 
@@ -16,6 +19,7 @@ if (
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/lookups/records.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/unpack.smk"
@@ -29,40 +33,7 @@ include: "workflow/rules/reporting.smk"
 include: "workflow/rules/checks.smk"
 
 
-# On a cluster these run where Snakemake does: targets, what takes seconds, and what a user watches (unpacking, checks).
-localrules:
-    all,
-    tables,
-    figures,
-    label_sets,
-    manifests,
-    stores,
-    pretrain_all,
-    unpack_ilsvrc,
-    make_label_set,
-    draw_manifest,
-    import_network,
-    draw_contact_sheet,
-    make_table,
-    draw_curve,
-    draw_clustering,
-    draw_induction,
-    draw_coarse_gain,
-    draw_splits,
-    draw_collages,
-    draw_split_accuracy,
-    draw_correlation,
-    draw_coarse_limit,
-    collect_runs,
-    compare_with_paper,
-    judge_findings,
-    write_report,
-    plan,
-    verify,
-    repair,
-
-
-# A machine's cards limit that machine's jobs, not those that a cluster runs.
+# A machine's GPUs limit that machine's jobs, not those that a cluster runs.
 resource_scopes:
     gpu="local",
 
@@ -71,33 +42,40 @@ rule all:
     default_target: True
     input:
         all_outputs(),
+    localrule: True
 
 
 rule tables:
     input:
         table_files(),
+    localrule: True
 
 
 rule figures:
     input:
         figure_files(),
+    localrule: True
 
 
 rule label_sets:
     input:
         label_set_files(),
+    localrule: True
 
 
 rule manifests:
     input:
         manifest_files(),
+    localrule: True
 
 
 rule stores:
     input:
         expand("stores/{dataset}/meta.json", dataset=study.datasets),
+    localrule: True
 
 
 rule pretrain_all:
     input:
-        all_metrics(study.pretrain_runs),
+        metrics_of(study.pretrain_runs),
+    localrule: True

@@ -112,3 +112,19 @@ def check_equal_bytes(draw, folder) -> None:
         save("b")
     for kind in ("png", "svg"):
         assert (folder / f"a.{kind}").read_bytes() == (folder / f"b.{kind}").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Return a small study that has run once; tests work on copies of it."""
+    from projects import Project  # which imports this file
+
+    project = Project(tmp_path_factory.mktemp("finished")).create()
+    project.run()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """Return a copy of the finished study, to change and run."""
+    return finished.copy(tmp_path / "copy")

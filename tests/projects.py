@@ -1,4 +1,4 @@
-"""A small study of everything, and a clone of the code beside a folder in which it runs."""
+"""A small study of everything, and a copy of the code next to a folder in which it runs."""
 
 import contextlib
 import io
@@ -18,24 +18,19 @@ import pytest
 import yaml
 from conftest import ROOT
 
-CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"  # dog, cat, bird, car, aeroplane, bottle
+from imagenet_transfer.figures.builders import FIGURES
+
+# Dog, cat, bird, car, aeroplane, bottle
+CLASSES = "n02084071 n02121620 n01503061 n02958343 n02691156 n02876657"
 CODE = (
-    "Snakefile",
-    "config.yaml",
-    "workflow",
-    "profiles",
-    "envs",
-    "resources",
-    "imagenet_transfer",
-    "miniature_world",
+    *("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources"),
+    *("imagenet_transfer", "miniature_world"),
 )
-
-
 PRETRAINED = {"dataset": "imagenet", "label_set": "imagenet", "recipe": "pretrain"}
 
 
 def small_study():
-    """Return the default study cut down to six classes and a few steps, with every kind of output."""
+    """Return the default study with six classes and a few steps, and every kind of output."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config |= {"study": "small", "replicates": 2, "classes": "classes.txt"}
     shrink_data(config)
@@ -68,7 +63,8 @@ def small_study():
 def shrink_data(config):
     """Leave a few images of each kind."""
     objects = ["dog", "cat", "car"]
-    world, sets = config["miniature"], config["datasets"]
+    world = config["miniature"]
+    sets = config["datasets"]
     world |= {"train_per_class": 8, "val_per_class": 4}
     world["voc"] |= {"objects": objects, "trainval": 8, "test": 6}
     world["sun"] |= {"classes": 3, "train": 4, "test": 4}
@@ -110,7 +106,7 @@ def set_outputs(outputs):
 
 @contextlib.contextmanager
 def mounted(folder, size=None, read_only=False):
-    """Yield a folder that is a small disk of its own, or (without `size`) itself; read-only if asked.
+    """Yield a folder that is a small disk, or (without `size`) itself; read-only if asked.
 
     Skips the test where mounting is not permitted.
     """
@@ -129,10 +125,11 @@ def mounted(folder, size=None, read_only=False):
 
 
 class Project:
-    """A clone of the code beside a folder in which a study runs."""
+    """A copy of the code next to a folder in which a study runs."""
 
     def __init__(self, folder):
-        self.code, self.folder = folder / "code", folder / "study"
+        self.code = folder / "code"
+        self.folder = folder / "study"
 
     def create(self):
         for name in CODE:
@@ -145,7 +142,7 @@ class Project:
         return self
 
     def copy(self, folder):
-        """Return a copy with the same times of modification, finished outputs and metadata included."""
+        """Return a copy, finished outputs and times of modification included."""
         shutil.copytree(self.code.parent, folder, dirs_exist_ok=True, copy_function=shutil.copy2)
         return Project(folder)
 
@@ -158,23 +155,10 @@ class Project:
         self.configure(config)
 
     def command(self, *words):
-        options = (
-            "--directory",
-            self.folder,
-            "--configfile",
-            self.folder / "study.yaml",
-            "--cores",
-            "2",
-        )
-        return [
-            sys.executable,
-            "-m",
-            "snakemake",
-            *words,
-            "--snakefile",
-            self.code / "Snakefile",
-            *options,
-        ]
+        config = ("--configfile", self.folder / "study.yaml")
+        options = ("--directory", self.folder, *config, "--cores", "2")
+        snakefile = self.code / "Snakefile"
+        return [sys.executable, "-m", "snakemake", *words, "--snakefile", snakefile, *options]
 
     @property
     def environment(self):
@@ -182,10 +166,8 @@ class Project:
 
     def run(self, *words, expect=0):
         """Run the workflow and return what a user reads."""
-        options = {
-            "cwd": self.folder,
-            "env": self.environment,
-        }  # not the repository, whose package would be imported
+        # Not in the repository, whose package would be imported.
+        options = {"cwd": self.folder, "env": self.environment}
         done = subprocess.run(self.command(*words), capture_output=True, text=True, **options)
         said = done.stdout + done.stderr
         assert done.returncode == expect, said[-6000:]
@@ -204,28 +186,17 @@ class Project:
         """Return how many jobs of each rule a dry run lists."""
         said = self.run(*targets, "--dry-run")
         table = re.search(r"^Job stats:\n.*?\n-+ .*?\n(.*?)^total", said, re.M | re.S)
-        return Counter(
-            {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)", table[1], re.M)}
-            if table
-            else {}
-        )
+        jobs = re.findall(r"^(\w+) +(\d+)", table[1], re.M) if table else []
+        return Counter({rule: int(number) for rule, number in jobs})
 
     def stages(self, *targets):
-        """Return the jobs of a dry run that compute something, without tables, figures and summaries."""
-        reporting = (
-            "all",
-            "make_table",
-            "collect_runs",
-            "compare_with_paper",
-            "judge_findings",
-            "write_report",
-        )
-        plan = self.plan(*targets)
-        return {
-            rule: n
-            for rule, n in plan.items()
-            if (rule not in reporting and not rule.startswith("draw_")) or rule == "draw_manifest"
+        """Return the jobs of a dry run without tables, figures and summaries."""
+        reporting = {
+            *("all", "make_table", "collect_runs"),
+            *("compare_with_paper", "judge_findings", "write_report"),
+            *(f"draw_{kind.replace('-', '_')}" for kind in FIGURES),
         }
+        return {rule: n for rule, n in self.plan(*targets).items() if rule not in reporting}
 
     def read(self, name):
         return (self.folder / "results" / name).read_bytes()
@@ -235,7 +206,7 @@ COMPUTED = ("data", "stores", "proposals", "embeddings", "results")
 
 
 def contents(project):
-    """Return everything that a study computed, {path: content}, without the times and machines of its runs."""
+    """Return what a study computed, {path: content}, without times and machines of its runs."""
     files = [
         path for name in COMPUTED for path in (project.folder / name).rglob("*") if path.is_file()
     ]
@@ -258,15 +229,15 @@ def content(path):
 
 
 def differences(project, other):
-    """Return the paths of files whose contents differ between two studies, or that only one of them has."""
-    ours, theirs = contents(project), contents(other)
-    return sorted(
-        name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
-    )
+    """Return the files whose contents differ between two studies, or that only one has."""
+    ours = contents(project)
+    theirs = contents(other)
+    names = ours.keys() | theirs.keys()
+    return sorted(name for name in names if ours.get(name) != theirs.get(name))
 
 
 def job_processes(session):
-    """Return the processes of a workflow that compute its jobs, be they forks or not, {process: rule}."""
+    """Return the processes that compute a workflow's jobs, forks or not, {process: rule}."""
     found = {}
     for process in processes_of(session):
         folder = Path(f"/proc/{process}")
@@ -283,7 +254,7 @@ def job_processes(session):
 
 
 def processes_of(session):
-    """Return all living processes of a session: of a workflow that was started in one of its own, everything."""
+    """Return all living processes of a session, such as that of a workflow."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -302,6 +273,10 @@ def ended(session, seconds=10):
 
 
 def rule_of(script):
-    """Return the rule of a job's script, which holds it as the last name of a pickled object."""
-    found = re.search(rb"finetune_(?:classification|detection|action)", script.read_bytes())
+    """Return the rule of a job's script, which holds it as the last name of a pickled object.
+
+    Of rules that have a script of their own, it is that script's name.
+    """
+    shared = rb"finetune_(?:classification|detection|action)|draw_(?!figure|manifest|contact)\w+"
+    found = re.search(shared, script.read_bytes())
     return found[0].decode() if found else script.name.split(".")[1]

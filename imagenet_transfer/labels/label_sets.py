@@ -32,7 +32,7 @@ Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of its 
 def label_set_of(
     settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return the label set that a study's `Study.label_set_slice` describes.
+    """Return the label set that a study's `Study.label_set_settings` describes.
 
     `categories_of`: the classes of the data set, for the method "categories".
     """

@@ -130,30 +130,35 @@ def write_taxonomy(taxonomy: Taxonomy, path: Path | str) -> None:
 def read_wnids(path: Path | str) -> tuple[str, ...]:
     """Return the wnids of a class list, ascending.
 
-    Raises UserError for anything but one wnid per line, each one once.
+    Each line starts with one, after which a name may follow; what follows a # is a comment. Raises
+    UserError at anything else, and at repeats.
     """
+    needs = "It needs one wnid per line, such as n02084071."
     try:
-        wnids = read_small_text(path, MAX_CLASS_LIST).split()
+        text = read_small_text(path, MAX_CLASS_LIST)
     except UnicodeDecodeError:
         raise UserError(
-            f"{path}: the class list cannot be read, as it is not text. It needs one wnid per line."
+            f"{path}: the class list cannot be read, as it is not text. {needs}"
         ) from None
     except OSError as error:
         reason = error.strerror
-        raise UserError(
-            f"{path}: the class list cannot be read ({reason}). It needs one wnid per line."
-        ) from None
+        raise UserError(f"{path}: the class list cannot be read ({reason}). {needs}") from None
+    wnids = [wnid for line in text.splitlines() for wnid in _wnids_of(line)]
     for wnid in wnids:
         _offset(wnid, f"{path}: ")
     if not wnids:
-        raise UserError(
-            f"{path}: the class list is empty. It needs one wnid per line, such as n02084071."
-        )
+        raise UserError(f"{path}: the class list is empty. {needs}")
     ordered = sorted(wnids)
     for wnid, following in itertools.pairwise(ordered):
         if wnid == following:
             raise UserError(f"{path}: the class list has {wnid} twice; remove one.")
     return tuple(ordered)
+
+
+def _wnids_of(line: str) -> list[str]:
+    """Return the words of a line that are or should be wnids: the first, and others like them."""
+    words = line.partition("#")[0].split()
+    return words[:1] + [word for word in words[1:] if re.match(r"n\d", word)]
 
 
 def read_pascal_roots(path: Path | str = RESOURCES / "pascal_roots.csv") -> dict[str, str]:
@@ -320,16 +325,19 @@ def _read_columns(path: Path | str, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def read_classes(name: str) -> tuple[str, ...]:
-    """Return the wnids of a config's `classes`, ascending.
+def class_lists() -> dict[str, Path]:
+    """Return the class lists of the workflow, resources/classes, by name."""
+    return {path.stem: path for path in sorted((RESOURCES / "classes").glob("*.txt"))}
 
-    `name` is a list in resources/classes or the path of a file. Raises UserError if it is neither.
-    """
-    shipped = {path.stem: path for path in sorted((RESOURCES / "classes").glob("*.txt"))}
+
+def read_classes(name: str) -> tuple[str, ...]:
+    """Return the wnids of a config's `classes`, ascending: the workflow's list or a file's path."""
+    shipped = class_lists()
     if name not in shipped and not os.path.lexists(name):
+        lists = ", ".join(shipped)
         asked = name if len(name) < 200 else f"{name[:100]}..."
         raise UserError(
-            f"config: classes is {asked!r}, which is neither a list of the workflow "
-            f"({', '.join(shipped)}) nor a file. Correct it."
+            f"config: classes is {asked!r}, which is neither a list of the workflow ({lists}) nor "
+            "a file."
         )
     return read_wnids(shipped.get(name, Path(name)))

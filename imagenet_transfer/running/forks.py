@@ -1,18 +1,15 @@
-"""Jobs as forks of a process that has imported everything: they start in 0.1 s, not in 2 or 3 s.
+"""Jobs as forks of one process that has imported everything: they start in a tenth of a second, not in two or three.
 
-The first job of a workflow starts the server, which imports torch and everything else once. Each
-job's own process hands it its script, folder and standard streams; the server forks a child that
-runs the script; the job's process waits for the child and ends as the child has ended:
+The first job of a workflow starts the server, which imports torch and all the rest once. Each job's own process hands
+it its script, folder and standard streams; the server forks a child that runs the script; the job's process waits for
+the child and ends as the child has ended:
 
-    Snakemake -> python script.py -> run_forked() ~ socket ~ server
-    server -> fork -> script.py, where run_forked() returns
+    Snakemake -> python script.py -> run_forked() ~ socket ~ server -> fork -> script.py, where run_forked() returns
 
-- A child ends with its job's process and with the server, and both end with the workflow. Jobs
-  whose server is killed run again in their own processes. SIGINT and SIGTERM reach the child as
-  SIGTERM.
-- A server serves one workflow and one environment, as libraries read variables such as
-  OMP_NUM_THREADS when they are loaded. Its socket has a secret name instead of a place in the file
-  system, so nothing can be left behind.
+- A child ends with its job's process and with the server, and both end with the workflow. Jobs whose server is killed
+  run again in their own processes. SIGINT and SIGTERM reach the child as SIGTERM.
+- A server serves one workflow and one environment, as libraries read variables such as OMP_NUM_THREADS when they are
+  loaded. Its socket has a secret name instead of a place in the file system, so nothing can be left behind.
 - Jobs on a cluster, and on systems that lack what this needs, run in their own processes.
 """
 
@@ -37,11 +34,12 @@ from pathlib import Path
 
 from imagenet_transfer.running.jobs import FORKS, WORKFLOW, end_with, sentence_of, workflow_process
 
-IMPORTED = (  # by jobs; torch, pandas and matplotlib come with them
+IMPORTED = (  # what jobs import, by which they import torch, pandas and matplotlib
     "imagenet_transfer.features.analyses",
     "imagenet_transfer.features.embeddings",
-    "imagenet_transfer.figures.curve",
-    "imagenet_transfer.figures.numbers",
+    "imagenet_transfer.figures.from_features",
+    "imagenet_transfer.figures.from_images",
+    "imagenet_transfer.figures.from_runs",
     "imagenet_transfer.reporting.tables",
     "imagenet_transfer.training.stages",
     "imagenet_transfer.training.tasks.action",
@@ -49,13 +47,15 @@ IMPORTED = (  # by jobs; torch, pandas and matplotlib come with them
 )
 SERVER = "from imagenet_transfer.running.forks import serve; serve({})"
 TRIES = 500  # at 10 ms each, while another job starts the server
-_job: socket.socket | None = None  # in a child: the job's process sees its end when this closes
+_job: socket.socket | None = (
+    None  # in a child: stays open until it ends, so that the job's process sees that
+)
 
 
 def run_forked() -> None:
     """Run this process's script in a fork of the server, and end this process as the fork has ended.
 
-    Returns where the script should run: in the fork itself, or in a job that cannot fork.
+    Returns where the script is to run here: in the fork itself, and in a job that cannot be forked.
     """
     workflow = int(os.environ.get(WORKFLOW, 0))
     if _job or FORKS not in os.environ or workflow_process() != workflow:
@@ -67,7 +67,7 @@ def run_forked() -> None:
         with contextlib.suppress(OSError), _connection() as server:
             code = _code_of_child(server)
             if code is not None:
-                os._exit(code if code >= 0 else 128 - code)  # signals as shells report them
+                os._exit(code if code >= 0 else 128 - code)  # shells tell signals like that
     except KeyboardInterrupt as stopped:
         print(f"Error: {sentence_of(stopped)}", file=sys.stderr)
         sys.exit(1)
@@ -77,14 +77,15 @@ def run_forked() -> None:
 
 
 def _code_of_child(server: socket.socket) -> int | None:
-    """Return the exit code of a child that runs this script; None if it and the server died."""
+    """Return the exit code of a child that runs this script, or None if the server and the child have been killed."""
     asked = [Path(sys.argv[0]).resolve(), Path.cwd()]
     socket.send_fds(server, [os.fsencode("\0".join(map(str, asked)))], [0, 1, 2])
     child = server.recv(16)
     if not child:
         return None
-    # The name is for `ps`, and for Snakemake's benchmarks (workflow/rules/benchmarks.smk)
-    Path("/proc/self/comm").write_bytes(b"runs as " + child)
+    Path("/proc/self/comm").write_bytes(
+        b"runs as " + child
+    )  # for `ps`, and for Snakemake's benchmarks
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: server.send(b"stop"))
@@ -95,7 +96,7 @@ def _code_of_child(server: socket.socket) -> int | None:
 
 
 def _connection() -> socket.socket:
-    """Return a connection to the server of this workflow and environment; start one if needed."""
+    """Return a connection to the server of this workflow and environment, which is started if there is none."""
     environment = repr((sys.executable, sorted(os.environ.items())))  # with the workflow's secret
     name = f"\0imagenet-transfer-{hashlib.sha256(environment.encode()).hexdigest()}"
     for _ in range(TRIES):
@@ -113,17 +114,15 @@ def _connection() -> socket.socket:
 
 
 def _is_own(connection: socket.socket) -> bool:
-    """Return whether the process at the other end belongs to the same user."""
-    numbers = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # bytes: three ints
-    _, user, _ = struct.unpack("3i", numbers)
+    """Tell whether the process at the other end is of the same user."""
+    _, user, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    )
     return user == os.geteuid()
 
 
 def _start_server(name: str) -> None:
-    """Start the server, or wait a moment if another job is starting it.
-
-    Jobs can connect while it still imports.
-    """
+    """Start the server, whom jobs can ask while it imports; just wait a moment if another job is starting it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         try:
             listener.bind(name)
@@ -133,28 +132,30 @@ def _start_server(name: str) -> None:
         listener.listen(128)
         command = [sys.executable, "-P", "-c", SERVER.format(listener.fileno())]
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        subprocess.run(command, pass_fds=[listener.fileno()], **silent)  # ends soon, see `serve`
+        subprocess.run(
+            command, pass_fds=[listener.fileno()], **silent
+        )  # soon over: the server is a fork of this
 
 
 def serve(listener: int) -> None:
-    """Import everything and fork a child per job until the workflow ends; in a child, run the job.
-
-    The server is a fork of the process that a job starts: as that job's child, its work would be
-    counted in the job's benchmark.
-    """
+    """Import everything and fork a child for each job that asks, until the workflow ends; in a child, run the job."""
     if os.fork():
-        os._exit(0)
+        os._exit(
+            0
+        )  # so that the server is not a child of its first job, whose benchmark would count all of its work
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a group receives them, but they are for the jobs
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # sent to the whole group, they are meant for the jobs
     end_with(int(os.environ[WORKFLOW]))
     codes: list[int] = []
     atexit.register(_leave, codes)  # registered first, it is called last
     environment = dict(os.environ)
     for name in IMPORTED:
         importlib.import_module(name)
-    os.environ.clear()  # OpenCV sets variables
+    os.environ.clear()  # of what OpenCV sets
     os.environ.update(environment)
-    gc.freeze()  # otherwise collections in the children would copy these pages
+    gc.freeze()  # collections in the children would copy these pages
     script = _Server(socket.socket(fileno=listener)).script()
     sys.argv = [script]
     sys.path.insert(0, str(Path(script).parent))
@@ -162,7 +163,7 @@ def serve(listener: int) -> None:
 
 
 def _leave(codes: list[int]) -> None:
-    """End a child without unloading all modules, which takes longer than the fork."""
+    """End a child without taking apart all that is imported, which takes longer than the fork."""
     if codes:
         sys.stdout.flush()
         os._exit(codes[0])
@@ -197,7 +198,9 @@ class _Server:
         """Return, in every child, the script that it runs."""
         script = None
         while not script:
-            event, _ = self.events.select()[0]  # one at a time: each may close others' sources
+            event = self.events.select()[0][
+                0
+            ]  # one at a time: each may close what others are about
             script = event.data(event.fileobj)
         return script
 
@@ -225,7 +228,7 @@ class _Server:
     def become(
         self, job: socket.socket, server: int, streams: list[int], script: str, folder: str
     ) -> str:
-        """Give a fresh fork the job's streams, folder, name and signals; return the script."""
+        """Turn a fresh fork into the job: its streams, folder, name and signals, and nothing of the other jobs."""
         global _job
         _job = job
         for event in list(self.events.get_map().values()):
@@ -235,14 +238,15 @@ class _Server:
             os.close(stream)
         sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
         os.chdir(folder)
-        name = Path(script).stem.rpartition(".")[2]  # of the rule's script, for `top`
-        Path("/proc/self/comm").write_text(name)
+        Path("/proc/self/comm").write_text(
+            Path(script).stem.rpartition(".")[2]
+        )  # the rule's script, for `top`
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_with(server)
         return script
 
     def hear(self, child: int, job: socket.socket) -> None:
-        """Pass on that a job should stop; kill the child if the job's process has ended."""
+        """Pass on that a job is to stop; kill the child if the job's process has ended."""
         try:
             said = job.recv(16)
         except ConnectionError:

@@ -3,23 +3,24 @@
 import difflib
 import functools
 import math
+import os
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.labels.taxonomy import class_lists
+from imagenet_transfer.study.config_schema import config_schema
 from imagenet_transfer.study.strict_yaml import load_yaml
-from imagenet_transfer.study.training_checks import add_networks_and_recipes
 
 MOST_NAMED = 30  # names in a sentence
 
 
 def canonical(value: Any) -> Any:
-    """Return nested plain dictionaries with sorted keys: equal content, equal text, in whatever order written."""
+    """Return nested plain dictionaries with sorted keys: equal content gives equal text."""
     if isinstance(value, Mapping):
         return {str(key): canonical(value[key]) for key in sorted(value)}
     if isinstance(value, (list, tuple)):
@@ -28,7 +29,7 @@ def canonical(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return nested plain dictionaries in the order as written: Snakemake reads JSON into a kind of its own."""
+    """Return nested plain dictionaries in their order; Snakemake reads JSON into its own kind."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, list) else value
@@ -41,11 +42,21 @@ def nearest_name(name: Any, known: Iterable[str]) -> str:
     if close:
         return f" Did you mean '{spelling[close[0]]}'?"
     names = list(spelling.values())
-    return f" It has: {', '.join(names[:MOST_NAMED]) or 'nothing'}{', ...' if len(names) > MOST_NAMED else ''}."
+    more = ", ..." if len(names) > MOST_NAMED else ""
+    return f" It has: {', '.join(names[:MOST_NAMED]) or 'nothing'}{more}."
+
+
+def unknown_name(
+    config: Mapping[str, Any], where: str, name: str, section: str, *reserved: str
+) -> Iterator[str]:
+    """Yield that the section lacks the name that is given at `where`; nothing if it has it."""
+    if name not in config[section] and name not in reserved:
+        known = nearest_name(name, config[section])
+        yield f"{where} names '{name}', which is not in {section}.{known}"
 
 
 def check_schema(config: Mapping[str, Any], schema_path: Path | str) -> None:
-    """Raise UserError, with one line a problem, if the config does not have the shape that the schema describes."""
+    """Raise UserError, one line per problem, if the config is not as the schema describes."""
     errors = sorted(
         _validator(schema_path).iter_errors(config), key=lambda e: list(map(str, e.absolute_path))
     )
@@ -66,7 +77,7 @@ def _is_finite(checker: Any, value: Any) -> bool:
     return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
-# JSON's numbers: 3.0 is an integer there, and neither NaN nor infinity is a number that a comparison would refuse.
+# In JSON's schema 3.0 is an integer, and no comparison refuses NaN or infinity.
 _Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -77,9 +88,7 @@ _Validator = jsonschema.validators.extend(
 
 @functools.cache
 def _validator(schema_path: Path | str) -> Any:
-    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
-    add_networks_and_recipes(schema)
-    return _Validator(schema)
+    return _Validator(config_schema(schema_path))
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:
@@ -116,7 +125,7 @@ def _expectation(error: jsonschema.ValidationError) -> str:
         case "enum":
             text = f"but should be one of {', '.join(map(str, wanted))}. {about}"
         case "pattern":
-            text = f"but {about or 'names are lower-case letters, digits and single hyphens'}."
+            text = f"but {about or 'names are lower-case letters, digits and single hyphens'}"
         case "anyOf":
             text = f"which is none of what is allowed there. {about}"
         case name if name in LIMITS:
@@ -183,17 +192,15 @@ def shown(value: Any, quoted: bool = False) -> str:
 
 
 _BRIEFLY = reprlib.Repr()
-_BRIEFLY.maxlevel, _BRIEFLY.maxdict, _BRIEFLY.maxlist, _BRIEFLY.maxstring, _BRIEFLY.maxother = (
-    2,
-    2,
-    4,
-    70,
-    70,
-)
+_BRIEFLY.maxlevel = 2
+_BRIEFLY.maxdict = 2
+_BRIEFLY.maxlist = 4
+_BRIEFLY.maxstring = 70
+_BRIEFLY.maxother = 70
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """Return a YAML file's content; raise UserError for what YAML cannot read or would read as something else."""
+    """Return a YAML file's content; raise UserError for what YAML cannot read or would misread."""
     config = load_yaml(path)
     if not isinstance(config, dict):
         found = "nothing" if config is None else type(config).__name__
@@ -203,14 +210,34 @@ def read_config(path: Path | str) -> dict[str, Any]:
     return config
 
 
+def place_of_classes(classes: Any, configs: Iterable[Path | str]) -> Any:
+    """Return a config's `classes` as what can be read from the folder where the study runs.
+
+    A file is looked up in that folder and then next to the configs, in this order; the names of the
+    workflow's own lists come first. Raises UserError, with these places, if it is nowhere.
+    """
+    if not isinstance(classes, str) or classes in class_lists() or Path(classes).is_absolute():
+        return classes
+    places = [Path.cwd(), *(Path(config).resolve().parent for config in configs)]
+    for place in places:
+        if os.path.lexists(place / classes):
+            return classes if place == places[0] else os.path.relpath(place / classes)
+    listed = " and ".join(dict.fromkeys(map(str, places)))
+    raise UserError(
+        f"config: classes is {shown(classes, quoted=True)}, which is neither a list of the "
+        f"workflow ({', '.join(class_lists())}) nor a file in {listed}: correct the name, or put "
+        "the file there, with one wnid per line."
+    )
+
+
 def check_owner(path: Path | str, name: str) -> None:
-    """Raise UserError if the results beside `path` (a saved config) are those of another study than `name`."""
+    """Raise UserError if the results next to `path`, a saved config, are not those of `name`."""
     path = Path(path)
     if not path.exists():
         return
     owner = read_config(path).get("study")
     if owner != name:
         raise UserError(
-            f"{path.parent}/ holds the results of the study '{owner}', not of '{name}': run this study in a folder "
-            f"of its own, with `snakemake --directory runs/{name} ...`."
+            f"{path.parent}/ holds the results of the study '{owner}', not of '{name}': run this "
+            f"study in a folder of its own, with `snakemake --directory runs/{name} ...`."
         )

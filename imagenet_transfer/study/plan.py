@@ -19,7 +19,7 @@ from imagenet_transfer.labels.taxonomy import read_classes
 from imagenet_transfer.models import network_of
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.study.costs import work_gmacs
-from imagenet_transfer.study.cross_checks import RENDERED_FROM
+from imagenet_transfer.study.data_checks import RENDERED_FROM
 from imagenet_transfer.training.recipe import Recipe
 
 RATES = RESOURCES / "rates.csv"

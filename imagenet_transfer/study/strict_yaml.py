@@ -1,4 +1,4 @@
-"""YAML without its traps: what it would read as something else than it looks is refused with file and line."""
+"""YAML without its traps: what it would misread is refused, with file and line."""
 
 import re
 from pathlib import Path
@@ -17,14 +17,14 @@ PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses the later of two equal keys, which would silently win, and numbers that are no decimals."""
+    """YAML that refuses repeated keys, the last of which would win, and odd numbers."""
 
 
 def load_yaml(path: Path | str) -> Any:
-    """Return a YAML file's content; raise UserError, naming the line, for what is no YAML or reads as something else.
+    """Return a YAML file's content; raise UserError, with the line, for what would be misread.
 
-    Tags of Python objects are not known, and aliases are counted before they are followed: nothing is executed, and a
-    small file does not grow into a large one ("billion laughs").
+    Tags of Python objects are not known, and aliases are counted before they are followed: nothing
+    is executed, and a small file does not grow into a large one ("billion laughs").
     """
     loader = _open(path)
     try:
@@ -41,11 +41,8 @@ def load_yaml(path: Path | str) -> Any:
         raise UserError(
             f"{path}{_line(error)} cannot be read as YAML: {_reason(error)}."
         ) from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        LookupError,
-    ) as error:  # the last two from values that their tag cannot hold
+    # ValueError and LookupError come from values that their tag cannot hold.
+    except (yaml.YAMLError, ValueError, LookupError) as error:
         raise UserError(
             f"{path} cannot be read as YAML: {' '.join(str(error).split())}."
         ) from error
@@ -57,9 +54,7 @@ def _open(path: Path | str) -> _StrictLoader:
     try:
         loader = _StrictLoader(read_small_text(path, MAX_BYTES))
     except UnicodeDecodeError:
-        raise UserError(
-            f"{path} cannot be read: it is no text in UTF-8; save it as UTF-8."
-        ) from None
+        raise UserError(f"{path} cannot be read: it is not UTF-8 text; save it as UTF-8.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except yaml.YAMLError as error:  # characters that YAML does not allow
@@ -84,7 +79,7 @@ def _reason(error: yaml.MarkedYAMLError) -> str:
 
 
 def _measure(path: str, root: yaml.Node) -> None:
-    """Raise UserError if the document is deeper or, with its aliases written out, larger than any study."""
+    """Raise UserError if the document, with its aliases written out, is larger than any study."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
@@ -96,7 +91,7 @@ def _measure(path: str, root: yaml.Node) -> None:
             )
         if depth > MAX_DEPTH:
             raise UserError(
-                f"{path}, line {line}: more than {MAX_DEPTH} levels are nested; no study needs so many."
+                f"{path}, line {line}: more than {MAX_DEPTH} levels are nested; remove some."
             )
         if id(node) not in sizes:
             open_nodes.add(id(node))
@@ -104,7 +99,7 @@ def _measure(path: str, root: yaml.Node) -> None:
             open_nodes.remove(id(node))
         if sizes[id(node)] > MAX_NODES:
             raise UserError(
-                f"{path}, line {line}: its aliases (*name) stand for more than {MAX_NODES:,} values."
+                f"{path}, line {line}: its aliases (*name) stand for over {MAX_NODES:,} values."
             )
         return sizes[id(node)]
 
@@ -126,7 +121,7 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         if isinstance(key, str) and key in seen:
             line = key_node.start_mark.line + 1
             raise UserError(
-                f"{loader.name}, line {line}: the key '{key}' stands there twice; remove one."
+                f"{loader.name}, line {line}: the key '{key}' appears twice; remove one."
             )
         seen.add(str(key))
     loader.flatten_mapping(node)
@@ -135,23 +130,15 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
     if not PLAIN_INTEGER.fullmatch(node.value):
-        raise _misread(
-            loader,
-            node,
-            f"the number {loader.construct_yaml_int(node)}",
-            "write it as a plain decimal",
-        )
+        number = f"the number {loader.construct_yaml_int(node)}"
+        raise _misread(loader, node, number, "write it as a plain decimal")
     return loader.construct_yaml_int(node)
 
 
 def _float(loader: _StrictLoader, node: yaml.ScalarNode) -> float:
     if ":" in node.value:
-        raise _misread(
-            loader,
-            node,
-            f"the number {loader.construct_yaml_float(node)}",
-            "write it as a plain decimal",
-        )
+        number = f"the number {loader.construct_yaml_float(node)}"
+        raise _misread(loader, node, number, "write it as a plain decimal")
     return loader.construct_yaml_float(node)
 
 

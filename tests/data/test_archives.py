@@ -162,9 +162,9 @@ def test_the_target_unpack_ilsvrc(given_archives, tmp_path, monkeypatch):
 
     def store_params() -> dict:
         config = yaml.safe_load(Path("study.yaml").read_text())
-        return Study.of(config, project.code / "workflow/schemas/config.schema.yaml").store_slice(
-            "imagenet"
-        )
+        return Study.of(
+            config, project.code / "workflow/schemas/config.schema.yaml"
+        ).store_settings("imagenet")
 
     before = store_params()
     named = {part: str(path) for part, path in given_archives.items()}

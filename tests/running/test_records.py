@@ -203,10 +203,10 @@ def test_an_import_from_other_files_is_refused(records):
 
 
 def label_set_settings(**spec):
-    """Return the slice of a label set of the default study that is made otherwise."""
+    """Return the settings of a label set of the default study that is made otherwise."""
     config = read_config(ROOT / "config.yaml")
     config["label_sets"]["mine"] = spec
-    return Study.of(config, ROOT / "workflow/schemas/config.schema.yaml").label_set_slice("mine")
+    return Study.of(config, ROOT / "workflow/schemas/config.schema.yaml").label_set_settings("mine")
 
 
 def describe(records, manifest, sampling, **spec):

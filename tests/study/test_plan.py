@@ -28,7 +28,8 @@ from imagenet_transfer.study.plan import (
     subset_images,
     with_networks,
 )
-from imagenet_transfer.study.study import Embedding, PretrainRun, Study, TransferRun
+from imagenet_transfer.study.runs import Embedding, PretrainRun, TransferRun
+from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.recipe import Recipe
 
 IN_EPOCHS = {name: value for name, value in RECIPE.items() if name != "iterations"}

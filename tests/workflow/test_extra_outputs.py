@@ -1,4 +1,4 @@
-"""Outputs that the paper lacks: correlation and coarse-limit cost no run and refuse what they cannot show."""
+"""Outputs that the paper lacks, correlation and coarse-limit: their runs and their mistakes."""
 
 import copy
 
@@ -7,7 +7,8 @@ from conftest import ROOT
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.study.config_file import read_config
-from imagenet_transfer.study.study import PretrainRun, Study, TransferRun
+from imagenet_transfer.study.runs import PretrainRun, TransferRun
+from imagenet_transfer.study.study import Study
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 CONFIG = read_config(ROOT / "config.yaml")
@@ -39,7 +40,7 @@ def test_which_runs_they_show():
     cells = {(run.task, run.subset) for run in study.transfer_runs("correlation")}
     assert cells == {("sun-cls", "imagenet"), ("imagenet-cls", "imagenet")}
     assert TransferRun("sun-cls", "alexnet", "scratch", 3) in study.transfer_runs("coarse-limit")
-    assert study.output_slice("correlation")["metrics"] == {
+    assert study.output_layout("correlation")["metrics"] == {
         "imagenet-cls": "top1",
         "sun-cls": "top1",
     }

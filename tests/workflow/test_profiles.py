@@ -1,4 +1,4 @@
-"""The profiles: every rule is either local or has what it needs on a cluster."""
+"""The profiles: every rule of the workflow is either local or has what it needs on a cluster."""
 
 import re
 import subprocess
@@ -7,6 +7,8 @@ import sys
 import pytest
 import yaml
 from conftest import ROOT
+
+from imagenet_transfer.figures.builders import BUILDERS, FIGURES
 
 RULES = "\n".join(
     path.read_text()
@@ -19,42 +21,40 @@ def slurm():
     return yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
 
 
-def named(pattern):
-    return set(re.findall(pattern, RULES, re.M))
-
-
 def blocks():
-    """Return rule -> its text, rules that inherit included."""
+    """Return rule -> its text, rules that inherit and those of figures' builders included."""
     parts = re.split(r"^(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:\n", RULES, flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    texts = (re.split(r"\n(?=\S)", text)[0] for text in parts[2::2])  # up to what is not indented
+    found = dict(zip(parts[1::2], texts, strict=True))
+    on_gpu = {kind: BUILDERS[kind].gpu for kind in FIGURES}
+    drawn = {True: "gpu=gpus", False: "localrule: True"}
+    return found | {f"draw_{kind.replace('-', '_')}": drawn[gpu] for kind, gpu in on_gpu.items()}
 
 
 def local_rules():
-    """Return the rules that are listed as local or say so themselves."""
-    listed = re.findall(r"^localrules:\n((?:    \w+,\n)+)", RULES, re.M)
-    named = {rule for rule, text in blocks().items() if re.search(r"localrule:\s+True\b", text)}
-    return set(re.findall(r"\w+", "".join(listed))) | named
+    return {rule for rule, text in blocks().items() if "localrule: True" in text}
 
 
 def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
-    assert local_rules()
     assert local_rules().isdisjoint(slurm["set-resources"])
     assert local_rules() | set(slurm["set-resources"]) == set(blocks())
     assert set(slurm["set-threads"]) == set(slurm["set-resources"]) | {"verify", "repair"}
 
 
 def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):
-    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text}
-    asking |= {"finetune_detection", "finetune_action"}  # which inherit it
-    resources = slurm["set-resources"].items()
-    assert {rule for rule, wanted in resources if wanted.get("gpu")} == asking
+    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text} | {
+        "finetune_detection",
+        "finetune_action",
+    }
+    assert {rule for rule, wanted in slurm["set-resources"].items() if wanted.get("gpu")} == asking
 
 
 def test_time_and_memory_grow_with_the_attempt(slurm):
     for wanted in slurm["set-resources"].values():
         for resource in ("runtime", "mem_mb"):
-            names = [{"attempt": attempt, "min": min} for attempt in range(1, 50)]
-            asked = [eval(wanted[resource], given) for given in names]
+            asked = [
+                eval(wanted[resource], {"attempt": attempt, "min": min}) for attempt in range(1, 50)
+            ]
             assert asked[0] < asked[1] and asked == sorted(asked)
             assert asked[-1] == asked[-2], f"{resource} grows beyond what any cluster has"
 
@@ -75,15 +75,24 @@ def test_both_profiles_rerun_for_the_same_reasons(slurm):
 @pytest.mark.parametrize("option", ["--workflow-profile", "--profile"])
 def test_snakemake_takes_it(tmp_path, option):
     target = "results/pretrain/alexnet/imagenet/rep1/metrics.json"
-    words = [target, "-n", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
-    words += ["--slurm-no-account", "--configfile", ROOT / "configs/paper.yaml"]
-    words += [option, ROOT / "profiles/slurm"]
-    command = [sys.executable, "-m", "snakemake", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    words = [
+        target,
+        "-n",
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        tmp_path,
+        "--slurm-no-account",
+    ]
+    words += ["--configfile", ROOT / "configs/paper.yaml", option, ROOT / "profiles/slurm"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, words)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     said = done.stdout + done.stderr
     job = said[said.index("\nrule pretrain:") :].split("\n\n")[0]
-    resources = set(re.findall(r"\w+=\w+", job))
-    assert {"mem_mb=16000", "runtime=720", "gpu=1", "login=0"} <= resources, job
+    assert {"mem_mb=16000", "runtime=720", "gpu=1", "login=0"} <= set(
+        re.findall(r"\w+=\w+", job)
+    ), job
     if option == "--workflow-profile":
-        assert "threads: 8" in job  # `cores` of profiles/default would limit it to the login node's
+        assert "threads: 8" in job  # `cores` of profiles/default would cap it at the login node's

@@ -125,7 +125,7 @@ def test_a_half_trained_network_continues(cluster, laptop, one_thread, monkeypat
             store_folder=cluster.folder / "stores/imagenet",
             manifest=results / "manifests/imagenet.csv.gz",
             label_set=results / "label_sets/imagenet.csv",
-            settings=study.pretrain_slice("alexnet", "imagenet", 1),
+            settings=study.pretrain_settings("alexnet", "imagenet", 1),
             names={},
             folder=folder,
             threads=1,

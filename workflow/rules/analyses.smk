@@ -1,9 +1,13 @@
 """What networks know beyond their labels: features, predictions, induction accuracy.
 
 INPUTS:  results/pretrain/{arch}/{subset}/weights.pt, the subset's store, label sets
-OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{layer}.npy and .json, results/predictions/{arch}/{subset}/rep{rep}.csv.gz and .json,
+OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{layer}.npy and .json,
+         results/predictions/{arch}/{subset}/rep{rep}.csv.gz and .json,
          results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv and .json
 """
+
+
+include: "lookups/analyses.smk"
 
 
 rule embed:
@@ -23,7 +27,7 @@ rule embed:
     resources:
         gpu=gpus,
     params:
-        settings=embedding_params,
+        settings=params_of(study.embedding_settings, "arch"),
     script:
         "../scripts/embed.py"
 
@@ -46,7 +50,7 @@ rule predict:
     resources:
         gpu=gpus,
     params:
-        settings=embedding_params,
+        settings=params_of(study.embedding_settings, "arch"),
     script:
         "../scripts/predict.py"
 
@@ -72,6 +76,6 @@ rule induce:
     resources:
         gpu=gpus,
     params:
-        settings=study.analysis_slice(),
+        settings=study.analysis_settings(),
     script:
         "../scripts/induce.py"

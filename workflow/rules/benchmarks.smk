@@ -1,6 +1,7 @@
-"""Benchmarks of jobs that run in forks (imagenet_transfer/running/forks.py): Snakemake measures only what a job itself starts.
+"""Benchmarks of jobs that run in forks (imagenet_transfer/running/forks.py).
 
-A job's process whose child runs elsewhere is called `runs as PID`, which adds that child to what Snakemake measures.
+Snakemake measures only what a job itself starts. A job's process whose child runs elsewhere is
+called `runs as PID`, and here that child is added to what Snakemake measures.
 """
 
 from pathlib import Path

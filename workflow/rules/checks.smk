@@ -1,9 +1,12 @@
-"""Checking the packed stores, and mending them in place; nothing that was computed from them is computed again.
+"""Checking the packed stores and mending them in place; nothing made from them is made again.
 
-INPUTS:  stores/{dataset}/ of all data sets that are packed; for `verify`, embeddings/ and proposals/ too; for `repair`, the
-         data sets' folders
+INPUTS:  stores/{dataset}/ of all data sets that are packed; for `verify`, embeddings/ and
+         proposals/ too; for `repair`, the data sets' folders
 OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are not declared outputs, are mended
 """
+
+
+include: "lookups/checks.smk"
 
 
 rule verify:
@@ -11,6 +14,7 @@ rule verify:
         "logs/verify.log",
     benchmark:
         "logs/benchmarks/verify.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
@@ -26,10 +30,11 @@ rule repair:
         "logs/repair.log",
     benchmark:
         "logs/benchmarks/repair.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     threads: workflow.cores
     params:
-        stores={dataset: study.store_slice(dataset) for dataset in sorted(study.datasets)},
+        stores={dataset: study.store_settings(dataset) for dataset in sorted(study.datasets)},
     script:
         "../scripts/repair_stores.py"

@@ -1,9 +1,12 @@
 """From data sets on disk to packed stores; the miniature world is rendered first.
 
 INPUTS:  the data sets' folders (`datasets.*.root`; not declared, so that a dry run needs no data)
-OUTPUTS: data/miniature/{part}.json, stores/{dataset}/ and proposals/{dataset}/ (their .json is written last),
-         results/miniature.png
+OUTPUTS: data/miniature/{part}.json, stores/{dataset}/ and proposals/{dataset}/ (their .json is
+         written last), results/miniature.png
 """
+
+
+include: "lookups/data.smk"
 
 
 rule render_miniature:
@@ -17,12 +20,12 @@ rule render_miniature:
         "../../envs/workflow.yaml"
     threads: workflow.cores
     params:
-        settings=render_params,
+        settings=params_of(study.render_settings, "part"),
     script:
         "../scripts/render_miniature.py"
 
 
-# unreadable.csv is not a declared output: Snakemake would delete it with the failure that it explains.
+# unreadable.csv is not a declared output: Snakemake would delete it after the failure it explains.
 rule pack_store:
     input:
         rendered_part,
@@ -39,7 +42,7 @@ rule pack_store:
         "../../envs/workflow.yaml"
     threads: workflow.cores
     params:
-        settings=store_params,
+        settings=params_of(study.store_settings, "dataset"),
     script:
         "../scripts/pack_store.py"
 
@@ -59,20 +62,21 @@ rule propose_regions:
         "../../envs/workflow.yaml"
     threads: workflow.cores
     params:
-        settings=proposals_params,
+        settings=params_of(study.proposals_settings, "dataset"),
     script:
         "../scripts/propose_regions.py"
 
 
 rule draw_contact_sheet:
     input:
-        expand("data/miniature/{part}.json", part=rendered_parts()),
+        expand("data/miniature/{part}.json", part=study.rendered_parts()),
     output:
         picture="results/miniature.png",
     log:
         "logs/draw_contact_sheet.log",
     benchmark:
         "logs/benchmarks/draw_contact_sheet.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:

@@ -1,9 +1,12 @@
 """From WordNet to label sets, and from label sets to manifests.
 
 INPUTS:  resources/, the class list, stores/{dataset}/
-OUTPUTS: results/label_sets/{label_set}.csv, results/manifests/{subset}.csv.gz and .json; what is drawn at random has one
-         for each replicate, those of replicate 2 and later in a folder rep{rep}/
+OUTPUTS: results/label_sets/{label_set}.csv, results/manifests/{subset}.csv.gz and .json; what is
+         drawn at random has one for each replicate, starting with the second in a folder rep{rep}/
 """
+
+
+include: "lookups/label_sets.smk"
 
 
 rule make_label_set:
@@ -15,10 +18,11 @@ rule make_label_set:
         "logs/make_label_set/{draw}{label_set}.log",
     benchmark:
         "logs/benchmarks/make_label_set/{draw}{label_set}.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=label_set_params,
+        settings=params_of(study.label_set_settings, "label_set", "rep"),
     script:
         "../scripts/make_label_set.py"
 
@@ -34,9 +38,10 @@ rule draw_manifest:
         "logs/draw_manifest/{draw}{subset}.log",
     benchmark:
         "logs/benchmarks/draw_manifest/{draw}{subset}.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=manifest_params,
+        settings=params_of(study.manifest_settings, "subset", "rep"),
     script:
         "../scripts/draw_manifest.py"

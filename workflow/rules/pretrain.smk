@@ -1,10 +1,14 @@
-"""Pre-training: `replicates` networks per subset and architecture, trained or (`weights` in the config) given.
+"""Pre-training: `replicates` networks per subset and architecture, trained or given (`weights`).
 
-INPUTS:  the replicate's manifest and label set, its store; for a given network its files, whose checksums are
-         params: no result depends on where they lie
-OUTPUTS: results/pretrain/{arch}/{subset}/rep{rep}/{weights.pt,metrics.json}; of a trained network also history.csv and
-         images.csv.gz (every test image with its result), and state.pt next to them while it runs
+INPUTS:  the replicate's manifest and label set, its store; for a given network its files, whose
+         checksums are params: no result depends on where they lie
+OUTPUTS: results/pretrain/{arch}/{subset}/rep{rep}/{weights.pt,metrics.json}; of a trained network
+         also history.csv and images.csv.gz (every test image with its result), and state.pt next
+         to them while it runs
 """
+
+
+include: "lookups/pretrain.smk"
 
 
 rule pretrain:
@@ -30,7 +34,7 @@ rule pretrain:
     resources:
         gpu=gpus,
     params:
-        settings=pretrain_params,
+        settings=params_of(study.pretrain_settings, "arch", "subset", "rep"),
     script:
         "../scripts/pretrain.py"
 
@@ -45,10 +49,11 @@ rule import_network:
         "logs/benchmarks/import_network/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
         subset=any_of(GIVEN),
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=given_params,
+        settings=params_of(study.given_settings, "arch"),
         files=given_files,
     script:
         "../scripts/import_network.py"

@@ -1,15 +1,18 @@
 """From the metrics of finished runs to tables, summaries and the report.
 
-INPUTS:  metrics.json of every run that a table shows (an explicit list), results/manifests/{subset}.json, figures' CSV
-OUTPUTS: results/{table}.csv and .md, results/runs.csv, comparison.csv, findings.csv, report.html; `plan` prints
+INPUTS:  metrics.json of every run that a table shows (an explicit list),
+         results/manifests/{subset}.json, figures' CSV
+OUTPUTS: results/{table}.csv and .md, results/runs.csv, comparison.csv, findings.csv, power.csv,
+         report.html; `plan` prints
 """
+
+
+include: "lookups/reporting.smk"
 
 
 rule make_table:
     input:
-        metrics=output_metrics,
-        networks=output_networks,
-        manifests=sizes_of_subsets,
+        unpack(inputs_of_output),
     output:
         csv="results/{table}.csv",
         markdown="results/{table}.md",
@@ -17,24 +20,26 @@ rule make_table:
         "logs/make_table/{table}.log",
     benchmark:
         "logs/benchmarks/make_table/{table}.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
         layout=output_params,
-        expected=output_expected,
+        expected=expected_of_output,
     script:
         "../scripts/make_table.py"
 
 
 rule collect_runs:
     input:
-        metrics=all_metrics(study.pretrain_runs, study.transfer_runs),
+        metrics=metrics_of(study.runs_of),
     output:
         csv="results/runs.csv",
     log:
         "logs/collect_runs.log",
     benchmark:
         "logs/benchmarks/collect_runs.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -53,10 +58,11 @@ rule compare_with_paper:
         "logs/compare_with_paper.log",
     benchmark:
         "logs/benchmarks/compare_with_paper.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=study.reporting_slice(),
+        settings=study.reporting_settings(),
     script:
         "../scripts/compare_with_paper.py"
 
@@ -65,9 +71,9 @@ rule judge_findings:
     input:
         runs="results/runs.csv",
         tables=number_files(),
-        stores=stores_of_tasks(),
-        answers=answers_of_single_runs(),
-        records=records_of_single_runs(),
+        stores=list(map(store_file, study.datasets_tested())),
+        answers=[f"{folder_of(run)}/images.csv.gz" for run in study.single_runs()],
+        records=list(map(run_metrics, study.single_runs())),
     output:
         csv="results/findings.csv",
         power="results/power.csv",
@@ -75,10 +81,11 @@ rule judge_findings:
         "logs/judge_findings.log",
     benchmark:
         "logs/benchmarks/judge_findings.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=study.reporting_slice(),
+        settings=study.reporting_settings(),
         hours=hours_of_runs,
     script:
         "../scripts/judge_findings.py"
@@ -90,19 +97,20 @@ rule write_report:
         power="results/power.csv",
         comparison="results/comparison.csv",
         runs="results/runs.csv",
-        tables=expand("results/{table}.md", table=study.built_by("transfer", "budgets")),
+        tables=expand("results/{table}.md", table=study.tables()),
         figures=[path for path in figure_files() if path.endswith(".png")],
-        records=all_metrics(study.pretrain_runs, study.transfer_runs),
+        records=metrics_of(study.runs_of),
     output:
         html="results/report.html",
     log:
         "logs/write_report.log",
     benchmark:
         "logs/benchmarks/write_report.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=study.reporting_slice(),
+        settings=study.reporting_settings(),
     script:
         "../scripts/write_report.py"
 
@@ -110,9 +118,10 @@ rule write_report:
 rule plan:
     log:
         "logs/plan.log",
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        schema=workflow.source_path("../schemas/config.schema.yaml"),
+        schema=SCHEMA,
     script:
         "../scripts/print_plan.py"

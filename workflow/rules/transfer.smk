@@ -1,10 +1,14 @@
 """Transfer: fine-tuning runs of every task, from pre-trained weights or from a random start.
 
-INPUTS:  weights.pt of the pre-training replicate of the same number (cycled if there are fewer; none for scratch), the
-         task's store; region proposals for action; manifest and label set where a task learns a subset's labels
-OUTPUTS: results/transfer/{task}/{arch}/{subset}/rep{rep}/{metrics.json,history.csv,images.csv.gz}; state.pt next to them
-         while it runs
+INPUTS:  weights.pt of the pre-training replicate of the same number (cycled if there are fewer;
+         none for scratch), the task's store; region proposals for action; manifest and label set
+         where a task learns a subset's labels
+OUTPUTS: results/transfer/{task}/{arch}/{subset}/rep{rep}/{metrics.json,history.csv,images.csv.gz};
+         state.pt next to them while it runs
 """
+
+
+include: "lookups/transfer.smk"
 
 
 rule finetune_classification:
@@ -22,14 +26,14 @@ rule finetune_classification:
     benchmark:
         "logs/benchmarks/finetune_classification/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
-        task=tasks_of_kind("classification"),
+        task=any_of(study.tasks_of_kind("classification")),
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
     resources:
         gpu=gpus,
     params:
-        settings=transfer_params,
+        settings=params_of(study.transfer_settings, "task", "arch", "rep"),
         network=first_network,
     script:
         "../scripts/finetune.py"
@@ -44,7 +48,7 @@ use rule finetune_classification as finetune_detection with:
     benchmark:
         "logs/benchmarks/finetune_detection/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
-        task=tasks_of_kind("detection"),
+        task=any_of(study.tasks_of_kind("detection")),
 
 
 use rule finetune_classification as finetune_action with:
@@ -57,4 +61,4 @@ use rule finetune_classification as finetune_action with:
     benchmark:
         "logs/benchmarks/finetune_action/{task}/{arch}/{subset}/rep{rep}.tsv"
     wildcard_constraints:
-        task=tasks_of_kind("action"),
+        task=any_of(study.tasks_of_kind("action")),

@@ -1,7 +1,8 @@
-"""From the official archives of ILSVRC2012 to the folders that its layout has; run by name, before anything else.
+"""From the official archives of ILSVRC2012 to its folders; run by name, before anything else.
 
 INPUTS:  the archives (`datasets.*.archives`; not declared, so that a dry run needs no data)
-OUTPUTS: train/, val/ and ILSVRC2012_devkit_t12/ below the data set's `root` (not declared: they are the user's)
+OUTPUTS: train/, val/ and ILSVRC2012_devkit_t12/ below the data set's `root` (not declared: they are
+         the user's)
 """
 
 
@@ -10,6 +11,7 @@ rule unpack_ilsvrc:
         "logs/unpack_ilsvrc.log",
     benchmark:
         "logs/benchmarks/unpack_ilsvrc.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     script:

@@ -1,4 +1,4 @@
-"""Put every number that the paper states beside ours."""
+"""Put every number that the paper states next to ours."""
 
 from pathlib import Path
 

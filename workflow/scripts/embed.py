@@ -14,12 +14,7 @@ with job_log(snakemake.log[0], snakemake.input):
 
     device = prepare(snakemake.threads)
     store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)
-    architecture, layer = snakemake.params.settings["architecture"], snakemake.wildcards.layer
-    embed(
-        store,
-        Path(snakemake.input.weights),
-        architecture,
-        layer,
-        Path(snakemake.output.features),
-        device,
-    )
+    architecture = snakemake.params.settings["architecture"]
+    weights = Path(snakemake.input.weights)
+    features = Path(snakemake.output.features)
+    embed(store, weights, architecture, snakemake.wildcards.layer, features, device)

@@ -12,13 +12,14 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.training.stages import finetune
 
     folder = Path(snakemake.output.metrics).parent
+    run = {key: snakemake.wildcards[key] for key in ("arch", "subset", "task")}
+    names = {**run, "rep": int(snakemake.wildcards.rep), "network": snakemake.params.network}
     with exclusive(folder, "trains in"):
         finetune(
             kind=snakemake.rule.removeprefix("finetune_"),
             inputs={name: Path(path) for name, path in snakemake.input.items() if path},
             settings=snakemake.params.settings,
-            names={key: snakemake.wildcards[key] for key in ("arch", "subset", "task")}
-            | {"rep": int(snakemake.wildcards.rep), "network": snakemake.params.network},
+            names=names,
             folder=folder,
             threads=snakemake.threads,
             minutes=snakemake.resources.get("runtime"),

@@ -8,16 +8,13 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.study.runs import path_of_weights
     from imagenet_transfer.training.imported import import_network
 
     arch, subset, replicate = (snakemake.wildcards[key] for key in ("arch", "subset", "rep"))
-    path = (
-        snakemake.config["subsets"][subset]["weights"]
-        .replace("{arch}", arch)
-        .replace("{rep}", replicate)
-    )
+    weights = snakemake.config["subsets"][subset]["weights"]
     import_network(
-        weights=Path(path),
+        weights=path_of_weights(weights, arch, replicate),
         settings=snakemake.params.settings,
         files=snakemake.params.files,
         names={"arch": arch, "subset": subset, "rep": int(replicate)},

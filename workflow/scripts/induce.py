@@ -1,4 +1,4 @@
-"""Measure what the features of one network tell about classes that it was not told apart."""
+"""Measure how well a network's features tell classes apart that its labels merge."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Judge the paper's claims, and the study's own, by its runs; say what it would take to decide the open ones."""
+"""Judge the paper's claims and the study's own; say what it takes to decide the open ones."""
 
 from pathlib import Path
 
@@ -12,7 +12,8 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import read_facts, read_table, write_csv
     from imagenet_transfer.running.records import check_tested
 
-    files, settings = snakemake.input, snakemake.params.settings
+    files = snakemake.input
+    settings = snakemake.params.settings
     for path, record in zip(files.answers, files.records, strict=True):
         check_tested(path, record)
     classes = {

@@ -14,7 +14,5 @@ with job_log(snakemake.log[0], snakemake.input):
 
     store = snakemake.input.get("store")
     classes = Store(Path(store).parent).classes if store else ()
-    write_csv(
-        snakemake.output.csv,
-        label_set_of(snakemake.params.settings, snakemake.wildcards.label_set, classes),
-    )
+    name = snakemake.wildcards.label_set
+    write_csv(snakemake.output.csv, label_set_of(snakemake.params.settings, name, classes))

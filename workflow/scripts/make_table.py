@@ -13,6 +13,4 @@ with job_log(snakemake.log[0], snakemake.input):
 
     files = snakemake.input
     check_records([*files.metrics, *files.networks], snakemake.params.expected)
-    write_table(
-        snakemake.params.layout, files.metrics, map(Path, files.manifests), *snakemake.output
-    )
+    write_table(snakemake.params.layout, files.metrics, map(Path, files.sizes), *snakemake.output)

@@ -12,15 +12,15 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.training.stages import pretrain
 
     folder = Path(snakemake.output.metrics).parent
+    network = {key: snakemake.wildcards[key] for key in ("arch", "subset")}
+    names = {"stage": "pretrain", **network, "rep": int(snakemake.wildcards.rep)}
     with exclusive(folder, "trains in"):
         pretrain(
             store_folder=Path(snakemake.input.store).parent,
             manifest=Path(snakemake.input.manifest),
             label_set=Path(snakemake.input.label_set),
             settings=snakemake.params.settings,
-            names={"stage": "pretrain"}
-            | {key: snakemake.wildcards[key] for key in ("arch", "subset")}
-            | {"rep": int(snakemake.wildcards.rep)},
+            names=names,
             folder=folder,
             threads=snakemake.threads,
             minutes=snakemake.resources.get("runtime"),

@@ -11,13 +11,14 @@ def main() -> None:
     from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
     from miniature_world import render_part, synsets_drawn
 
-    settings, part = snakemake.params.settings, snakemake.wildcards.part
+    settings = snakemake.params.settings
+    part = snakemake.wildcards.part
     datasets = snakemake.config["datasets"].values()
     root = next(entry["root"] for entry in datasets if entry.get("render") == part)
     wnids = read_classes(settings["classes"])
-    spec, seed = settings["spec"], settings["seed"]
     taxonomy = taxonomy_for([*wnids, *synsets_drawn()])
-    summary = render_part(part, Path(root), spec, wnids, taxonomy, seed, snakemake.threads)
+    drawn = (settings["spec"], wnids, taxonomy, settings["seed"])
+    summary = render_part(part, Path(root), *drawn, snakemake.threads)
     write_json(snakemake.output.summary, summary)
 
 

@@ -1,4 +1,4 @@
-"""Mend every packed store of the study in place, a line a store."""
+"""Mend every packed store of the study in place, with a printed line for each."""
 
 from pathlib import Path
 
@@ -11,7 +11,8 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.labels.taxonomy import read_classes
 
     for dataset, settings in snakemake.params.stores.items():
-        folder, entry = Path("stores") / dataset, snakemake.config["datasets"][dataset]
+        folder = Path("stores") / dataset
+        entry = snakemake.config["datasets"][dataset]
         if not (folder / "meta.json").is_file():
             continue
         with exclusive(folder, "packs"):
@@ -19,9 +20,8 @@ with job_log(snakemake.log[0], snakemake.input):
             if number:
                 marker = f"data/miniature/{entry['render']}.json" if "render" in entry else None
                 classes = settings["classes"]
+                root = Path(entry["root"])
                 with reading_data(marker):
                     listing = list_dataset(entry, read_classes(classes) if classes else ())
-                    mend_store(
-                        folder, listing, Path(entry["root"]), entry["store"], snakemake.threads
-                    )
+                    mend_store(folder, listing, root, entry["store"], snakemake.threads)
         print(f"{folder}: {f'{number:,} images mended' if number else 'whole'}", flush=True)

@@ -8,15 +8,18 @@ from imagenet_transfer.running.jobs import job_log
 run_forked()
 
 with job_log(snakemake.log[0], snakemake.input):
+    from imagenet_transfer.figures.builders import builder_of, caption
     from imagenet_transfer.files import read_table
-    from imagenet_transfer.reporting.report import Parts, Picture, caption, report
+    from imagenet_transfer.reporting.report import Parts, Picture, report
 
-    files, settings = snakemake.input, snakemake.params.settings
+    files = snakemake.input
+    settings = snakemake.params.settings
     figures = []
     for png in map(Path, files.figures):
-        numbers = [png.with_suffix(".csv"), png.with_name(f"{png.stem}-points.csv")]
-        found = " and ".join(str(path) for path in numbers if path.exists())
-        figures.append(Picture(png.stem, png, caption(settings["outputs"][png.stem]), found))
+        layout = settings["outputs"][png.stem]
+        endings = builder_of(layout).csv_files().values()
+        numbers = " and ".join(str(png.with_name(f"{png.stem}{ending}")) for ending in endings)
+        figures.append(Picture(png.stem, png, caption(layout), numbers))
     parts = Parts(
         **settings["study"],
         findings=read_table(files.findings),

@@ -21,10 +21,10 @@ from imagenet_transfer.data.layouts.listing import (
     labelled_rows,
     make_listing,
     read_columns,
-    read_lines,
     subfolders,
 )
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.labels.taxonomy import read_wnids
 from imagenet_transfer.resources import RESOURCES
 
 DATA_FOLDERS = (".", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")
@@ -80,7 +80,7 @@ def _validation_rows(root: Path, data: Path, wnids: Sequence[str]) -> list[tuple
         raise LayoutError(
             f"{val} has no images{found_in(val)}: unpack the validation images there."
         )
-    known = {*read_lines(ALL_WNIDS), *class_folders(data / "train")}
+    known = {*read_wnids(ALL_WNIDS), *class_folders(data / "train")}
     return labelled_rows(root, val, _flat_labels(root, data, wnids), wnids, known, "val")
 
 
@@ -100,7 +100,7 @@ def _flat_labels(root: Path, data: Path, wnids: Sequence[str]) -> dict[str, str]
         return _devkit_labels(truth, meta)
     if caffe := find("val.txt"):
         return _caffe_labels(
-            caffe, [sorted(wnids), class_folders(data / "train"), read_lines(ALL_WNIDS)]
+            caffe, [sorted(wnids), class_folders(data / "train"), read_wnids(ALL_WNIDS)]
         )
     lack = f"{data / 'val'} is flat and has no labels"
     if truth:

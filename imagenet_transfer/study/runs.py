@@ -1,0 +1,293 @@
+"""Which runs the outputs of a study need, and what these are made from."""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagenet_transfer.errors import UserError
+from imagenet_transfer.figures.builders import FIGURES, TABLES, Builder, builder_of
+from imagenet_transfer.labels.manifests import SCRATCH
+from imagenet_transfer.study.outputs import halves_named, label_sets_named, subsets_named
+
+
+@dataclass(frozen=True)
+class PretrainRun:
+    """One network to pre-train; `replicate` stands for its draws, first values and image order."""
+
+    architecture: str
+    subset: str
+    replicate: int
+
+
+@dataclass(frozen=True)
+class TransferRun:
+    """One fine-tuning run."""
+
+    task: str
+    architecture: str
+    subset: str
+    replicate: int
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The features of one network's layer for all images of its data set."""
+
+    architecture: str
+    subset: str
+    replicate: int
+    layer: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The sections of a config, as plain dictionaries, and the runs that its outputs need."""
+
+    name: str
+    seed: int
+    replicates: int
+    compare_with_paper: bool
+    classes: str
+    miniature: Mapping[str, Any] | None
+    datasets: Mapping[str, Any]
+    label_sets: Mapping[str, Any]
+    subsets: Mapping[str, Any]
+    architectures: Mapping[str, Any]
+    recipes: Mapping[str, Any]
+    tasks: Mapping[str, Any]
+    tolerances: Mapping[str, float]
+    outputs: Mapping[str, Any]
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    # Names by kind
+
+    def built_by(self, *builders: str) -> list[str]:
+        """Return the outputs of these kinds."""
+        return [name for name, entry in self.outputs.items() if entry["builder"] in builders]
+
+    def tables(self) -> list[str]:
+        """Return the outputs that are tables."""
+        return self.built_by(*TABLES)
+
+    def figures(self) -> list[str]:
+        """Return the outputs that are figures."""
+        return self.built_by(*FIGURES)
+
+    def builder(self, output: str) -> Builder:
+        """Return how an output is made."""
+        return builder_of(self.outputs[output])
+
+    def label_sets_of_wordnet(self) -> list[str]:
+        """Return the label sets that need no data set: all but a data set's own categories."""
+        return [name for name, entry in self.label_sets.items() if entry["method"] != "categories"]
+
+    def tasks_of_kind(self, kind: str) -> list[str]:
+        """Return the tasks of a kind."""
+        return [name for name, entry in self.tasks.items() if entry["kind"] == kind]
+
+    def rendered_parts(self) -> list[str]:
+        """Return the parts of the miniature world that data sets lie in, ascending."""
+        return sorted(entry["render"] for entry in self.datasets.values() if "render" in entry)
+
+    # Which runs an output needs
+
+    def subsets_of(self, output: str) -> list[str]:
+        """Return the subsets that an output shows, each once, in its order."""
+        halves = (self.tasks[task]["subset"] for task in self.half_tasks(output))
+        return list(dict.fromkeys([*halves, *subsets_named(self.outputs[output])]))
+
+    def half_tasks(self, output: str) -> list[str]:
+        """Return the tasks of the halves that a comparison of splits shows, in its order."""
+        return halves_named(self.outputs[output], "tasks")
+
+    def transfer_runs(self, output: str) -> list[TransferRun]:
+        """Return the fine-tuning runs that an output shows, those of last layers included."""
+        entry = self.outputs[output]
+        subsets = self.subsets_of(output)
+        cells = [(task, subset) for task in entry.get("tasks", []) for subset in subsets]
+        if "accuracy" in entry:  # last layers of all: like is compared with like
+            cells += [(entry["accuracy"], subset) for subset in subsets if subset != SCRATCH]
+        for task in self.half_tasks(output):
+            cells += [(task, name) for name in (self.tasks[task]["subset"], entry["baseline"])]
+        return [
+            TransferRun(task, entry["architecture"], subset, replicate)
+            for task, subset in dict.fromkeys(cells)
+            for replicate in range(1, self.tasks[task]["replicates"] + 1)
+        ]
+
+    def runs_of(self, output: str) -> list[PretrainRun | TransferRun]:
+        """Return all runs that an output shows or rests on."""
+        return [*self.pretrain_runs(output), *self.transfer_runs(output)]
+
+    def all_runs(self) -> list[PretrainRun | TransferRun]:
+        """Return all runs that any output needs, each once."""
+        return list(dict.fromkeys(run for output in self.outputs for run in self.runs_of(output)))
+
+    def single_runs(self) -> list[TransferRun]:
+        """Return the runs of classification tasks that have one run per subset."""
+        classified = self.tasks_of_kind("classification")
+        single = [name for name in classified if self.tasks[name]["replicates"] == 1]
+        runs = self.all_runs()
+        return [run for run in runs if isinstance(run, TransferRun) and run.task in single]
+
+    def datasets_tested(self) -> list[str]:
+        """Return the data sets that the tasks of any run are tested on, ascending."""
+        tasks = {run.task for run in self.all_runs() if isinstance(run, TransferRun)}
+        return sorted({self.dataset_of(task) for task in tasks})
+
+    # What runs and outputs are made from
+
+    def is_fine(self, subset: str, task: str) -> bool:
+        """Return whether a network's own labels are all classes of the task's data set."""
+        entry = self.subsets[subset]
+        whole = (
+            self.label_sets[entry["label_set"]]["method"] == "identity" and "classes" not in entry
+        )
+        return whole and entry["dataset"] == self.dataset_of(task)
+
+    def dataset_of(self, task: str) -> str:
+        """Return the data set of a task, which may be given as that of a subset."""
+        entry = self.tasks[task]
+        return self.subsets[entry["subset"]]["dataset"] if "subset" in entry else entry["dataset"]
+
+    def dataset_of_run(self, run: PretrainRun | TransferRun) -> str | None:
+        """Return the data set whose images a run reads; None for a given network."""
+        if isinstance(run, TransferRun):
+            return self.dataset_of(run.task)
+        return None if self.is_given(run.subset) else self.subsets[run.subset]["dataset"]
+
+    def learnt_by(self, run: PretrainRun | TransferRun) -> tuple[str, int] | None:
+        """Return the subset whose labels a run learns, and which draw of it; None without one."""
+        if isinstance(run, PretrainRun):
+            return None if self.is_given(run.subset) else (run.subset, run.replicate)
+        subset = self.tasks[run.task].get("subset")
+        return (subset, self.draw_of_task(run.task, run.replicate)) if subset else None
+
+    def label_sets_of(self, output: str) -> list[str]:
+        """Return the label sets that an output names, or else those of its subsets."""
+        entry = self.outputs[output]
+        subsets = self.subsets_of(output)
+        return label_sets_named(entry) or [self.subsets[name]["label_set"] for name in subsets]
+
+    def dataset_of_output(self, output: str) -> str:
+        """Return the data set that an output's images come from."""
+        entry = self.outputs[output]
+        if "dataset" in entry:
+            return entry["dataset"]
+        trained = [name for name in self.subsets_of(output) if name != SCRATCH]
+        return min(self.subsets[name]["dataset"] for name in trained)
+
+    def pretrain_runs(self, output: str) -> list[PretrainRun]:
+        """Return the pre-training runs whose weights, features or own accuracy an output needs."""
+        runs = [self.origin(run) for run in self.transfer_runs(output)]
+        if self.builder(output).own_accuracy:
+            architecture = self.outputs[output]["architecture"]
+            subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
+            runs += [run for subset in subsets for run in self.networks(architecture, subset)]
+        runs += [
+            PretrainRun(one.architecture, one.subset, one.replicate)
+            for one in self.embeddings(output)
+        ]
+        runs += self.predictions(output)
+        return list(dict.fromkeys(run for run in runs if run))
+
+    def networks(self, architecture: str, subset: str) -> list[PretrainRun]:
+        """Return the pre-training runs of a subset."""
+        return [
+            PretrainRun(architecture, subset, rep)
+            for rep in range(1, self.replicates_of(subset) + 1)
+        ]
+
+    def replicates_of(self, subset: str) -> int:
+        """Return how many networks a subset has; a given file is one unless it has `{rep}`."""
+        given = self.subsets[subset].get("weights")
+        return 1 if given and "{rep}" not in given else self.replicates
+
+    def origin(self, run: TransferRun) -> PretrainRun | None:
+        """Return the network that a run starts from: its replicate's, cycled if there are fewer."""
+        if run.subset == SCRATCH:
+            return None
+        replicate = (run.replicate - 1) % self.replicates_of(run.subset) + 1
+        return PretrainRun(run.architecture, run.subset, replicate)
+
+    def baseline_of(self, run: PretrainRun, baseline: str) -> PretrainRun:
+        """Return the network of the baseline that a replicate of a subset is compared with."""
+        replicate = (run.replicate - 1) % self.replicates_of(baseline) + 1
+        return PretrainRun(run.architecture, baseline, replicate)
+
+    def induced_runs(self, output: str) -> list[PretrainRun]:
+        """Return the networks that an induction figure compares with its baseline."""
+        entry = self.outputs[output]
+        subsets = entry["subsets"]
+        return [run for name in subsets for run in self.networks(entry["architecture"], name)]
+
+    def draw_of_task(self, task: str, replicate: int) -> int:
+        """Return which draw of its subset a task's replicate learns: that of its own network."""
+        return (replicate - 1) % self.replicates_of(self.tasks[task]["subset"]) + 1
+
+    def is_drawn(self, subset: str) -> bool:
+        """Return whether a subset's images or classes are drawn, so that each replicate differs."""
+        entry = self.subsets[subset]
+        return (
+            "classes" in entry or "images_per_class" in entry or self.is_random(entry["label_set"])
+        )
+
+    def is_random(self, label_set: str) -> bool:
+        """Return whether a label set is drawn, so that each replicate has its own."""
+        return self.label_sets[label_set]["method"] == "random-split"
+
+    def embeddings(self, output: str) -> list[Embedding]:
+        """Return the features that an output needs.
+
+        Those of every replicate where they are measured, of the first where pictures are shown.
+        """
+        entry = self.outputs[output]
+        inputs = self.builder(output).inputs
+        if not {"induction", "features"}.intersection(inputs):
+            return []
+        most = self.replicates if "induction" in inputs else 1
+        return [
+            Embedding(run.architecture, run.subset, run.replicate, entry["layer"])
+            for subset in self.subsets_of(output)
+            for run in self.networks(entry["architecture"], subset)[:most]
+        ]
+
+    def predictions(self, output: str) -> list[PretrainRun]:
+        """Return the networks whose predictions an output counts."""
+        if "predictions" not in self.builder(output).inputs:
+            return []
+        architecture = self.outputs[output]["architecture"]
+        subsets = self.subsets_of(output)
+        return [run for subset in subsets for run in self.networks(architecture, subset)]
+
+    # Given networks
+
+    def is_given(self, subset: str) -> bool:
+        """Return whether a subset's network is not trained but given as a file."""
+        return "weights" in self.subsets[subset]
+
+    def given_path(self, architecture: str, subset: str, replicate: int = 1) -> Path:
+        """Return the file of a given network's weights."""
+        return path_of_weights(self.subsets[subset]["weights"], architecture, replicate)
+
+    def check_given(self, written: Path) -> None:
+        """Raise UserError for a given network that lies in the folder where the workflow writes.
+
+        A job's outputs are deleted before it runs.
+        """
+        for subset in filter(self.is_given, self.subsets):
+            runs = (run for arch in self.architectures for run in self.networks(arch, subset))
+            for run in runs:
+                path = self.given_path(*astuple(run))
+                if written.resolve() in path.resolve().parents:
+                    raise UserError(
+                        f"subsets.{subset}.weights: {path} lies in {written}/, which the workflow "
+                        "writes; move the file, for example to "
+                        f"given/{run.architecture}/{subset}/, and correct the path."
+                    )
+
+
+def path_of_weights(weights: str, architecture: str, replicate: int | str) -> Path:
+    """Return the file that a config's `weights` names for a replicate."""
+    return Path(weights.replace("{arch}", architecture).replace("{rep}", str(replicate)))

@@ -1,0 +1,17 @@
+"""The baselines of induction."""
+
+
+def baseline_of(wildcards):
+    """Return the pre-training run of the baseline that a table of induction is about."""
+    run = PretrainRun(wildcards.arch, wildcards.subset, replicate_of(wildcards))
+    return study.baseline_of(run, wildcards.baseline)
+
+
+def baseline_features(wildcards):
+    """Return the features of the baseline."""
+    return features_file(baseline_of(wildcards), wildcards.layer)
+
+
+def baseline_metrics(wildcards):
+    """Return the record of the baseline."""
+    return run_metrics(baseline_of(wildcards))
