@@ -144,6 +144,12 @@ def test_nothing_but_people_is_seen_without_surroundings():
     assert (seen[~people] == torch.tensor([1, 2, 3])).all()
 
 
+def test_the_colour_around_people_is_rounded():
+    image = torch.zeros(2, 2, 3, dtype=torch.uint8)
+    seen = blanked(image, boxes([0, 0, 1, 1]), (123.675, 116.28, 103.53))
+    assert seen[1, 1].tolist() == [124, 116, 104]
+
+
 def test_regions_are_mirrored():
     regions = Regions(boxes([1, 2, 5, 8]), boxes([0, 0, 10, 3]), torch.tensor([[True]])).mirrored(
         20
