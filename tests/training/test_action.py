@@ -135,7 +135,7 @@ def judged(task):
 
 
 def test_actions_are_learnt_from_things_next_to_people(tmp_path):
-    """Without dropout all of five seeds reach 100 within 40 steps, with AVX-512, AVX2 and SSE4.1."""
+    """Without dropout five of five seeds reach 100 in 40 steps, with AVX-512, AVX2 and SSE4.1."""
     recipe = RECIPE | {"iterations": 160, "lr": 0.003, "lr_steps": [], "evaluate_every": 160}
     truth = [ACTIONS.index(name) for name in ("phoning", "reading", "phoning", "reading")]
     assert judged(action_task()) != truth
