@@ -93,7 +93,7 @@ THING_COLOURS = {"phoning": (230, 30, 20), "reading": (20, 40, 230), "": (120, 1
 
 
 class Scenes(PictureStore):
-    """A grey person with a thing per image: with a red one they are phoning, with a blue one reading."""
+    """A grey person next to a thing: phoning if it is red, reading if it is blue."""
 
     folder = "stores/scenes"
 

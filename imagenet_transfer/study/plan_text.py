@@ -21,9 +21,9 @@ takes from those above it. Hours are of training and embedding one after the oth
 evaluation and packing come on top:"""
 SCALING = """\
 Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
-sampling and suppression are not multiply-adds, and for networks much smaller than the measured one.
-While a network trains, its saved state takes twice its weights on disk as well. '?': the config does
-not declare `images`."""
+sampling and suppression are not multiply-adds, and for networks much smaller than the measured
+one. While a network trains, its saved state takes twice its weights on disk as well. '?': the
+config does not declare `images`."""
 
 
 def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | None = None) -> str:
