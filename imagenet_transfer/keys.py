@@ -1,4 +1,4 @@
-"""Keys of the config as fields of frozen dataclasses: type, default, limits and meaning, each in one place.
+"""Keys of the config as fields of frozen dataclasses: one place for type, default, limits, meaning.
 
     @dataclass(frozen=True, kw_only=True)
     class Recipe:
@@ -21,8 +21,8 @@ T = TypeVar("T")
 def key(about: str, default: Any = MISSING, training_only: bool = False, **schema: Any) -> Any:
     """Return a dataclass field for a key of the config.
 
-    `about` describes it; `{default}` in it stands for the default. `training_only` marks what does
-    not matter once a network is trained. `schema` is the JSON schema of its values.
+    `about` describes it; `{default}` in it stands for the default. `training_only` marks a key that
+    no longer matters once a network is trained. `schema` is the JSON schema of its values.
     """
     metadata = {"about": about, "schema": schema, "training_only": training_only}
     return field(default=default, metadata=metadata)
@@ -60,7 +60,7 @@ def choice(about: str, *names: str, default: Any = MISSING, **more: Any) -> Any:
 
 
 def listed(about: str, default: Any = MISSING, items: Mapping[str, Any] = {}, **more: Any) -> Any:
-    """Return a field for a list whose entries have the schema `items`; `more` holds its limits."""
+    """Return a field for a list whose items have the schema `items`; `more` holds its limits."""
     return key(about, default, type="array", items=dict(items), **more)
 
 
@@ -71,7 +71,7 @@ def pair_of_shares(about: str, default: Any = MISSING) -> Any:
 
 
 def schema_of(cls: type) -> dict[str, Any]:
-    """Return the JSON schema of a mapping with the keys of a dataclass of fields made here."""
+    """Return the JSON schema of a mapping whose keys are those of a dataclass."""
     keys = [item for item in fields(cls) if "schema" in item.metadata]
     return {
         "type": "object",
@@ -97,7 +97,7 @@ def _text(default: Any) -> str:
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], what: str) -> T:
     """Return an instance of a dataclass from a part of the config; lists become tuples.
 
-    Raises UserError for an unknown key or one that is missing; `what` names the part in its sentence.
+    Raises UserError for an unknown or a missing key; its sentence names the part as `what`.
     """
     known = {item.name: item.default for item in fields(cls)}
     for name in mapping:

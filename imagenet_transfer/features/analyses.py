@@ -1,4 +1,7 @@
-"""What features and predictions tell about classes: induction, neighbours, coarse gain (Section 4, Figures 4 to 6)."""
+"""What features and predictions tell about classes (Section 4): induction, neighbours, coarse gain.
+
+Figures 4, 5 and 6 show them.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,13 +15,18 @@ from imagenet_transfer.seeds import seed_of
 
 TOP_KS = (1, 5)
 INDUCTION_COLUMNS = ["network", "k", "value", "n_queries", "n_gallery", "n_classes"]
+GAIN_COLUMNS = [
+    *("class_wnid", "class_name", "n_subclasses"),
+    *("coarse_accuracy", "fine_accuracy", "gain", "similarity"),
+]
 
 
 def unseen_classes(label_set: pd.DataFrame) -> list[str]:
-    """Return the fine classes that a network trained on a label set saw only merged with others, ascending.
+    """Return, ascending, the fine classes that a label set merges with others.
 
-    A class that is the only one under its label was a training label, whatever its name there ("the classes that are
-    present in the original set"). `label_set` has the columns wnid and class_wnid.
+    A network trained on it never saw them as labels. A class that is the only one under its label
+    was a training label, whatever its name ("the classes that are present in the original set").
+    `label_set` has the columns wnid and class_wnid.
     """
     return sorted(label_set.loc[label_set.duplicated("class_wnid", keep=False), "wnid"])
 
@@ -30,13 +38,15 @@ def induction(
     top_ks: Sequence[int] = TOP_KS,
     device: str = "cpu",
 ) -> pd.DataFrame:
-    """Return how well the neighbours tell the fine classes apart that `label_set` merges (Figure 4).
+    """Return how well neighbours tell apart the fine classes that `label_set` merges (Figure 4).
 
-    `networks` gives each network's features, a row for each row of `images` (the store's: split, class). The queries
-    are the validation images of the unseen classes, the gallery their training images, the same for all networks. A
-    query is right at k if one of its k nearest has its class. The frame has a row for each network and k: network, k,
-    value (percent of the queries, which is mean class accuracy where the validation set has equally many images per
-    class), n_queries, n_gallery, n_classes. Raises UserError if nothing is merged, or a split has no such images.
+    `networks` gives each network's features, one row per row of `images` (the store's: split,
+    class). For all networks, the queries are the validation images of the unseen classes, and the
+    gallery is their training images. A query is right at k if one of its k nearest has its class.
+
+    The frame has one row per network and k: network, k, value (percent of right queries, which is
+    mean class accuracy if all classes have as many validation images), n_queries, n_gallery,
+    n_classes. Raises UserError if nothing is merged, or a split has no such images.
     """
     unseen = unseen_classes(label_set)
     if not unseen:
@@ -46,7 +56,8 @@ def induction(
     queries, gallery = (
         _rows_of(images, split, unseen) for split in (tested_split(images), "train")
     )
-    classes, counts = images["class"].to_numpy(), (len(queries), len(gallery), len(unseen))
+    classes = images["class"].to_numpy()
+    counts = (len(queries), len(gallery), len(unseen))
     rows = []
     for network, features in networks.items():
         found = nearest(features.take(queries), features, max(top_ks), rows=gallery, device=device)
@@ -60,7 +71,8 @@ def _rows_of(images: pd.DataFrame, split: str, wnids: Sequence[str]) -> np.ndarr
     rows = np.flatnonzero((images["split"] == split) & images["class"].isin(wnids))
     if not len(rows):
         raise UserError(
-            f"The data set has no images of {_some(wnids)} in its split '{split}': check its class list."
+            f"The data set has no images of {_some(wnids)} in its split '{split}': check its class "
+            "list."
         )
     return rows
 
@@ -79,13 +91,14 @@ def neighbours_of(
     seed: int,
     device: str = "cpu",
 ) -> pd.DataFrame:
-    """Return the `k` nearest training images of one validation image of each class in `wnids` (Figure 5).
+    """Return the `k` nearest training images of a validation image per class in `wnids` (Figure 5).
 
-    `features` has a row for each row of `images` (the store's: image, split, class); `label_set` is the one that the
-    network was trained on. The query is drawn only by `seed` and class: the same for all networks. Columns: subset,
-    query_wnid, query_image, rank (from 1), image, wnid, relation ("fine": the query's class; "coarse": another one with
-    the same label; "neither"), similarity (cosine), seen (whether the query's class is a training label by itself).
-    Raises UserError for a class without validation images.
+    `features` has one row per row of `images` (the store's: image, split, class); the network was
+    trained on `label_set`. The query depends only on `seed` and class: it is the same for all
+    networks. Columns: subset, query_wnid, query_image, rank (from 1), image, wnid, relation
+    ("fine": the query's class; "coarse": another class with the same label; "neither"), similarity
+    (cosine), seen (whether the query's class is itself a training label). Raises UserError for a
+    class without validation images.
     """
     queries = np.array([_query(images, wnid, seed) for wnid in wnids])
     training = np.flatnonzero(images["split"] == "train")
@@ -100,7 +113,7 @@ def neighbours_of(
 
 
 def _query(images: pd.DataFrame, wnid: str, seed: int) -> int:
-    """Return the row of the validation image that stands for a class."""
+    """Return the row of a class's query."""
     rows = _rows_of(images, tested_split(images), [wnid])
     return min(rows.tolist(), key=lambda row: seed_of(seed, "query", images["image"].iat[row]))
 
@@ -112,13 +125,11 @@ def _neighbour_rows(
     similarities: np.ndarray,
     label_set: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the rows of `neighbours_of` of one query."""
+    """Return one query's rows of `neighbours_of`."""
     label_of = dict(zip(label_set["wnid"], label_set["class_wnid"], strict=True))
-    wnid, names, found = (
-        images["class"].iat[query],
-        images["image"].to_numpy(),
-        images["class"].to_numpy()[indices],
-    )
+    wnid = images["class"].iat[query]
+    names = images["image"].to_numpy()
+    found = images["class"].to_numpy()[indices]
     return pd.DataFrame(
         {
             "query_wnid": wnid,
@@ -145,60 +156,42 @@ def coarse_gain(
     least: int,
     means: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return what each coarse class of at least `least` sub-classes gains over them (Figure 6), largest gain first.
+    """Return what coarse classes of at least `least` sub-classes gain over them (Figure 6).
 
-    `predictions` has the columns wnid and predicted (fine classes) of a network trained on fine classes; `label_set`
-    gives each wnid its class_wnid and class_name. coarse_accuracy is the percentage of images predicted as any
-    sub-class, fine_accuracy as their own, both averaged over the sub-classes; gain is the difference. similarity is the
-    mean cosine between the vectors in `means` (`descriptors.class_descriptors`: not from the network whose predictions
-    are counted) of different sub-classes; empty without them. Columns:
-    class_wnid, class_name, n_subclasses, coarse_accuracy, fine_accuracy, gain, similarity.
+    `predictions` has the columns wnid and predicted (fine classes) of a network trained on fine
+    classes; `label_set` gives each wnid its class_wnid and class_name. The columns are
+    GAIN_COLUMNS, largest gain first. coarse_accuracy is the percentage of images predicted as any
+    sub-class, fine_accuracy as their own, both averaged over the sub-classes; gain is the
+    difference. similarity is the mean cosine between the vectors of different sub-classes in
+    `means`, empty without them. `means` should not come from the network whose predictions are
+    counted; see `descriptors.class_descriptors`.
     """
     accuracy = _sub_class_accuracies(predictions, label_set)
     rows = []
-    for (wnid, name), members in label_set.groupby(["class_wnid", "class_name"]):
+    for names, members in label_set.groupby(["class_wnid", "class_name"]):
         fine = sorted(members["wnid"])
         if len(fine) >= least:
             coarse_accuracy, fine_accuracy = accuracy.reindex(fine).mean()
             gain = coarse_accuracy - fine_accuracy
-            rows.append(
-                (
-                    wnid,
-                    name,
-                    len(fine),
-                    coarse_accuracy,
-                    fine_accuracy,
-                    gain,
-                    _similarity(fine, means),
-                )
-            )
-    columns = [
-        "class_wnid",
-        "class_name",
-        "n_subclasses",
-        "coarse_accuracy",
-        "fine_accuracy",
-        "gain",
-        "similarity",
-    ]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.sort_values(
-        ["gain", "class_wnid"], ascending=[False, True], kind="stable", ignore_index=True
-    )
+            values = (coarse_accuracy, fine_accuracy, gain, _similarity(fine, means))
+            rows.append((*names, len(fine), *values))
+    frame = pd.DataFrame(rows, columns=GAIN_COLUMNS)
+    order = {"by": ["gain", "class_wnid"], "ascending": [False, True], "kind": "stable"}
+    return frame.sort_values(**order, ignore_index=True)
 
 
 def _sub_class_accuracies(predictions: pd.DataFrame, label_set: pd.DataFrame) -> pd.DataFrame:
-    """Return, by wnid, the percentages of its images whose coarse and whose fine class is right."""
+    """Return, by wnid, the percentages of images whose coarse and whose fine class is right."""
     label_of = label_set.set_index("wnid")["class_wnid"]
-    wnid, predicted = predictions["wnid"], predictions["predicted"]
-    right = pd.DataFrame(
-        {"coarse": predicted.map(label_of) == wnid.map(label_of), "fine": predicted == wnid}
-    )
+    wnid = predictions["wnid"]
+    predicted = predictions["predicted"]
+    coarse = predicted.map(label_of) == wnid.map(label_of)
+    right = pd.DataFrame({"coarse": coarse, "fine": predicted == wnid})
     return 100 * right.groupby(wnid).mean()
 
 
 def _similarity(wnids: Sequence[str], means: pd.DataFrame | None) -> float:
-    """Return the mean cosine between different ones of the classes' mean vectors; NaN for fewer than two."""
+    """Return the mean cosine between the mean vectors of different classes; NaN for one class."""
     vectors = np.empty((0, 0)) if means is None else means.reindex(wnids).dropna().to_numpy()
     if len(vectors) < 2:
         return float("nan")

@@ -1,7 +1,8 @@
-"""How much classes look alike by their pixels only: colour layout and edge directions, which no network has learnt.
+"""How much classes look alike by their pixels: colour layout and edge directions, nothing learnt.
 
-Figure 6 asks whether sub-classes that look alike gain most from being judged as one. A likeness taken from the network
-whose confusions are counted would answer itself: classes that it confuses lie close together in its features.
+Figure 6 asks whether sub-classes that look alike gain most from being judged as one. A likeness
+taken from the network whose confusions are counted would answer itself: classes that it confuses
+lie close together in its features.
 """
 
 from collections.abc import Sequence
@@ -18,18 +19,16 @@ PER_CLASS = 50  # training images that stand for a class
 
 
 def class_descriptors(store: Store, wnids: Sequence[str], split: str, seed: int) -> pd.DataFrame:
-    """Return the mean descriptor of each class: index wnid, one column per value, standardised over the classes.
+    """Return the mean descriptor of each class (index wnid), standardised over the classes.
 
-    Up to PER_CLASS images of each class are drawn by `seed` from `split`, which should not be the images whose
-    confusions are counted.
+    `seed` draws up to PER_CLASS images per class from `split`, which should not hold the images
+    whose confusions are counted.
     """
     images = store.images[store.images["split"] == split]
     rows = {}
     for wnid in wnids:
-        names = sorted(
-            images.loc[images["class"] == wnid, "image"],
-            key=lambda name: seed_of(seed, "likeness", name),
-        )
+        names = images.loc[images["class"] == wnid, "image"]
+        names = sorted(names, key=lambda name: seed_of(seed, "likeness", name))
         if names:
             pixels = store.batch(np.sort(store.rows(names[:PER_CLASS])))
             rows[wnid] = descriptors(pixels).mean(0)
@@ -39,9 +38,10 @@ def class_descriptors(store: Store, wnids: Sequence[str], split: str, seed: int)
 
 
 def descriptors(images: np.ndarray) -> np.ndarray:
-    """Return a descriptor (N,D) per RGB image (uint8 N,S,S,3): colours and edge directions of GRID x GRID cells.
+    """Return a descriptor (N,D) per RGB image (uint8 N,S,S,3).
 
-    Images with fewer pixels than cells per side are enlarged GRID times, so that cells share pixels.
+    It holds the colours and edge directions of GRID x GRID cells. Images with fewer pixels than
+    cells per side are enlarged GRID times, so that cells share pixels.
     """
     values = images.astype(np.float32) / 255
     if values.shape[1] < GRID:
@@ -58,10 +58,10 @@ def cells(values: np.ndarray) -> np.ndarray:
 
 
 def edge_directions(grey: np.ndarray) -> np.ndarray:
-    """Return, of grey images N,S,S, each cell's gradients by direction: (N, GRID * GRID * DIRECTIONS).
+    """Return the gradients by direction, (N, GRID * GRID * DIRECTIONS), of grey images N,S,S.
 
-    A cell's values are its sums of gradient strengths, divided by their L2 norm as Dalal & Triggs divide a block's:
-    their squares, not they themselves, add up to 1 (less in a cell that is nearly plain).
+    A cell's values are its sums of gradient strengths divided by their L2 norm, as Dalal & Triggs
+    do for a block: their squares add up to 1 (less in a cell that is nearly plain).
     """
     down, right = np.gradient(grey, axis=(1, 2))
     strength = np.hypot(down, right)

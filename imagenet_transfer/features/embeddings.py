@@ -1,4 +1,4 @@
-"""Features and predictions of a trained network for the images of a store (Section 4, Figures 4 to 6)."""
+"""Features and predictions of a trained network for the images of a store (Section 4)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,41 +23,42 @@ BATCH = 256
 
 
 class Embeddings(MatrixFile):
-    """One layer's features of all records of a store: float16 rows of length 1 (or 0), read by `take`.
+    """One layer's features of all records of a store: float16 rows of length 1 (or 0).
 
-    `meta` has the keys version, layer, store (digest), weights, shape and digest (SHA-256 of the file).
+    `meta` has the keys version, layer, store (digest), weights, shape and digest (SHA-256 of the
+    file).
     """
 
     def __init__(self, path: Path | str):
         self.meta = _read_meta(Path(path))
         super().__init__(path)
         if list(self.shape) != self.meta["shape"]:
-            raise self._damaged(
-                f"its shape is {list(self.shape)}, and {self.meta['shape']} beside it"
-            )
+            said = self.meta["shape"]
+            raise self._damaged(f"its shape is {list(self.shape)}, its .json says {said}")
 
 
 def read_embeddings(path: Path | str, store: Store) -> Embeddings:
-    """Return the embeddings that `embed` wrote; UserError if they are not whole or of other images."""
+    """Return the embeddings that `embed` wrote; UserError if not whole or of other images."""
     embeddings = Embeddings(path)
     if embeddings.meta["store"] != store.meta["digest"]:
         raise UserError(
-            f"{path} holds features of other images than {store.folder}: compare networks of one data set, or run the "
-            "target that computes the features again."
+            f"{path} holds features of other images than {store.folder}: compare networks of one "
+            "data set, or run the target that computes the features again."
         )
     return embeddings
 
 
 def _read_meta(path: Path) -> dict[str, Any]:
-    beside = path.with_suffix(".json")
-    if not beside.is_file():
+    facts = path.with_suffix(".json")
+    if not facts.is_file():
         raise UserError(
-            f"{path} is not finished ({beside.name} is missing): run the target that computes it."
+            f"{path} is not finished ({facts.name} is missing): run the target that computes it."
         )
-    meta = read_facts(beside, "version", "store")
+    meta = read_facts(facts, "version", "store")
     if meta["version"] != VERSIONS["embedding"]:
         raise UserError(
-            f"{path} has format {meta['version']}, and this is format {VERSIONS['embedding']}: delete it and run again."
+            f"{path} has format {meta['version']}, but this version reads format "
+            f"{VERSIONS['embedding']}: delete it and run again."
         )
     return meta
 
@@ -71,33 +72,27 @@ def embed(
     device: str = "cpu",
     batch: int = BATCH,
 ) -> None:
-    """Write one layer's features of all records' centre crops to `path` (.npy), then their origin to .json beside it.
+    """Write one layer's features of all records' centre crops to `path` (.npy).
 
-    `layer` is fc6 or fc7 (after the ReLU) or fc8 (class scores). The rows are those of the store, float16 and divided
-    by their length (a row of zeros stays one). The memory does not grow with the store. Raises UserError for weights of
-    another architecture and for damaged images.
+    Their origin goes to a .json next to it, last. `layer` is one of `Network.feature_sizes`. Each
+    record of the store has a row, float16 and divided by its length (a row of zeros stays one).
+    The memory does not grow with the store. Raises UserError for weights of another architecture
+    and for damaged images.
     """
     path = Path(path)
     path.with_suffix(".json").unlink(missing_ok=True)
     model = load_network(weights, architecture, device)
     num_classes = model.last.out_features
     shape = (len(store), model.network.feature_sizes(num_classes)[layer])
+    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "<f2", "fortran_order": False, "shape": shape}
-        )
+        np.lib.format.write_array_header_1_0(file, header)
         for images in _centre_crops(store, np.arange(len(store)), model, batch):
             features = F.normalize(activations(model, images, layer).float())
             file.write(features.half().cpu().numpy().tobytes())
-    identity = {
-        "store": store.meta["digest"],
-        "weights": sha256_of(weights),
-        "digest": sha256_of(path),
-    }
-    write_json(
-        path.with_suffix(".json"),
-        {"version": VERSIONS["embedding"], "layer": layer, "shape": shape, **identity},
-    )
+    meta = {"version": VERSIONS["embedding"], "layer": layer, "shape": shape}
+    meta |= {"store": store.meta["digest"], "weights": sha256_of(weights)}
+    write_json(path.with_suffix(".json"), {**meta, "digest": sha256_of(path)})
 
 
 def classify(
@@ -108,24 +103,24 @@ def classify(
     device: str = "cpu",
     batch: int = BATCH,
 ) -> pd.DataFrame:
-    """Return image, wnid and predicted (the top class of the centre crop) of the validation images, in store order.
+    """Return image, wnid and predicted of the validation images, in store order.
 
-    `classes` are the wnids of the network's outputs, in label order; the first of equal scores counts. Raises UserError
-    if the network has another number of outputs.
+    `predicted` is the top class of the centre crop, the first of equal ones. `classes` are the
+    wnids of the network's outputs, in label order. Raises UserError if the network has another
+    number of outputs.
     """
     model = load_network(weights, architecture, device)
     if model.last.out_features != len(classes):
         raise UserError(
-            f"{weights} has {model.last.out_features} outputs, not {len(classes)}: train it again."
+            f"{weights} has {model.last.out_features} outputs, not {len(classes)}: train the "
+            "network again."
         )
     rows = store.split(tested_split(store.images))
     crops = _centre_crops(store, rows, model, batch)
-    best = [
-        activations(model, images, model.network.last).cpu().numpy().argmax(axis=1)
-        for images in crops
-    ]
+    scores = (activations(model, images, model.network.last) for images in crops)
+    best = np.concatenate([batch.cpu().numpy().argmax(axis=1) for batch in scores])
     images = store.images.iloc[rows][["image", "class"]].rename(columns={"class": "wnid"})
-    return images.assign(predicted=np.asarray(classes)[np.concatenate(best)]).reset_index(drop=True)
+    return images.assign(predicted=np.asarray(classes)[best]).reset_index(drop=True)
 
 
 def load_network(
@@ -139,8 +134,8 @@ def load_network(
     last = load_weights(weights).get(f"{network.last_module}.weight")
     if last is None:
         raise UserError(
-            f"{weights} has no layer {network.last_module}: the weights belong to another architecture "
-            "than the config's."
+            f"{weights} has no layer {network.last_module}: the weights belong to another "
+            "architecture than the config's; train the network again."
         )
     model = network.build(len(last))
     copy_weights(model, weights)

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by inner product, over matrices larger than the memory (Section 4, Figures 4 and 5)."""
+"""Exact nearest neighbours by inner product in matrices larger than the memory (Section 4)."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -12,17 +12,17 @@ from torch import Tensor
 
 from imagenet_transfer.errors import UserError
 
-BLOCK = 8192  # rows of the gallery, and at most an eighth as many queries, that one product takes
-SPARE = 8  # candidates beyond k: they tell whether rounding could have hidden a nearer row
+BLOCK = 8192  # rows of the gallery in one product, with at most an eighth as many queries
+SPARE = 8  # candidates beyond k, which tell whether rounding could have hidden a nearer row
 CANDIDATES = 2**24  # pairs of query and candidate that a repeated search holds at most
 PRODUCTS = 2**18  # numbers that a step of the exact comparison holds in float64
 
 
 class Neighbours(NamedTuple):
-    """For each query, nearest first: rows of the gallery (Q,k) int64 and their inner products (Q,k) float32."""
+    """Each query's nearest rows of the gallery, nearest first."""
 
-    indices: np.ndarray
-    similarities: np.ndarray
+    indices: np.ndarray  # rows (Q,k), int64
+    similarities: np.ndarray  # their inner products (Q,k), float32
 
 
 class Rows(Protocol):
@@ -38,7 +38,8 @@ class ArrayRows:
     """A matrix in memory."""
 
     def __init__(self, array: np.ndarray):
-        self.array, self.shape = array, array.shape
+        self.array = array
+        self.shape = array.shape
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Return some rows, without a copy if they follow each other."""
@@ -47,20 +48,22 @@ class ArrayRows:
 
 
 class MatrixFile:
-    """A matrix in a .npy file, read by plain reads: page faults of a memory map crawl on network file systems.
+    """A matrix in a .npy file, read by plain reads: memory maps are slow on network file systems.
 
-    Raises UserError if the file holds no matrix, or ends early.
+    Raises UserError if the file does not hold a matrix, or ends early.
     """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
         try:
             header = np.load(path, mmap_mode="r")
-        except Exception as error:  # a damaged header raises whatever reading it as Python leads to
+        except Exception as error:  # a damaged header, read as Python, may raise anything
             raise self._damaged(" ".join(str(error).split())[:150]) from error
         if header.ndim != 2 or not header.flags.c_contiguous:
-            raise self._damaged("it is no matrix of rows")
-        self.shape, self.dtype, self._offset = header.shape, header.dtype, header.offset
+            raise self._damaged("it is not a matrix of rows")
+        self.shape = header.shape
+        self.dtype = header.dtype
+        self._offset = header.offset
         self._file = os.open(path, os.O_RDONLY)
 
     def __del__(self):
@@ -68,7 +71,7 @@ class MatrixFile:
             os.close(self._file)
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Return some rows; those that follow each other come in one read."""
+        """Return some rows; consecutive ones come in one read."""
         out = np.empty((len(rows), self.shape[1]), self.dtype)
         for start, stop in runs_of(rows):
             self._read(out[start:stop].reshape(-1).view(np.uint8), int(rows[start]))
@@ -80,26 +83,26 @@ class MatrixFile:
             count = os.preadv(self._file, [out], offset)
             if count == 0:
                 raise self._damaged("it ends early")
-            out, offset = out[count:], offset + count
+            out = out[count:]
+            offset += count
 
     def _damaged(self, reason: str) -> UserError:
         return UserError(
-            f"{self.path} cannot be read ({reason}): delete it, so that the same command computes it again."
+            f"{self.path} cannot be read ({reason}): delete it, so that the same command computes "
+            "it again."
         )
 
 
 def runs_of(rows: np.ndarray) -> list[tuple[int, int]]:
-    """Return the (start, stop) positions of the longest stretches in which each row number follows the one before."""
-    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
-    return (
-        list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(rows)], strict=True))
-        if len(rows)
-        else []
-    )
+    """Return the (start, stop) positions of the longest runs of consecutive row numbers."""
+    if not len(rows):
+        return []
+    cuts = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
+    return list(zip([0, *cuts], [*cuts, len(rows)], strict=True))
 
 
 def read_ahead(load: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Yield load(item) for each item; the next one is loaded in a thread while the caller works on this one."""
+    """Yield load(item) for each item; a thread loads the next one while the caller works."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for item in items:
@@ -119,14 +122,16 @@ def nearest(
     device: str = "cpu",
     block: int = BLOCK,
 ) -> Neighbours:
-    """Return the `k` rows of the gallery with the largest inner products: cosines, if the vectors have length 1.
+    """Return the `k` rows of the gallery with the largest inner products.
 
-    queries (Q,D) and gallery (N,D) are float16 or float32; the gallery may be a .npy file. `rows`, a mask or ascending
-    row numbers, limits the search without copying the gallery. With fewer than `k` rows, all of them are returned.
+    They are cosines if the vectors have length 1. queries (Q,D) and gallery (N,D) are float16 or
+    float32; the gallery may be a .npy file. `rows`, a mask or ascending row numbers, limits the
+    search without copying the gallery. With fewer than `k` rows, all are returned.
 
-    The order is that of the exact products (float64), and of equals the lower row comes first: it depends neither on
-    `block` nor on threads or device. The memory beyond queries and result does not grow with the gallery: three blocks
-    of `block` rows and the products of one with `block / 8` queries, 0.5 GB at D = 4096.
+    The order is that of the exact products (float64), the lower row first among equals: it depends
+    neither on `block` nor on threads or device. The memory beyond queries and result does not grow
+    with the gallery: three blocks of `block` rows and the products of one with `block / 8` queries,
+    0.5 GB at D = 4096.
     """
     matrix = _open(gallery)
     chosen = _chosen(rows, matrix.shape[0])
@@ -148,7 +153,7 @@ def _open(gallery: np.ndarray | Rows | Path | str) -> Rows:
 
 
 def _chosen(rows: np.ndarray | None, number: int) -> np.ndarray:
-    """Return the row numbers that a mask, row numbers or None stand for."""
+    """Return the row numbers that a mask, row numbers or None (all) stand for."""
     if rows is None:
         return np.arange(number)
     return np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
@@ -163,10 +168,11 @@ def _search(
     device: str,
     block: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return places in `chosen` (Q,k), exact products (Q,k), and which queries (Q) are settled beyond rounding.
+    """Return places in `chosen` (Q,k), exact products (Q,k), and which queries (Q) are settled.
 
-    A query is settled if no row outside the candidates can be as near as its k-th neighbour: by its product in float32
-    plus the error of that. A query of zeros is equally near to all, so the first rows are its neighbours.
+    A query is settled if no row outside the candidates can be as near as its k-th neighbour, judged
+    by its product in float32 plus the error of that. A query of zeros is equally near to all rows,
+    so the first rows are its neighbours.
     """
     candidates, lowest, longest = _candidates(queries, matrix, chosen, k + spare, device, block)
     products = _exact_products(queries, matrix, chosen[candidates])
@@ -176,14 +182,16 @@ def _search(
     settled = lowest + rounding(queries.shape[1]) * lengths * longest < exact[:, -1]
     settled |= candidates.shape[1] == len(chosen)
     zero = lengths == 0
-    places[zero], settled[zero] = np.arange(k), True
+    places[zero] = np.arange(k)
+    settled[zero] = True
     return places, exact, settled
 
 
 def rounding(dimensions: int) -> float:
-    """Return the error of an inner product of unit vectors summed in float32: sqrt(D) u, Higham and Mary 2019.
+    """Return the error of an inner product of unit vectors summed in float32.
 
-    That is for one running sum; matrix products sum in pieces, and err about ten times less.
+    It is sqrt(D) u (Higham and Mary 2019) for one running sum; matrix products sum in pieces and
+    err about ten times less.
     """
     return dimensions**0.5 * 2.0**-24
 
@@ -196,20 +204,17 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
 def _candidates(
     queries: np.ndarray, matrix: Rows, chosen: np.ndarray, number: int, device: str, block: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the places of the largest products in float32 (Q,number), the lowest of them (Q) and the longest row."""
-    step = max(1, block // 8)
-    parts = [
-        torch.from_numpy(queries[start : start + step]).to(device)
-        for start in range(0, len(queries), step)
-    ]
-    best = [
-        tuple(part.new_empty((len(part), 0), dtype=kind) for kind in (torch.float32, torch.int64))
-        for part in parts
-    ]
-    longest, starts = 0.0, range(0, len(chosen), block)
-    for start, rows in zip(
-        starts, read_ahead(lambda at: matrix.take(chosen[at : at + block]), starts), strict=True
-    ):
+    """Return the largest products' places (Q,number), the lowest of them (Q) and the longest row.
+
+    Products are computed in float32.
+    """
+    parts = [part.to(device) for part in torch.from_numpy(queries).split(max(1, block // 8))]
+    empty = [part.new_empty((len(part), 0), dtype=torch.float32) for part in parts]
+    best = [(values, values.long()) for values in empty]
+    longest = 0.0
+    starts = range(0, len(chosen), block)
+    blocks = read_ahead(lambda at: matrix.take(chosen[at : at + block]), starts)
+    for start, rows in zip(starts, blocks, strict=True):
         vectors = torch.from_numpy(rows).to(device).float()
         longest = max(longest, float(torch.linalg.vector_norm(vectors, dim=1).max()))
         for index, part in enumerate(parts):
@@ -221,18 +226,19 @@ def _candidates(
 def _merge(
     values: Tensor, places: Tensor, scores: Tensor, start: int, number: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the `number` largest of `values` at `places` and of the scores of the rows from `start` on."""
+    """Return the `number` largest of `values` at `places` and of `scores` of rows at `start`."""
     new_values, new_places = scores.topk(min(number, scores.shape[1]), sorted=False)
-    values, places = torch.cat([values, new_values], 1), torch.cat([places, new_places + start], 1)
+    values = torch.cat([values, new_values], 1)
+    places = torch.cat([places, new_places + start], 1)
     values, kept = values.topk(min(number, values.shape[1]), sorted=False)
     return values, places.gather(1, kept)
 
 
 def _exact_products(queries: np.ndarray, matrix: Rows, rows: np.ndarray) -> np.ndarray:
-    """Return the products in float64 of each query (Q,D) with its rows (Q,c) of the matrix: (Q,c)."""
-    number, dimensions = rows.shape[1], queries.shape[1]
+    """Return the products (Q,c), in float64, of queries (Q,D) and their rows (Q,c)."""
+    number = rows.shape[1]
     products = np.empty(rows.size)
-    step = max(1, PRODUCTS // dimensions)
+    step = max(1, PRODUCTS // queries.shape[1])
     for start in range(0, rows.size, step):
         pairs = np.arange(start, min(start + step, rows.size))
         needed, which = np.unique(rows.ravel()[pairs], return_inverse=True)

@@ -1,4 +1,4 @@
-"""Networks by the name that a config gives them. Nothing here imports torch before a network is built."""
+"""Networks by the name that a config gives them; torch is imported only to build one."""
 
 import importlib
 from collections.abc import Iterable, Mapping
@@ -21,13 +21,13 @@ NETWORKS = {  # model: its description, as module:class
 def network_class(model: str) -> type[Network]:
     """Return the description of a kind of network; UserError for an unknown name."""
     if model not in NETWORKS:
-        raise UserError(f"There is no model '{model}'; the known ones: {', '.join(NETWORKS)}.")
+        raise UserError(f"The model '{model}' is unknown: take one of {', '.join(NETWORKS)}.")
     module, _, name = NETWORKS[model].partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def network_of(architecture: Network | Mapping[str, Any]) -> Network:
-    """Return the description of an architecture of the study; a description is returned as it is."""
+    """Return the description of an architecture in the config; a description stays as it is."""
     if isinstance(architecture, Network):
         return architecture
     what = f"The architecture of model {architecture['model']}"

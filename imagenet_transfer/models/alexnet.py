@@ -1,4 +1,4 @@
-"""AlexNet as Caffe trained it (BVLC/caffe `models/bvlc_alexnet`): size, width, first layer as keys."""
+"""AlexNet as Caffe trained it (BVLC/caffe `models/bvlc_alexnet`), its sizes as config keys."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -9,7 +9,8 @@ from imagenet_transfer.models.geometry import Layer, Network, Part, cells, conv
 if TYPE_CHECKING:
     from imagenet_transfer.models.backbone import Backbone
 
-CHANNELS = (96, 256, 384, 384, 256)  # of conv1 to conv5, and their groups, in Caffe's definition
+# Of conv1 to conv5, in Caffe's definition
+CHANNELS = (96, 256, 384, 384, 256)
 GROUPS = (1, 2, 1, 2, 2)
 KERNELS = (None, 5, 3, 3, 3)  # conv1's is a key
 
@@ -21,7 +22,7 @@ def pooled(length: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class AlexNet(Network):
-    """AlexNet; not torchvision's, which lacks groups and local response normalisation."""
+    """AlexNet, but not torchvision's, which lacks groups and local response normalisation."""
 
     last: ClassVar[str] = "fc8"
     last_module: ClassVar[str] = "fc8"
@@ -59,7 +60,8 @@ class AlexNet(Network):
         """Return conv1 to conv5; the first two end with normalisation and pooling."""
         first = cells(self.input_size, self.conv1_kernel, self.conv1_stride)
         sides = [first, pooled(first), *[pooled(pooled(first))] * 3]
-        inputs, units = [3, *self.conv_channels], self.conv_channels
+        units = self.conv_channels
+        inputs = [3, *units]
         parts = []
         for i, (kernel, groups, shrunk) in enumerate(
             zip((self.conv1_kernel, *KERNELS[1:]), GROUPS, (1, 2, 4, 4, 4), strict=True)
@@ -78,12 +80,12 @@ class AlexNet(Network):
 
     @property
     def pooled_side(self) -> int:
-        """Return the side of pool5's output in cells: 6 for 227-pixel images."""
+        """Return the side of pool5's output in cells: 6 for images of 227 pixels."""
         return pooled(pooled(pooled(cells(self.input_size, self.conv1_kernel, self.conv1_stride))))
 
     @property
     def mean_colour(self) -> tuple[float, ...]:
-        """Return the mean that is subtracted, in RGB."""
+        """Return the subtracted mean, in RGB."""
         blue, green, red = self.pixel_mean
         return red, green, blue
 

@@ -1,7 +1,7 @@
 """AlexNet's torch module, as Caffe defines it (BVLC/caffe `models/bvlc_alexnet`).
 
-It is not torchvision's AlexNet, which has no groups, no local response normalisation, other widths,
-and dropout before the linear layers.
+torchvision's AlexNet is another network: it has no groups, no local response normalisation, other
+widths, and dropout before the linear layers.
 """
 
 from typing import Any
@@ -36,9 +36,9 @@ def _window_sum(x: Tensor) -> Tensor:
 
 
 class _LocalResponseNorm(torch.autograd.Function):
-    """`nn.LocalResponseNorm(5)` in values and gradients.
+    """Equal to `nn.LocalResponseNorm(5)` in values and gradients.
 
-    Without its 3-d pooling, which takes half of a training step.
+    It does without the 3-d pooling there, which takes half of a training step.
     """
 
     @staticmethod
@@ -77,8 +77,8 @@ class CaffeAlexNet(Backbone):
         self.dropout = network.dropout
         for number in range(1, 6):
             self.add_module(f"conv{number}", _convolution(network, number))
-        width, channels = network.fc_width, network.channels
-        self.fc6 = nn.Linear(channels * network.pooled_side**2, width)
+        width = network.fc_width
+        self.fc6 = nn.Linear(network.channels * network.pooled_side**2, width)
         self.fc7 = nn.Linear(width, width)
         self.fc8 = nn.Linear(width, num_classes)
         for name in BIASES:
@@ -93,8 +93,8 @@ class CaffeAlexNet(Backbone):
     def run_part(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
         """Return a part's output, after its ReLU, dropout, normalisation and pooling.
 
-        `dense` pads conv1 and both pools so that a cell of conv5 is `stride` pixels, as
-        py-faster-rcnn does.
+        `dense` pads conv1 and both pools, as py-faster-rcnn does: a cell of conv5 then stands for
+        `stride` pixels.
         """
         layer = self.get_submodule(part.name)
         if isinstance(layer, nn.Linear):
@@ -107,7 +107,7 @@ class CaffeAlexNet(Backbone):
         return F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
 
     def run_pool(self, x: Tensor) -> Tensor:
-        """Return conv5's map pooled: pooled_side cells a side for images of the input size."""
+        """Return conv5's map pooled: `pooled_side` cells per side for images of the input size."""
         return F.max_pool2d(x, 3, 2, ceil_mode=True)
 
 
@@ -122,9 +122,9 @@ def _convolution(network: AlexNet, number: int) -> nn.Conv2d:
 def initialise(name: str, layer: nn.Module, method: str) -> None:
     """Give a layer its first values: `caffe` as in the paper, `he` for much smaller networks.
 
-    With Caffe's values the signal fades by a factor of about 4 per layer, and training takes off
-    late: never, in a network of a quarter of the width that trains for minutes. `he` keeps the
-    variance (He et al. 2015, eq. 10).
+    With Caffe's values the signal fades by a factor of about 4 per layer, and training starts
+    slowly: a network of a quarter of the width that trains for minutes learns nothing. `he` keeps
+    the variance (He et al. 2015, eq. 10).
     """
     if method == "caffe":
         nn.init.normal_(layer.weight, std=GAUSSIAN_STD.get(name, 0.01))

@@ -1,4 +1,4 @@
-"""The contract for networks, in torch: what stages do with a network, whichever it is."""
+"""The contract for networks, in torch: what stages do with any network."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from imagenet_transfer.models.geometry import IMAGENET_MEAN, IMAGENET_STD, Netwo
 
 
 class Backbone(nn.Module):
-    """A network whose modules, by name, are those that `network.paths` speaks of."""
+    """A network whose modules have the paths that `network.paths` returns."""
 
     def __init__(self, network: Network, modules: Mapping[str, nn.Module]):
         super().__init__()
@@ -30,7 +30,7 @@ class Backbone(nn.Module):
     def run_part(self, part: Part, x: Tensor, dense: bool = False) -> Tensor:
         """Return a part's output.
 
-        `dense` asks the trunk for the map of a whole image, a cell per `network.stride` pixels.
+        With `dense`, a cell of the trunk's map stands for `network.stride` pixels of a whole image.
         """
         return self._through(part.modules, x)
 
@@ -42,17 +42,17 @@ class Backbone(nn.Module):
     def run_trunk(
         self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None
     ) -> Tensor:
-        """Return the map N,channels,H,W of preprocessed images, or the output of some of the parts."""
+        """Return the map N,channels,H,W of preprocessed images, or the output of some parts."""
         for part in self.network.trunk() if parts is None else parts:
             x = self.run_part(part, x, dense)
         return x
 
     def run_pool(self, x: Tensor) -> Tensor:
-        """Return the trunk's map of images of the input size, pooled as the head takes it."""
+        """Return the trunk's map of images of the input size, pooled for the head."""
         return self._through(self.network.pool, x)
 
     def run_head(self, pooled: Tensor, upto: str | None = None) -> Tensor:
-        """Return the vectors N,vector_size of pooled maps, or the output of the part named `upto`."""
+        """Return the vectors N,vector_size of pooled maps, or the output of the part `upto`."""
         x = pooled
         for part in self.network.head():
             x = self.run_part(part, x)
@@ -80,12 +80,12 @@ class Backbone(nn.Module):
         return self.get_submodule(self.network.last_module)
 
     def drop_last(self) -> None:
-        """Remove the last layer: what judges regions has layers of its own."""
+        """Remove the last layer: networks that judge regions have their own."""
         parent, _, name = self.network.last_module.rpartition(".")
         delattr(self.get_submodule(parent), name)
 
     def freeze(self, *parts: str) -> None:
-        """Keep some parts as they are: neither their parameters nor their statistics change."""
+        """Freeze some parts: neither their parameters nor their statistics change."""
         self._frozen |= {*parts}
         for path in self.network.paths(*parts):
             self.get_submodule(path).requires_grad_(False)
@@ -99,11 +99,12 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> "Backbone":
         """Set training mode; normalisation layers of frozen parts stay in evaluation mode."""
         super().train(mode)
-        for layer in self._kept_as_they_are():
+        for layer in self._frozen_norms():
             layer.eval()
         return self
 
-    def _kept_as_they_are(self) -> Iterator[nn.Module]:
+    def _frozen_norms(self) -> Iterator[nn.Module]:
+        """Yield the normalisation layers whose statistics are kept."""
         paths = self.network.paths(*self._frozen)
         roots = [self] if self._keeps_statistics else map(self.get_submodule, paths)
         for root in roots:

@@ -1,7 +1,8 @@
 """Boxes of a detector: their coordinates, anchors, offsets, matching and sampling.
 
-Boxes are tensors (...,4) of half-open pixel rectangles x1, y1, x2, y2: the sides are x2 - x1 and y2 - y1, which makes
-areas, overlaps and offsets equal to those of py-faster-rcnn, which includes the last pixel and adds 1 throughout.
+Boxes are tensors (...,4) of half-open pixel rectangles x1, y1, x2, y2 with sides x2 - x1 and
+y2 - y1. Areas, overlaps and offsets equal those of py-faster-rcnn, whose boxes include the last
+pixel and which adds 1 throughout.
 """
 
 import math
@@ -13,17 +14,18 @@ from torch import Tensor
 
 from imagenet_transfer.models.operators import box_iou
 
-# An offset may enlarge a side at most this much (torchvision's `BoxCoder`): it keeps `exp` finite in early training.
+# Limits how much an offset enlarges a side, as torchvision's `BoxCoder` does: `exp` stays finite
+# early in training.
 MAX_LOG_SCALE = math.log(1000 / 16)
 
 
 def from_voc(boxes: Tensor) -> Tensor:
-    """Return half-open boxes from VOC's xmin, ymin, xmax, ymax, which count from 1 and include the last pixel."""
+    """Return half-open boxes from VOC's, which count from 1 and include the last pixel."""
     return boxes - boxes.new_tensor([1, 1, 0, 0])
 
 
 def to_voc(boxes: Tensor) -> Tensor:
-    """Return VOC's xmin, ymin, xmax, ymax (from 1, the last pixel included) of half-open boxes."""
+    """Return VOC's xmin, ymin, xmax, ymax (from 1, last pixel included) of half-open boxes."""
     return boxes + boxes.new_tensor([1, 1, 0, 0])
 
 
@@ -34,10 +36,11 @@ def mirrored(boxes: Tensor, width: int) -> Tensor:
 
 
 def anchor_sides(base: int, scales: Sequence[float], ratios: Sequence[float]) -> Tensor:
-    """Return the anchors' widths and heights (ratios x scales, 2): a square of side `base`, reshaped, then enlarged.
+    """Return the anchors' widths and heights (ratios x scales, 2).
 
-    A ratio is height / width. Widths and heights are rounded before they are enlarged: with base 16 and scale 8, ratio
-    0.5 gives 184 x 96 pixels [frcnn].
+    An anchor is a square of side `base` that is reshaped to a ratio (height / width) and then
+    enlarged by a scale. As in py-faster-rcnn, sides are rounded before they are enlarged: base 16,
+    ratio 0.5 and scale 8 give 184 x 96 pixels.
     """
     widths = [round(math.sqrt(base * base / ratio)) for ratio in ratios]
     shapes = [(width, round(width * ratio)) for width, ratio in zip(widths, ratios, strict=True)]
@@ -47,9 +50,9 @@ def anchor_sides(base: int, scales: Sequence[float], ratios: Sequence[float]) ->
 
 
 def anchor_grid(sides: Tensor, height: int, width: int, stride: int) -> Tensor:
-    """Return the anchors (height * width * len(sides), 4) of a feature map, row by row, cell by cell.
+    """Return the anchors (height * width * len(sides), 4) of a feature map, row by row.
 
-    An anchor's centre is the centre of the `stride` x `stride` pixels of its cell [frcnn].
+    As in py-faster-rcnn, they are centred on the `stride` x `stride` pixels of their cell.
     """
     x = (torch.arange(width, device=sides.device) + 0.5) * stride
     y = (torch.arange(height, device=sides.device) + 0.5) * stride
@@ -69,7 +72,10 @@ def _centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def encode(boxes: Tensor, references: Tensor) -> Tensor:
-    """Return the offsets (dx, dy, dw, dh) that lead from references to boxes (Girshick et al. 2014, appendix C)."""
+    """Return the offsets (dx, dy, dw, dh) from references to boxes.
+
+    They are defined in Girshick et al. 2014, appendix C.
+    """
     centres, sides = _centres_and_sides(boxes)
     reference_centres, reference_sides = _centres_and_sides(references)
     return torch.cat(
@@ -88,10 +94,11 @@ def decode(offsets: Tensor, references: Tensor) -> Tensor:
 def match_anchors(
     anchors: Tensor, objects: Tensor, positive_iou: float, negative_iou: float
 ) -> tuple[Tensor, Tensor]:
-    """Return labels of the anchors (1 object, 0 background, -1 neither) and the object that each overlaps most (N,).
+    """Return the anchors' labels (N,) and the object (N,) that each overlaps most.
 
-    An anchor is positive from `positive_iou` on, or if no other overlaps some object more (all of several equals), and
-    negative below `negative_iou` [frcnn].
+    Labels are 1 (object), 0 (background) and -1 (neither). As in py-faster-rcnn, an anchor is an
+    object if its IoU is at least `positive_iou`, or if no anchor overlaps some object more (several
+    may be equal), and background if its IoU is below `negative_iou`.
     """
     overlaps = box_iou(anchors, objects)
     best, matched = overlaps.max(1)
@@ -102,33 +109,34 @@ def match_anchors(
 
 
 def draw(candidates: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
-    """Return at most `count` positions, drawn at random, at which the mask `candidates` is true."""
+    """Return at most `count` random positions at which the mask `candidates` is true."""
     positions = candidates.nonzero().squeeze(1)
     if len(positions) <= count:
         return positions
-    return positions[
-        torch.randperm(len(positions), device=positions.device, generator=generator)[:count]
-    ]
+    order = torch.randperm(len(positions), device=positions.device, generator=generator)
+    return positions[order[:count]]
 
 
 def draw_each(
     candidates: Tensor, count: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return rows and columns of at most `count` places a row, drawn at random, at which `candidates` (R,N) is true."""
-    keys = torch.rand(candidates.shape, device=candidates.device, generator=generator).masked_fill_(
-        ~candidates, -1
-    )
+    """Return rows and columns of up to `count` random true places in each row of a mask (R,N)."""
+    keys = torch.rand(candidates.shape, device=candidates.device, generator=generator)
+    keys.masked_fill_(~candidates, -1)
     best, columns = keys.topk(min(count, keys.shape[1]))
     drawn = best >= 0
     return drawn.nonzero()[:, 0], columns[drawn]
 
 
 def draw_balanced(labels: Tensor, count: int, positive_fraction: float) -> tuple[Tensor, Tensor]:
-    """Return positions of positives (label > 0), at most that fraction of `count`, and of negatives (0) to fill up."""
+    """Return random positions of positives (label > 0) and negatives (0), `count` in all.
+
+    At most `positive_fraction` of them are positives; there may be fewer than `count` in all.
+    """
     positives = draw(labels > 0, round(count * positive_fraction))
     return positives, draw(labels == 0, count - len(positives))
 
 
 def smooth_l1(offsets: Tensor, targets: Tensor, sigma: float) -> Tensor:
-    """Return the summed loss, quadratic up to differences of 1 / sigma² and linear beyond [frcnn]."""
+    """Return the summed loss, quadratic up to differences of 1 / sigma² and linear beyond."""
     return F.smooth_l1_loss(offsets, targets, reduction="sum", beta=1 / sigma**2)

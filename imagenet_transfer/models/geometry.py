@@ -1,7 +1,7 @@
 """What a network is, without torch: its config keys, parts, sides, channels and costs.
 
-A plan, the checks of a config and the network itself share these descriptions. Each network has one,
-a subclass of `Network`, in a module of its own; `models.NETWORKS` lists them.
+A plan, the checks of a config and the network itself share these descriptions. Each network has its
+own, a subclass of `Network` in its own module; `models.NETWORKS` lists them.
 """
 
 import itertools
@@ -19,7 +19,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def cells(length: int, kernel: int, stride: int = 1, pad: int = 0, ceil: bool = False) -> int:
-    """Return how many places a window has along a side of `length` pixels or cells; 0 if none."""
+    """Return how many places a window has along a side of `length` pixels or cells."""
     room = length + 2 * pad - kernel
     if room < 0:
         return 0
@@ -48,7 +48,7 @@ class Layer:
 
 
 def conv(channels: int, units: int, kernel: int, **more: int | None) -> Layer:
-    """Return a square convolution of so many input channels; `more`: side, stride, others."""
+    """Return a square convolution of `channels` input channels; `more`: side, stride, others."""
     return Layer(units, kernel**2 * channels, **more)
 
 
@@ -66,8 +66,8 @@ class Network:
     """The contract for networks: what stages may ask without torch.
 
     A network is a trunk of parts over whole images, `pool`, a head of parts that turns a pooled map
-    (of an image or of a region) into a vector, and a last layer of class scores. A subclass adds its
-    config keys as fields and says what follows.
+    (of an image or of a region) into a vector, and a last layer of class scores. A subclass adds
+    its config keys as fields and defines what stands above "What follows from these".
     """
 
     model: str
@@ -78,7 +78,7 @@ class Network:
 
     last: ClassVar[str]  # the last layer's name ...
     last_module: ClassVar[str]  # ... and its path in the torch module
-    pool: ClassVar[tuple[str, ...]] = ()  # paths of what pools a whole image's map
+    pool: ClassVar[tuple[str, ...]] = ()  # paths of the modules that pool a whole image's map
 
     def trunk(self) -> tuple[Part, ...]:
         """Return the parts over whole images, in order."""
@@ -90,7 +90,7 @@ class Network:
 
     @property
     def pooled_side(self) -> int:
-        """Return the side in cells of the pooled map that the head takes; 0 if images are too small."""
+        """Return the side of the head's pooled map in cells; 0 if images are too small."""
         raise NotImplementedError
 
     @property
@@ -125,7 +125,7 @@ class Network:
         return self.head()[-1].layers[-1].units
 
     def feature_sizes(self, num_classes: int) -> dict[str, int]:
-        """Return the layers that features can be taken from, and their sizes."""
+        """Return the layers that features can be taken from, with their sizes."""
         return {part.name: part.layers[-1].units for part in self.head()} | {self.last: num_classes}
 
     def paths(self, *names: str) -> tuple[str, ...]:
@@ -139,12 +139,12 @@ class Network:
             yield f"input_size exceeds image_size ({self.image_size})."
         if self.pooled_side < 1:
             yield (
-                f"input_size is {self.input_size}, too small for this {self.model}: nothing is left "
-                f"after the last pooling; take {self.least_input()} or more."
+                f"input_size is {self.input_size}, too small for this {self.model}: nothing is "
+                f"left after the last pooling; take {self.least_input()} or more."
             )
 
     def least_input(self) -> int:
-        """Return the smallest input size of which something is left after the last pooling."""
+        """Return the smallest input size that leaves something after the last pooling."""
         sizes = itertools.count(1)
         return next(size for size in sizes if replace(self, input_size=size).pooled_side > 0)
 
@@ -163,7 +163,7 @@ class Network:
         return trunk + self.head_macs() + self.vector_size * num_classes
 
     def trunk_macs(self, pixels: float) -> float:
-        """Return the multiply-adds of the trunk on a whole image of so many pixels."""
+        """Return the multiply-adds of the trunk on a whole image of `pixels` pixels."""
         layers = [layer for part in self.trunk() for layer in part.layers]
         return sum(pixels / layer.stride**2 * layer.weights for layer in layers)
 

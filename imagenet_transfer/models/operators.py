@@ -1,7 +1,8 @@
 """torchvision's compiled operators, without importing torchvision.
 
-`import torchvision` takes three seconds of a core, most of them for compilers that a fine-tuning run never calls, and a
-study makes a process for every run. Loading the library that holds the operators takes a hundredth of that.
+`import torchvision` takes three seconds, most of them for compilers that a fine-tuning run never
+calls, and every run of a study is a process. Loading only the library with the operators takes a
+hundredth of that.
 """
 
 import importlib.util
@@ -25,12 +26,12 @@ _load()
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Return the numbers of the boxes (N,4) that remain after non-maximum suppression, by descending score."""
+    """Return the numbers of the boxes (N,4) that non-maximum suppression leaves, best first."""
     return torch.ops.torchvision.nms(boxes, scores, iou_threshold)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
-    """Return what `nms` leaves if boxes of different groups (N) never suppress each other."""
+    """Return what `nms` leaves if boxes of different `groups` (N,) never suppress each other."""
     apart = groups.to(boxes) * (boxes.max() + 1) if len(boxes) else groups.to(boxes)
     return nms(boxes + apart[:, None], scores, iou_threshold)
 
@@ -38,7 +39,8 @@ def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: fl
 def roi_pool(features: Tensor, rois: list[Tensor], size: int, scale: float) -> Tensor:
     """Return the maxima of `size` x `size` bins of each RoI: sum of RoIs, channels, size, size.
 
-    features N,C,H,W; rois an (R,4) tensor an image, in pixels; `scale` is cells a pixel.
+    `features` is N,C,H,W; `rois` holds a tensor (R,4) in pixels per image; `scale` is cells per
+    pixel.
     """
     images = [box.new_full((len(box), 1), float(number)) for number, box in enumerate(rois)]
     numbered = torch.cat([torch.cat(images), torch.cat(rois)], dim=1)
@@ -46,13 +48,15 @@ def roi_pool(features: Tensor, rois: list[Tensor], size: int, scale: float) -> T
 
 
 class _RoIPool(torch.autograd.Function):
-    """RoI pooling with its gradient: newer releases register that in Python, so the library alone would give none."""
+    """RoI pooling with its gradient, which newer releases register only in Python."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, numbered: Tensor, size: int, scale: float) -> Tensor:
         pooled, winners = torch.ops.torchvision.roi_pool(features, numbered, scale, size, size)
         ctx.save_for_backward(numbered, winners)
-        ctx.shape, ctx.size, ctx.scale = features.shape, size, scale
+        ctx.shape = features.shape
+        ctx.size = size
+        ctx.scale = scale
         return pooled
 
     @staticmethod
@@ -65,10 +69,9 @@ class _RoIPool(torch.autograd.Function):
 
 
 def box_iou(one: Tensor, other: Tensor) -> Tensor:
-    """Return the intersection over union of every pair of half-open boxes (N,4) and (M,4), as N,M."""
-    overlap = (
-        torch.min(one[:, None, 2:], other[:, 2:]) - torch.max(one[:, None, :2], other[:, :2])
-    ).clamp(min=0)
+    """Return the intersection over union (N,M) of half-open boxes (N,4) and (M,4)."""
+    ends = torch.min(one[:, None, 2:], other[:, 2:])
+    overlap = (ends - torch.max(one[:, None, :2], other[:, :2])).clamp(min=0)
     shared = overlap[..., 0] * overlap[..., 1]
     areas = [(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (one, other)]
     return shared / (areas[0][:, None] + areas[1] - shared)
@@ -77,5 +80,6 @@ def box_iou(one: Tensor, other: Tensor) -> Tensor:
 def clip_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Return boxes (...,4) cut to an image of `size` (height, width) in pixels."""
     height, width = size
-    x, y = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
+    x = boxes[..., 0::2].clamp(0, width)
+    y = boxes[..., 1::2].clamp(0, height)
     return torch.stack([x, y], dim=-1).flatten(-2)

@@ -1,4 +1,7 @@
-"""What networks that judge regions share: whole images, RoI pooling, a head (Girshick 2015)."""
+"""What networks that judge regions share: a trunk on whole images, RoI pooling and a head.
+
+The method is that of Fast R-CNN (Girshick 2015).
+"""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -15,19 +18,21 @@ KEPT_BYTES = 1 << 28  # of frozen layers' activations, on the network's device
 
 
 class View(NamedTuple):
-    """Images of one size as the network sees them: map, height and width, factor of resizing."""
+    """Images of one size as the network sees them."""
 
-    features: Tensor
-    size: tuple[int, int]
-    factor: float
+    features: Tensor  # the trunk's map
+    size: tuple[int, int]  # height and width in pixels, resized
+    factor: float  # of resizing
 
 
 def resize_factor(height: int, width: int, short_side: int, long_side: int) -> float:
-    """Return the factor that makes the short side `short_side`, or a smaller one that keeps to `long_side`."""
+    """Return the factor that makes the short side `short_side`, unless the long one got too long.
+
+    Then it is the factor that makes the long side `long_side`.
+    """
     factor = short_side / min(height, width)
-    return (
-        long_side / max(height, width) if round(factor * max(height, width)) > long_side else factor
-    )
+    longest = max(height, width)
+    return long_side / longest if round(factor * longest) > long_side else factor
 
 
 def new_layer(layer: nn.Module, std: float) -> nn.Module:
@@ -47,9 +52,8 @@ class RegionNetwork(nn.Module):
         self._sides = config.short_side, config.long_side
         backbone.freeze(*config.frozen)
         parts = backbone.network.trunk()
-        first = next(
-            (i for i, part in enumerate(parts) if part.name not in config.frozen), len(parts)
-        )
+        trained = (i for i, part in enumerate(parts) if part.name not in config.frozen)
+        first = next(trained, len(parts))
         self._frozen_parts = parts[:first]
         self._trained_parts = parts[first:]
         self._kept: dict[Hashable, Tensor] = {}
@@ -58,7 +62,7 @@ class RegionNetwork(nn.Module):
     def view(self, images: Tensor, keys: Sequence[Hashable] | None = None) -> View:
         """Return what the network sees of uint8 RGB images N,H,W,3 of one size.
 
-        With `keys`, which tell the images apart, what frozen parts make of them is computed once.
+        With `keys`, one per distinct image, the output of frozen parts is computed only once.
         """
         height, width = images.shape[1:3]
         factor = resize_factor(height, width, *self._sides)
@@ -78,10 +82,10 @@ class RegionNetwork(nn.Module):
         return self.trunk.run_trunk(x, dense=True, parts=self._frozen_parts)
 
     def _remembered(self, key: Hashable, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the last frozen part's output for one image, kept while `KEPT_BYTES` last.
+        """Return the last frozen part's output for one image, and keep it if `KEPT_BYTES` allow.
 
-        Always of one image at a time, as rounding depends on the batch: what is computed again has
-        the same bits.
+        Images go through one by one, as rounding depends on the batch: an output that is computed
+        again has the same bits.
         """
         if key in self._kept:
             return self._kept[key]
@@ -96,7 +100,7 @@ class RegionNetwork(nn.Module):
 
         RoIs are in pixels of the resized images.
         """
-        # The operation counts the last pixel in, as Caffe's does.
+        # As Caffe's, the operator includes the last pixel.
         last_pixel = rois[0].new_tensor([0, 0, 1, 1])
         network = self.trunk.network
         boxes = [image - last_pixel for image in rois]

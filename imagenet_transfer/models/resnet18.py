@@ -52,8 +52,9 @@ class ResNet18(Network):
         return Part(f"conv{number + 1}", modules, tuple(self._blocks(number)))
 
     def _blocks(self, number: int) -> Iterator[Layer]:
-        """Yield the convolutions of a stage's two blocks, each with two values per channel in its
-        normalisation.
+        """Yield the convolutions of a stage's two blocks.
+
+        Each has two more values per channel in its normalisation.
         """
         units = self.width * 2 ** (number - 1)
         inputs = self.width if number == 1 else units // 2
@@ -69,7 +70,7 @@ class ResNet18(Network):
         length = cells(
             self.input_size, self.conv1_kernel, self.conv1_stride, pad=self.conv1_kernel // 2
         )
-        for _ in range(number):  # the pooling, then the first block of each stage but the first
+        for _ in range(number):  # the pooling, then the first block of all stages except the first
             length = cells(length, 3, 2, pad=1) if length > 1 else 0
         return length
 

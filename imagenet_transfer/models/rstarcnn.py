@@ -1,7 +1,8 @@
-"""R*CNN (Gkioxari, Girshick & Malik 2015) on AlexNet: what a person does, judged by the person and one region beside.
+"""R*CNN (Gkioxari, Girshick & Malik 2015): what a person does, judged by two regions.
 
-An action's score is that of the person's own region plus the highest that any region around the person gets for it.
-It follows gkioxari/RstarCNN, less the offsets of boxes, which that code trains beside the scores and never uses.
+An action's score is that of the person's own region (the primary one) plus the highest score that
+any region around the person (a secondary one) has for it. This follows gkioxari/RstarCNN, without
+the offsets of boxes, which that code trains but never uses.
 """
 
 from collections.abc import Hashable, Sequence
@@ -19,11 +20,11 @@ from imagenet_transfer.models.region_network import RegionNetwork, new_layer
 
 
 class Regions(NamedTuple):
-    """Regions of one image, half-open boxes in pixels: primary (P,4), secondary (S,4), which belong together (P,S)."""
+    """Regions of one image; boxes are half-open, in pixels."""
 
-    primary: Tensor
-    secondary: Tensor
-    paired: Tensor
+    primary: Tensor  # (P,4)
+    secondary: Tensor  # (S,4)
+    paired: Tensor  # which belong together (P,S)
 
     def mirrored(self, width: int) -> "Regions":
         """Return the regions in the image's mirror image, which is `width` pixels wide."""
@@ -35,15 +36,19 @@ class Regions(NamedTuple):
 
 
 def blanked(image: Tensor, people: Tensor, colour: Sequence[float]) -> Tensor:
-    """Return a uint8 RGB image H,W,3 that shows `colour` outside the boxes (N,4) of all people."""
+    """Return a uint8 RGB image H,W,3 that shows `colour`, rounded, outside people's boxes (N,4)."""
     shown = torch.zeros(image.shape[:2], dtype=torch.bool)
     for left, top, right, bottom in people.round().int().tolist():
         shown[max(top, 0) : bottom, max(left, 0) : right] = True
-    return torch.where(shown[..., None], image, torch.tensor(colour, dtype=torch.uint8))
+    blank = torch.tensor(colour, dtype=torch.float32).round().to(torch.uint8)
+    return torch.where(shown[..., None], image, blank)
 
 
 def around(primary: Tensor, boxes: Tensor, config: RStarConfig) -> Tensor:
-    """Return which boxes (N,4) may be secondary to which primary ones (P,4), as P,N; none without context."""
+    """Return which boxes (N,4) may be secondary to which primary ones (P,4), as a mask P,N.
+
+    Without context, none may.
+    """
     low, high = config.secondary_iou
     overlaps = box_iou(primary, boxes)
     return (overlaps >= low) & (overlaps <= high) & config.context
@@ -56,11 +61,14 @@ def training_regions(
     config: RStarConfig,
     generator: torch.Generator,
 ) -> tuple[Regions, Tensor]:
-    """Return an image's regions for one step, drawn at random, and the labels (P,) of its primary ones.
+    """Return an image's random regions for one step, and the labels (P,) of its primary ones.
 
-    `people` (N,4) with `labels` (N,). People and proposals are candidates for both kinds; a primary one has the label
-    of the person that it overlaps most. R*CNN repeats secondary regions where there are fewer than wanted, which
-    changes no maximum but by dropout, and skips primary ones that have none; here these are judged alone [ours].
+    `people` (N,4) have `labels` (N,). People and proposals are candidates for both kinds; a primary
+    region has the label of the person that it overlaps most.
+
+    Unlike R*CNN's code, which skips primary regions without secondary ones, this judges them on
+    their own. That code also repeats secondary regions where there are too few, which changes no
+    maximum except through dropout.
     """
     candidates = torch.cat([people, proposals])
     overlaps, nearest = box_iou(candidates, people).max(1)
@@ -72,7 +80,7 @@ def training_regions(
 
 
 def testing_regions(people: Tensor, proposals: Tensor, config: RStarConfig) -> Regions:
-    """Return the people themselves (N,4) as primary regions, and the proposals around any of them, as in R*CNN."""
+    """Return people (N,4) as primary regions and the proposals around them, as in R*CNN's code."""
     paired = around(people, proposals, config)
     if config.test_secondaries is not None:
         paired = paired & (paired.cumsum(1) <= config.test_secondaries)
@@ -81,9 +89,9 @@ def testing_regions(people: Tensor, proposals: Tensor, config: RStarConfig) -> R
 
 
 def with_context(primary: Tensor, secondary: Tensor, paired: Tensor) -> Tensor:
-    """Return the scores of actions P,K: those of the primary regions + the maximum over their secondary ones.
+    """Return the actions' scores P,K: of primary regions + the maximum of their secondary ones.
 
-    primary P,K; secondary S,K; paired P,S. A primary region without any secondary one keeps its own scores.
+    primary P,K; secondary S,K; paired P,S. A primary region without secondary ones keeps its own.
     """
     if len(secondary) == 0:
         return primary
@@ -92,23 +100,20 @@ def with_context(primary: Tensor, secondary: Tensor, paired: Tensor) -> Tensor:
 
 
 class RStarCNN(RegionNetwork):
-    """A classifier of `num_classes` actions (`other` included) on the layers of `trunk`, whose fc8 it drops."""
+    """A classifier of `num_classes` actions (`other` included) on a network's trunk and head."""
 
     def __init__(self, backbone: Backbone, num_classes: int, config: RStarConfig):
         super().__init__(backbone, config)
-        self.primary = new_layer(nn.Linear(backbone.network.vector_size, num_classes), 0.01)
-        self.secondary = (
-            new_layer(nn.Linear(backbone.network.vector_size, num_classes), 0.01)
-            if config.context
-            else None
-        )
+        size = backbone.network.vector_size
+        self.primary = new_layer(nn.Linear(size, num_classes), 0.01)
+        self.secondary = new_layer(nn.Linear(size, num_classes), 0.01) if config.context else None
 
     def forward(
         self, images: Tensor, regions: Sequence[Regions], keys: Sequence[Hashable] | None = None
     ) -> Tensor:
-        """Return the scores (sum of P,num_classes) of each image's primary regions; images uint8 RGB N,H,W,3.
+        """Return the scores (sum of P, num_classes) of each image's primary regions.
 
-        `keys`: see `view`.
+        Images are uint8 RGB N,H,W,3. `keys`: see `view`.
         """
         view = self.view(images, keys)
         if self.secondary is None:
@@ -117,14 +122,10 @@ class RStarCNN(RegionNetwork):
         rois = [torch.cat([image.primary, image.secondary]) * view.factor for image in regions]
         numbers = [len(part) for image in regions for part in (image.primary, image.secondary)]
         parts = self.region_features(view.features, rois).split(numbers)
-        own, beside = (
-            self.primary(torch.cat(parts[::2])).float(),
-            self.secondary(torch.cat(parts[1::2])).float(),
-        )
-        scores = zip(own.split(numbers[::2]), beside.split(numbers[1::2]), regions, strict=True)
-        return torch.cat(
-            [with_context(mine, others, image.paired) for mine, others, image in scores]
-        )
+        own = self.primary(torch.cat(parts[::2])).float().split(numbers[::2])
+        others = self.secondary(torch.cat(parts[1::2])).float().split(numbers[1::2])
+        images_scores = zip(own, others, regions, strict=True)
+        return torch.cat([with_context(a, b, image.paired) for a, b, image in images_scores])
 
     def loss(
         self,
@@ -133,5 +134,5 @@ class RStarCNN(RegionNetwork):
         labels: Tensor,
         keys: Sequence[Hashable] | None = None,
     ) -> Tensor:
-        """Return the softmax cross-entropy summed over the primary regions, labels (sum of P,)."""
+        """Return the softmax cross-entropy, summed over the primary regions; labels (sum of P,)."""
         return F.cross_entropy(self(images, regions, keys), labels, reduction="sum")

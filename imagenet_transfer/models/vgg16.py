@@ -1,4 +1,4 @@
-"""VGG-16 (Simonyan & Zisserman 2014) as torchvision builds it, with widths as keys."""
+"""VGG-16 (Simonyan & Zisserman 2014) as torchvision builds it, with its widths as config keys."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convo
 
 @dataclass(frozen=True, kw_only=True)
 class VGG16(Network):
-    """VGG-16: conv1 to conv5 without the last pooling (stride 16) are the trunk, fc6 and fc7 the head."""
+    """VGG-16: conv1 to conv5 without the last pooling (stride 16) as trunk, fc6 and fc7 as head."""
 
     last: ClassVar[str] = "fc8"
     last_module: ClassVar[str] = "classifier.6"
@@ -37,7 +37,8 @@ class VGG16(Network):
         exclusiveMaximum=1,
     )
     init: str = choice(
-        "First values of linear layers: as torchvision's ({default}), or scaled to each layer's inputs.",
+        "First values of linear layers: as torchvision's ({default}), or scaled to each layer's "
+        "inputs.",
         "torchvision",
         "he",
         default="torchvision",
@@ -58,11 +59,8 @@ class VGG16(Network):
             zip(self.channels_of_blocks, BLOCKS, strict=True)
         ):
             stride = 2**block
-            at = {
-                "side": self.input_size // stride,
-                "stride": stride,
-                "others": self._others(units),
-            }
+            at = {"side": self.input_size // stride, "stride": stride}
+            at["others"] = self._others(units)
             layers = [conv(inputs, units, 3, **at)]
             layers += [conv(units, units, 3, **at)] * (number_of - 1)
             last = first + number_of * self._modules_each + (block < len(BLOCKS) - 1)

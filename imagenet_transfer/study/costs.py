@@ -1,4 +1,4 @@
-"""Multiply-adds of training and embedding, from the config: a plan scales measured rates by them."""
+"""Multiply-adds of training and embedding, by which a plan scales measured rates."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,23 +8,21 @@ from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.models.region_configs import DetectorConfig, RegionConfig, RStarConfig
 from imagenet_transfer.training.recipe import Recipe
 
-BACKWARD = (
-    3  # a training step's work in forward passes: the gradients of activations and of weights
-)
+BACKWARD = 3  # a training step in forward passes: itself, gradients of activations and of weights
 ASPECT = 4 / 3  # of PASCAL's photographs (500x375)
 GIGA = 1e9
 RPN_KERNEL = 9  # cells of the 3x3 convolution of the region proposal network
 
 
 def image_gmacs(architecture: Network | Mapping[str, Any], num_classes: int = 1000) -> float:
-    """Return the billions of multiply-adds of a forward pass of an image: 0.72 for AlexNet."""
+    """Return the billions of multiply-adds of an image's forward pass: 0.72 for AlexNet."""
     return network_of(architecture).image_macs(num_classes) / GIGA
 
 
 def region_gmacs(
     architecture: Network | Mapping[str, Any], config: RegionConfig, regions: int, rpn: int = 0
 ) -> float:
-    """Return the billions of multiply-adds of a forward pass of a photograph of 4:3.
+    """Return the billions of multiply-adds of a 4:3 photograph's forward pass.
 
     `regions` go through the network's head; `rpn` is the number of channels of the region proposal
     network (0: none).
@@ -43,17 +41,16 @@ def detector_gmacs(network: Network, config: DetectorConfig) -> float:
 
 def action_gmacs(network: Network, config: RStarConfig) -> float:
     """Return the billions of multiply-adds of a forward pass of R*CNN."""
-    return region_gmacs(
-        network, config, config.primaries * (1 + config.secondaries * config.context)
-    )
+    regions = config.primaries * (1 + config.secondaries * config.context)
+    return region_gmacs(network, config, regions)
 
 
 def work_gmacs(
     work: str, architecture: Network | Mapping[str, Any], recipe: Recipe | Mapping[str, Any] | None
 ) -> float:
-    """Return the billions of multiply-adds that an image costs, the backward pass included.
+    """Return the billions of multiply-adds of an image, including its backward pass if any.
 
-    `work` is embed, or the recipe's kind of work.
+    `work` is embed or the recipe's kind of work.
     """
     network = network_of(architecture)
     if work in ("embed", "last-layer"):

@@ -1,8 +1,9 @@
-"""What a study costs before it is run: networks, images, hours and disk of every output, shared runs counted once.
+"""What a study costs before it is run: networks, images, hours and disk of every output.
 
-Hours are training images by measured rates (`resources/rates.csv`; `benchmarks/training_rate.py` measures yours). Work
-that a device was not measured at is scaled by multiply-adds from the nearest that it was. Evaluation (one to three per
-cent for the paper), rendering, packing and region proposals are not in them.
+Shared runs are counted once. Hours are training images by measured rates (`resources/rates.csv`;
+`benchmarks/training_rate.py` measures yours). Work that was not measured on a device is scaled by
+multiply-adds from the nearest that was. Evaluation (one to three per cent for the paper),
+rendering, packing and region proposals are not included.
 """
 
 import math
@@ -25,18 +26,13 @@ from imagenet_transfer.training.recipe import Recipe
 RATES = RESOURCES / "rates.csv"
 RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
 COLUMNS = (
-    "output",
-    "networks",
-    "fine_tunings",
-    "embeddings",
-    "shared",
-    "images_millions",
-    "disk_gb",
+    *("output", "networks", "fine_tunings", "embeddings", "shared"),
+    *("images_millions", "disk_gb"),
 )
 TOTAL = "all outputs"
-NETWORKS = (1, 3)  # per subset: what else a study may cost
+NETWORKS = (1, 3)  # per subset, of the alternatives
 
-# Whose rate a kind of work takes that was not measured itself
+# The kinds of work whose rate a kind takes if it was not measured itself, best first
 LIKE = {
     "train": (),
     "embed": ("last-layer", "train"),
@@ -56,11 +52,11 @@ PICTURES = ("voc", "action")  # parts of the miniature whose images keep their s
 
 @dataclass(frozen=True)
 class Work:
-    """One run that is still to be done: its kind, training images, and billions of multiply-adds per image."""
+    """One run that is still to be done."""
 
     kind: str
-    images: float
-    gmacs: float
+    images: float  # seen in training
+    gmacs: float  # billions of multiply-adds per image
 
 
 @dataclass
@@ -76,9 +72,10 @@ class Share:
 
 
 def read_rates(*paths: Path | str) -> pd.DataFrame:
-    """Return the rates of this repository and of the given files that exist; UserError if one is not a table of rates.
+    """Return the rates of this repository and of the given files that exist.
 
-    A user's own rows replace those of the same device.
+    A user's own rows replace those of the same device. Raises UserError if a file is not a table of
+    rates.
     """
     frames = [read_table(RATES, RATE_COLUMNS)]
     for path in map(Path, paths):
@@ -86,33 +83,33 @@ def read_rates(*paths: Path | str) -> pd.DataFrame:
             frame = read_table(path)
             if missing := set(RATE_COLUMNS) - set(frame.columns):
                 raise UserError(
-                    f"{path} lacks the columns {', '.join(sorted(missing))}: benchmarks/training_rate.py writes it."
+                    f"{path} lacks the columns {', '.join(sorted(missing))}: let "
+                    "benchmarks/training_rate.py write it."
                 )
             frames = [old[~old["device"].isin(frame["device"])] for old in frames] + [frame]
     return pd.concat(frames, ignore_index=True)[list(RATE_COLUMNS)]
 
 
 def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per output and a last one for all: COLUMNS and the hours on each device of `rates`.
+    """Return one row per output and a last one for all: COLUMNS and the hours on each device.
 
-    A run or store that several outputs need is counted in the row of the first; `shared` says how many runs of an
-    output are counted in rows above it. NaN where the config does not say how many images a data set has.
+    A run or store that several outputs need is counted in the row of the first; `shared` says how
+    many runs of an output are counted in rows above it. NaN where the config does not say how many
+    images a data set has.
     """
     seen: set[Any] = set()
     shares = {output: share_of(study, output, seen) for output in study.outputs}
     rows = [row(name, share, rates) for name, share in shares.items()]
     frame = pd.DataFrame(rows)
-    total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]} | {
-        "output": TOTAL,
-        "shared": 0,
-    }
+    total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]}
+    total |= {"output": TOTAL, "shared": 0}
     return pd.concat([frame, pd.DataFrame([total])[list(frame.columns)]], ignore_index=True)
 
 
 def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of `plan` for the same study with 1 and with 3 networks per subset.
 
-    With 3, every task has at least as many replicates, so that each network is fine-tuned.
+    With 3, every task has at least 3 replicates, so that each network is fine-tuned.
     """
     rows = []
     for number in NETWORKS:
@@ -153,9 +150,10 @@ def hours(work: Iterable[Work], rates: pd.DataFrame, device: str) -> float:
 
 
 def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
-    """Return the images a second of a kind of work, scaled by multiply-adds from the nearest measured rate.
+    """Return the images per second of a kind of work, scaled from the nearest measured rate.
 
-    `rows` are the rates of one device; a kind that was not measured takes the rate of the first of LIKE that was.
+    `rows` are the rates of one device; a kind that was not measured takes the rate of the first of
+    LIKE that was.
     """
     measured = set(rows["work"])
     chosen = next(
@@ -166,24 +164,25 @@ def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
 
 
 def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return, by device, the hours of one run of each task, and of one network ("pretrain": the study's longest)."""
+    """Return, by device, the hours of one run of each task and of one network.
+
+    A network is called "pretrain"; its hours are those of the study's longest.
+    """
     architecture = next(iter(study.architectures))
-    works = {
+    tasks = {
         name: work(study, architecture, task["recipe"], task_images(study, name))
         for name, task in study.tasks.items()
     }
-    trained = [
-        (name, entry["recipe"]) for name, entry in study.subsets.items() if "recipe" in entry
-    ]
     networks = [
-        work(study, architecture, recipe, subset_images(study, name)) for name, recipe in trained
+        work(study, architecture, entry["recipe"], subset_images(study, name))
+        for name, entry in study.subsets.items()
+        if "recipe" in entry
     ]
 
     def of_device(device: str) -> dict[str, float]:
-        known = {name: hours([one], rates, device) for name, one in works.items()}
-        return known | {
-            "pretrain": max((hours([one], rates, device) for one in networks), default=0.0)
-        }
+        known = {name: hours([one], rates, device) for name, one in tasks.items()}
+        longest = max((hours([one], rates, device) for one in networks), default=0.0)
+        return known | {"pretrain": longest}
 
     return {str(device): of_device(device) for device in rates["device"].unique()}
 
@@ -192,7 +191,7 @@ def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def share_of(study: Any, output: str, seen: set[Any]) -> Share:
-    """Return what an output adds to what was seen before; adds it to `seen`."""
+    """Return what an output adds to what was seen before, and add it to `seen`."""
     share = Share()
     for run in study.pretrain_runs(output):
         if _new(run, seen, share):
@@ -275,22 +274,21 @@ def training_images(study: Any, dataset: str) -> float:
 def task_images(study: Any, task: str) -> float:
     """Return the training images of a task, those of a subset if it is one of its halves."""
     entry = study.tasks[task]
-    return (
-        subset_images(study, entry["subset"])
-        if "subset" in entry
-        else training_images(study, entry["dataset"])
-    )
+    if "subset" in entry:
+        return subset_images(study, entry["subset"])
+    return training_images(study, entry["dataset"])
 
 
 def subset_images(study: Any, subset: str) -> float:
-    """Return at most how many images a subset has: label sets that leave classes out are taken as whole."""
+    """Return at most how many images a subset has, as if its label set left no class out."""
     entry = study.subsets[subset]
-    images, classes = training_images(study, entry["dataset"]), subset_classes(study, subset)
+    images = training_images(study, entry["dataset"])
+    classes = subset_classes(study, subset)
     if "classes" in entry:
         images *= classes / dataset_classes(study, entry["dataset"])
-    return (
-        min(images, entry["images_per_class"] * classes) if "images_per_class" in entry else images
-    )
+    if "images_per_class" in entry:
+        return min(images, entry["images_per_class"] * classes)
+    return images
 
 
 def subset_classes(study: Any, subset: str) -> int:
@@ -300,13 +298,14 @@ def subset_classes(study: Any, subset: str) -> int:
 
 
 def dataset_classes(study: Any, dataset: str) -> int:
-    """Return how many classes a data set has: the declared number, such as that of Places, or that of the study."""
+    """Return the classes of a data set: the declared number, as for Places, or the study's."""
     return study.datasets[dataset].get("num_classes", len(read_classes(study.classes)))
 
 
 def store_bytes(study: Any, dataset: str) -> float:
     """Return the bytes of a packed store."""
-    store, images = study.datasets[dataset]["store"], declared(study, dataset)
+    store = study.datasets[dataset]["store"]
+    images = declared(study, dataset)
     pixels = store.get("size", 0) ** 2
     original = ORIGINAL_PIXEL * photograph_pixels(study, dataset)
     each = {"raw": 3 * pixels, "jpeg": JPEG_256 * pixels / 256**2, "original": original}
@@ -314,80 +313,7 @@ def store_bytes(study: Any, dataset: str) -> float:
 
 
 def photograph_pixels(study: Any, dataset: str) -> int:
-    """Return the pixels of an image as it lies on disk: rendered ones are as large as the config says."""
+    """Return the pixels of an image as it lies on disk; the config says those of rendered ones."""
     part = study.datasets[dataset].get("render")
-    sizes = (
-        [study.miniature[key].get("size") for key in RENDERED_FROM[part] if key in PICTURES]
-        if part
-        else []
-    )
-    return math.prod(sizes[0]) if sizes else PHOTOGRAPH_PIXELS
-
-
-# For people
-
-
-def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | None = None) -> str:
-    """Return a plan as aligned text, with where its rates are from.
-
-    `others` are further rows, shown below the total (`alternatives`).
-    """
-    devices = [name for name in frame.columns if name not in COLUMNS]
-    titles = [
-        "output",
-        "networks",
-        "fine-tunings",
-        "embeddings",
-        "shared",
-        "images (M)",
-        "disk (GB)",
-    ]
-    letters = [f"hours ({chr(ord('a') + i)})" for i in range(len(devices))]
-    shown = frame if others is None else pd.concat([frame, others], ignore_index=True)
-    lines = [[*titles, *letters]]
-    lines += [[_text(value) for value in values] for values in shown.itertuples(index=False)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    table = [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    ]
-    rule, below = "-" * len(table[0]), len(frame)  # the head and all rows except the total
-    parts = [*table[:below], rule, *table[below:], ""]
-    if others is not None:
-        parts.append(ALTERNATIVES)
-    return "\n".join([*parts, *_notes(devices, rates)]) + "\n"
-
-
-ALTERNATIVES = """\
-`replicates` says how many networks a subset has; with 3, every task is taken in at least 3 replicates, one for each
-network: only then do intervals speak of the subset, and not of one network."""
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if math.isnan(value):
-        return "?"
-    if 0 < value < 0.01:
-        return "<0.01"
-    return f"{value:.0f}" if value == round(value) or value >= 10 else f"{value:.2g}"
-
-
-def _notes(devices: Iterable[str], rates: pd.DataFrame) -> list[str]:
-    notes = [
-        "A run that several outputs need is counted with the first; 'shared' says how many an output takes from above.",
-        "Hours are of training and embedding one after the other, by these rates; evaluation and packing come on top:",
-    ]
-    for i, column in enumerate(devices):
-        device = column.removeprefix("hours on ")
-        notes.append(f"({chr(ord('a') + i)}) {device}")
-        for measured in rates[rates["device"] == device].itertuples():
-            notes.append(
-                f"    {measured.work}: {measured.images_per_s:g} images/s ({measured.source})"
-            )
-    return [
-        *notes,
-        "Other work is scaled from these by multiply-adds: too few hours for detection, whose sampling and suppression",
-        "are none, and for networks much smaller than the measured one. While a network trains, its saved state takes",
-        "twice its weights on disk besides. '?': the config declares no `images`.",
-    ]
+    keys = [key for key in RENDERED_FROM[part] if key in PICTURES] if part else []
+    return math.prod(study.miniature[keys[0]].get("size")) if keys else PHOTOGRAPH_PIXELS

@@ -25,7 +25,7 @@ def add_networks_and_recipes(schema: dict[str, Any]) -> None:
 
 
 def _keys_of(model: str) -> dict[str, Any]:
-    """Return the condition by which a model's architectures have the keys of its dataclass."""
+    """Return the condition that a model's architectures have the keys of its dataclass."""
     keys = schema_of(network_class(model))
     keys["properties"]["model"] = {"description": "The kind of network."}
     keys["required"].append("model")
@@ -41,7 +41,7 @@ def network_problems(config: Config) -> Iterator[str]:
 
 
 def recipe_problems(config: Config) -> Iterable[str]:
-    """Yield what is wrong with recipes: steps out of order, limits that are the wrong way round."""
+    """Yield what is wrong with recipes: steps out of order, limits the wrong way round."""
     for name, entry in config["recipes"].items():
         recipe = Recipe.of(entry)
         yield from _step_problems(f"recipes.{name}", recipe)
@@ -77,7 +77,7 @@ def _switch_problems(where: str, switches: Any) -> Iterator[str]:
 
 
 def part_problems(config: Config) -> Iterator[str]:
-    """Yield the parts that recipes freeze and the layers that outputs ask for, but networks lack."""
+    """Yield parts that recipes freeze and layers that outputs ask for, but that networks lack."""
     for name, entry in config["outputs"].items():
         network = _network(config, entry.get("architecture"))
         if network is None:
@@ -88,7 +88,8 @@ def part_problems(config: Config) -> Iterator[str]:
         if entry.get("layer", layers[0]) not in layers:
             yield (
                 f"outputs.{name}.layer: {entry['layer']} is not a layer of architecture "
-                f"{entry['architecture']} that features are taken from; take one of {_listed(layers)}."
+                f"{entry['architecture']} that features are taken from; take one of "
+                f"{_listed(layers)}."
             )
 
 
@@ -114,7 +115,7 @@ def _tasks_of(output: Mapping[str, Any]) -> list[str]:
 
 
 def _network(config: Config, architecture: str | None) -> Network | None:
-    """Return the description of an architecture, or None if there is none or it is not valid."""
+    """Return the description of an architecture; None if it is missing or not valid."""
     try:
         return network_of(config["architectures"][architecture])
     except (KeyError, UserError):

@@ -28,7 +28,7 @@ class DataOrder:
         return generator.permutation(self.num_images)
 
     def at(self, step: int) -> np.ndarray:
-        """Return the positions 0..num_images-1 of a step's images.
+        """Return the positions (0..num_images-1) of a step's images.
 
         A batch may reach into the next epoch.
         """
@@ -39,7 +39,7 @@ class DataOrder:
 
 
 def grouped_by_size(examples: Sequence[Sized]) -> list[list[Sized]]:
-    """Return the examples in groups whose images have one height and width."""
+    """Return the examples in groups whose images have the same height and width."""
     groups: dict[torch.Size, list[Sized]] = defaultdict(list)
     for example in examples:
         groups[example.image.shape].append(example)
@@ -51,7 +51,7 @@ def batches_of_equal_size(
 ) -> Iterator[tuple[list[str], Tensor]]:
     """Yield names and images N,H,W,3 in batches of one height and width.
 
-    A batch has `size` images as long as there are enough.
+    A batch has `size` images, or fewer at the end.
     """
     waiting: dict[torch.Size, list[tuple[str, Tensor]]] = defaultdict(list)
     for name, image in images:

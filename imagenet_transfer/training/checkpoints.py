@@ -1,4 +1,4 @@
-"""Training states and weights on disk: whole or absent, and never of another run."""
+"""Training states and weights on disk: whole or absent, and never those of another run."""
 
 import warnings
 import zipfile
@@ -18,9 +18,11 @@ COUNTER = "num_batches_tracked"  # of BatchNorm: the only whole numbers among we
 
 
 class StateFile:
-    """The state that a killed run continues from: an undeclared sibling of its outputs, removed after success.
+    """The state that a killed run continues from.
 
-    `fingerprint` stands for everything that the state was computed from; a state with another one is not used.
+    The workflow does not know the file, which lies next to the run's outputs and is removed after
+    success. `fingerprint` stands for everything that the state was computed from; a state with
+    another one is not used.
     """
 
     def __init__(self, path: Path | str, fingerprint: str):
@@ -28,28 +30,26 @@ class StateFile:
         self.fingerprint = fingerprint
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the file by `state` (tensors, numbers, text, lists and dictionaries only)."""
+        """Replace the file by `state`: only tensors, numbers, text, lists and dictionaries."""
         _save(self.path, {"fingerprint": self.fingerprint, **state})
 
     def load(self) -> tuple[dict[str, Any] | None, str]:
-        """Return the state, or None if there is none to continue from, and a sentence about it for the log."""
+        """Return the state and a sentence about it for the log; None if there is no usable one."""
         if not self.path.exists():
             return None, "Starts from the beginning: there is no saved state."
+        found = f"Starts afresh: the saved state {self.path}"
         try:
             state = _load(self.path)
         except Unreadable as error:
-            return None, f"Starts afresh: the saved state {self.path} cannot be read ({error})."
+            return None, f"{found} cannot be read ({error})."
         if not (isinstance(state, dict) and {"fingerprint", "step"} <= state.keys()):
             return None, f"Starts afresh: {self.path} is not a saved state."
         if state["fingerprint"] != self.fingerprint:
-            return (
-                None,
-                f"Starts afresh: the saved state {self.path} was computed from other settings or data.",
-            )
+            return None, f"{found} was computed from other settings or data."
         return state, f"Continues from step {state['step']} of {self.path}."
 
     def remove(self) -> None:
-        """Delete the file and what a killed attempt left of it: the run's outputs are complete."""
+        """Delete the file and the leftovers of killed attempts, once the outputs are complete."""
         self.path.unlink(missing_ok=True)
         remove_leftovers(self.path)
 
@@ -64,34 +64,36 @@ def save_weights(path: Path | str, model: torch.nn.Module) -> None:
 
 
 def _save(path: Path | str, content: dict[str, Any]) -> None:
+    # Given a path, torch.save would write its name into the file: other bytes each time.
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        torch.save(
-            content, file
-        )  # given a path, it would write the path's name into the file: other bytes each time
+        torch.save(content, file)
 
 
 class Unreadable(Exception):
-    """A file that torch.load does not take; the text is the reason."""
+    """A file that torch.load rejects; the text is the reason."""
 
 
 def _load(path: Path | str) -> Any:
-    """Return what `torch.save` wrote, of plain types and tensors only: nothing in the file is executed."""
+    """Return plain types and tensors that `torch.save` wrote; nothing in the file is executed."""
     try:
         _check_archive(check_regular(path))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about archives of torch.jit, which the error says too
+            warnings.simplefilter("ignore")  # about torch.jit archives; the error says it too
             return torch.load(path, map_location="cpu", weights_only=True)
     except (Unreadable, MemoryError):
         raise
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
-    except Exception as error:  # a damaged pickle raises whatever its damage leads to
+    except Exception as error:  # a damaged pickle may raise anything
         reason = " ".join(str(error).split(". ")[0].split())
         raise Unreadable(reason[:150] or type(error).__name__) from error
 
 
 def _check_archive(path: Path) -> None:
-    """Raise Unreadable for an archive with a flipped bit, which torch.load does not notice, or one that explodes."""
+    """Raise Unreadable for an archive that is damaged or unpacks to more than its own size.
+
+    torch.load does not notice flipped bits.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -102,13 +104,13 @@ def _check_archive(path: Path) -> None:
 
 
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
-    """Return the tensors saved by `save_weights`; raise UserError for anything that is not plain."""
+    """Return the tensors saved by `save_weights`; UserError for anything but plain tensors."""
     try:
         tensors = _load(path)
     except Unreadable as error:
         raise UserError(
-            f"{path} is not a file of plain tensors ({error}): delete it so that it is trained again, or put weights "
-            "there that were saved with torch.save(model.state_dict())."
+            f"{path} is not a file of plain tensors ({error}): delete it so that it is trained "
+            "again, or put weights there that were saved with torch.save(model.state_dict())."
         ) from error
     plain = isinstance(tensors, dict) and all(isinstance(t, Tensor) for t in tensors.values())
     if not plain:
@@ -120,7 +122,7 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
 
 
 def _problem_of(name: str, tensor: Tensor) -> str | None:
-    """Return what keeps a tensor from being one of a network's."""
+    """Return why a tensor cannot be one of a network's, or None."""
     if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
         return "is not a plain tensor (it is sparse, quantized or without values)"
     counter = is_counter(name) and tensor.dtype == torch.int64
@@ -139,9 +141,9 @@ def is_counter(name: str) -> bool:
 def copy_weights(model: Backbone, path: Path | str, without: Sequence[str] = ()) -> None:
     """Copy a trained network's tensors into `model`, except those of the parts named in `without`.
 
-    Statistics of normalisation layers are copied too; their counters may be missing, as in older
-    files of torchvision. Raises UserError if a tensor is missing in the file or has another shape,
-    if the file has layers that the network lacks, or if a value is infinite or not a number.
+    Statistics of normalisation layers are copied too; their counters may be missing, as they are in
+    older files of torchvision. Raises UserError if a tensor is missing or has another shape, if the
+    file has layers that the network lacks, or if a value is infinite or not a number.
     """
     given = load_weights(path)
     wanted = model.state_dict()
@@ -161,7 +163,8 @@ def check_layers(
     for name in given:
         if str(name).split(".")[0] not in known:
             raise UserError(
-                f"{path}: it has the layer {name}, so the weights belong to another kind of network."
+                f"{path}: it has the layer {name}, so the weights belong to another kind of "
+                "network; take those of the config's architecture."
             )
 
 
@@ -176,6 +179,6 @@ def fitting(path: Path | str, name: str, given: Tensor | None, wanted: Tensor) -
     if not given.float().isfinite().all():
         raise UserError(
             f"{path}: {name} holds values that are infinite or not numbers: the training diverged; "
-            "train it again."
+            "train the network again."
         )
     return given

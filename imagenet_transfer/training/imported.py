@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere: a file of weights, and the metrics.json that came with it."""
+"""Networks that were trained elsewhere: a file of weights and its metrics.json, if there is one."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,14 +14,15 @@ from imagenet_transfer.models import network_class, network_of
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
 from imagenet_transfer.training.metrics import check_finite
 
-RECORD = "metrics.json"  # beside the weights, if they are of a run of this project
-TEXT, NUMBER, TABLE = {"type": "string"}, {"type": "number"}, {"type": "object"}
+RECORD = "metrics.json"  # next to the weights, if a run of this project made them
+TEXT = {"type": "string"}
+NUMBER = {"type": "number"}
+TABLE = {"type": "object"}
+INTEGER_IF_KNOWN = {"anyOf": [{"type": "integer"}, {"const": ""}]}  # "": imported without record
 KEYS = {
     "n_classes": {"type": "integer"},
-    "n_images": {
-        "anyOf": [{"type": "integer"}, {"const": ""}]
-    },  # empty if it was imported without a record
-    "seed": {"anyOf": [{"type": "integer"}, {"const": ""}]},
+    "n_images": INTEGER_IF_KNOWN,
+    "seed": INTEGER_IF_KNOWN,
     "fingerprint": TEXT,
     "wall_s": NUMBER,
     "metrics": {
@@ -42,14 +43,14 @@ KEYS = {
         "properties": {"commit": TEXT, "versions": TABLE, "device": TEXT, "finished": TEXT},
     },
 }
-RECORD_SCHEMA = {"type": "object", "required": list(KEYS), "properties": KEYS}  # of what is read
+RECORD_SCHEMA = {"type": "object", "required": list(KEYS), "properties": KEYS}
 
 
 def checksums(weights: Path | str, imported: Path | str) -> dict[str, str | None]:
-    """Return the SHA-256 of a given file of weights and of the record beside it (None without one).
+    """Return the SHA-256 of a given file of weights and of the record next to it (None: no record).
 
-    If the file cannot be read, these are the ones in `imported`, the metrics.json of its import, as long as there is
-    one: a network that was imported needs its file no longer. None without either.
+    If the file cannot be read, they come from `imported`, the metrics.json of its import: a network
+    that was imported no longer needs its file. Without that, both are None.
     """
     try:
         record = Path(weights).with_name(RECORD)
@@ -76,34 +77,22 @@ def import_network(
     names: Mapping[str, Any],
     folder: Path,
 ) -> None:
-    """Check a given network against the architecture and write its weights.pt and metrics.json into `folder`.
+    """Check a given network and write its weights.pt and metrics.json into `folder`.
 
-    `settings` holds the architecture, `files` the checksums of the given files, `names` (arch, subset, rep) goes into
-    metrics.json. Metrics, seed, settings and provenance are those of the record beside the weights; the key `given`
-    says what was imported, and by which settings and versions. Raises UserError if the files are missing or do not fit.
+    `settings` holds the architecture that it must fit and `files` the checksums of the given files;
+    `names` (arch, subset, rep) goes into metrics.json. Metrics, seed, settings and provenance come
+    from the record next to the weights; the key `given` says what was imported, with which settings
+    and versions. Raises UserError if files are missing or do not fit.
     """
-    # These load torch, which the workflow itself can do without: it asks for checksums only.
+    # Loads torch, which the workflow itself does not need: it only asks for checksums.
     from imagenet_transfer.training.checkpoints import save_weights
 
-    if not weights.is_file():
-        raise UserError(
-            f"subsets.{names['subset']}.weights: there is no file {weights}; put it there or correct the path."
-        )
-    if checksums(weights, folder / RECORD) != files:
-        raise UserError(
-            f"{weights} or its {RECORD} has changed since the workflow began: run the same command again."
-        )
+    _check_files(weights, files, names["subset"], folder)
     record = read_record(weights.with_name(RECORD), settings["architecture"])
     model, num_classes = given_model(weights, settings["architecture"])
     save_weights(folder / "weights.pt", model)
-    trained = {
-        "n_classes": num_classes,
-        "n_images": "",
-        "seed": "",
-        "metrics": [],
-        "wall_s": 0,
-        **record,
-    }
+    unknown = {"n_images": "", "seed": "", "metrics": [], "wall_s": 0}
+    trained = {"n_classes": num_classes, **unknown, **record}
     here = provenance("cpu")
     content = {"settings": settings, "inputs": files}
     names = {**names, "weights": sha256_of(folder / "weights.pt")}
@@ -111,6 +100,20 @@ def import_network(
     facts = {"stage": "pretrain", **names, "given": given}
     origin = {"fingerprint": fingerprint_of(content), "provenance": here} | trained
     write_json(folder / RECORD, {**content, **origin, **facts})
+
+
+def _check_files(weights: Path, files: Mapping[str, str | None], subset: str, folder: Path) -> None:
+    """Raise UserError if a subset's given files are missing or not those with the checksums."""
+    if not weights.is_file():
+        raise UserError(
+            f"subsets.{subset}.weights: there is no file {weights}; put it there or correct the "
+            "path."
+        )
+    if checksums(weights, folder / RECORD) != files:
+        raise UserError(
+            f"{weights} or its {RECORD} has changed since the workflow began: run the same command "
+            "again."
+        )
 
 
 def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
@@ -128,9 +131,9 @@ def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
     if last is None:
         found = ", ".join(map(str, list(tensors)[:3])) or "nothing"
         raise UserError(
-            f"{path} holds {found}, ..., not {network.last_module}.weight and the other layers of this "
-            f"project's {network.model}: networks of other programs compute something else and cannot "
-            "be imported."
+            f"{path} holds {found}, ..., not {network.last_module}.weight and the other layers of "
+            f"this project's {network.model}: networks of other programs compute something else "
+            "and cannot be imported; take weights that this project trained."
         )
     num_classes = len(last) if last.ndim else 1
     model = network.build(num_classes)
@@ -140,9 +143,9 @@ def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
 
 
 def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the record beside given weights says of their training; nothing without a record.
+    """Return what the record next to given weights says about their training; {} without a record.
 
-    Raises UserError if it is none of this project, or of a network that sees its pixels otherwise.
+    Raises UserError if it is not a record of this project, or is of another architecture.
     """
     if not path.is_file():
         return {}
@@ -152,21 +155,24 @@ def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
     except (OSError, ValueError, jsonschema.ValidationError) as error:
         reason = getattr(error, "message", error)
         raise UserError(
-            f"{path} is not the metrics.json of a pre-training run ({str(reason)[:100]}): take the one that was "
-            "written with the weights, or put the weights into a folder without it."
+            f"{path} is not the metrics.json of a pre-training run ({str(reason)[:100]}): take the "
+            "one that was written with the weights, or put the weights into a folder without it."
         ) from error
     measured = {entry["metric"]: entry["value"] for entry in record["metrics"]}
-    check_finite(
-        measured,
-        path,
-        "train the network again, or put the weights into a folder without the record",
-    )
-    trained_as = record["settings"]["architecture"]
+    then = "train the network again, or put the weights into a folder without the record"
+    check_finite(measured, path, then)
+    _check_architecture(path, record["settings"]["architecture"], architecture)
+    return {key: record[key] for key in KEYS}
+
+
+def _check_architecture(
+    path: Path, trained_as: Mapping[str, Any], architecture: Mapping[str, Any]
+) -> None:
+    """Raise UserError if a record's architecture differs in a key that matters after training."""
     for_training = training_only(network_class(architecture["model"]))
     for key, value in architecture.items():
         if key not in for_training and trained_as.get(key) != value:
             raise UserError(
-                f"{path}: the network was trained with {key} {trained_as.get(key)}, but the config's architecture says "
-                f"{value}: make them equal."
+                f"{path}: the network was trained with {key} {trained_as.get(key)}, but the "
+                f"config's architecture says {value}: make them equal."
             )
-    return {key: record[key] for key in KEYS}

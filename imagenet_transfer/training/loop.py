@@ -1,4 +1,7 @@
-"""The one training loop: schedule, resume, deadline and non-finite guard. Stages bring tasks."""
+"""The one training loop: schedule, resuming, deadline, guard against non-finite losses.
+
+Stages bring tasks. The solver is Caffe's.
+"""
 
 import contextlib
 import math
@@ -22,16 +25,21 @@ from imagenet_transfer.training.recipe import Recipe
 
 
 class Task(Protocol):
-    """What a stage brings to the loop. The randomness of a step comes from its number, so a resumed run repeats it."""
+    """What a stage brings to the loop.
+
+    The randomness of a step comes from its number, so that a resumed run repeats it.
+    """
 
     model: nn.Module
-    fresh_layers: tuple[
-        str, ...
-    ]  # prefixes of parameter names that the recipe's fresh_lr_factor applies to
+    # Prefixes of the names of parameters that the recipe's fresh_lr_factor applies to
+    fresh_layers: tuple[str, ...]
     num_images: int  # training images, for schedules in epochs
 
     def load(self, step: int) -> Any:
-        """Return the batch of a step as CPU tensors; called in a background thread, a pure function of the step."""
+        """Return the batch of a step as CPU tensors.
+
+        It is a pure function of the step and is called in a background thread.
+        """
 
     def loss(self, batch: Any) -> Tensor:
         """Return the mean loss of a batch, on the model's device."""
@@ -40,13 +48,17 @@ class Task(Protocol):
         """Return the metrics of the model as it is."""
 
     def tested(self) -> pd.DataFrame:
-        """Return what the last evaluation found in each test image: enough for the metrics of any part of them."""
+        """Return what the last evaluation found in each test image.
+
+        It is enough to compute the metrics of any part of the images.
+        """
 
 
 class Deadline:
-    """The time at which a job hands over, or never: so long before its end that the state is saved by then.
+    """The time at which a job saves its state and stops; None: never.
 
-    That is a twentieth of the minutes it is given, for the evaluation that may come in between, or 20 seconds if more.
+    It leaves a twentieth of the job's minutes, and at least 20 seconds, for saving and for an
+    evaluation that may come first.
     """
 
     def __init__(self, minutes: float | None):
@@ -59,7 +71,7 @@ class Deadline:
 
 
 class DeadlineReachedError(UserError):
-    """The job ran out of its time and has saved its state; the next attempt continues."""
+    """The job ran out of time and has saved its state; the next attempt continues."""
 
 
 class NonFiniteLossError(UserError):
@@ -89,15 +101,16 @@ class Schedule:
         return cls(max(1, math.ceil(length * per_unit)), recipe.lr, steps, recipe.lr_gamma)
 
     def lr_at(self, step: int) -> float:
-        """Return the learning rate of a step counted from 0: lr, times lr_gamma from each of lr_steps on."""
+        """Return the learning rate of a step (from 0): lr, times lr_gamma per step of lr_steps."""
         return self.lr * self.lr_gamma ** sum(step >= at for at in self.lr_steps)
 
 
 class CaffeSGD:
-    """Caffe's solver: v <- momentum v + rate (gradient + decay w); w <- w - v, with factors of rate and decay a tensor.
+    """Caffe's solver: v <- momentum v + rate (gradient + decay w); w <- w - v.
 
-    `torch.optim.SGD` keeps the rate out of v, which differs for some steps after each change of the rate; besides, its
-    first step imports torch's compiler, a second and a half of every fine-tuning run.
+    Each tensor has its own factors of rate and decay. `torch.optim.SGD` keeps the rate out of v,
+    which differs for some steps after each change of the rate. Its first step also imports torch's
+    compiler, which takes 1.5 seconds of every fine-tuning run.
     """
 
     def __init__(
@@ -132,7 +145,10 @@ class CaffeSGD:
 
 
 def solver_factors(name: str, fresh: tuple[str, ...], recipe: Recipe) -> tuple[float, float]:
-    """Return a parameter's factor of the rate, and its decay: biases learn twice as fast without decay [caffe]."""
+    """Return a parameter's factor of the rate, and its decay.
+
+    As in Caffe's definitions of AlexNet, biases learn twice as fast and do not decay.
+    """
     factor = recipe.fresh_lr_factor if fresh and name.startswith(fresh) else 1.0
     return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe.weight_decay)
 
@@ -153,13 +169,14 @@ def prefetch(task: Task, start: int, stop: int, ahead: int = 2) -> Iterator[Any]
 class LossMeter:
     """Mean loss since the last report, and the guard against non-finite losses.
 
-    A GPU is asked for its losses only every `every` steps, as each question waits for it.
+    Losses are read only every `every` steps, as each reading waits for the GPU.
     """
 
     def __init__(self, every: int):
         self.every = every
         self.pending: list[tuple[int, Tensor]] = []
-        self.total, self.count = 0.0, 0
+        self.total = 0.0
+        self.count = 0
         self.last_finite: float | None = None
 
     def add(self, step: int, loss: Tensor) -> None:
@@ -177,27 +194,31 @@ class LossMeter:
             if not math.isfinite(loss):
                 last = "none" if self.last_finite is None else f"{self.last_finite:.4f}"
                 raise NonFiniteLossError(
-                    f"The loss at step {step} is {loss} (last finite loss: {last}). Lower `lr` in this recipe of the "
-                    "config, or check the images; the run starts again from its last saved state."
+                    f"The loss at step {step} is {loss} (last finite loss: {last}). Lower `lr` in "
+                    "this recipe of the config, or check the images; the run starts again from its "
+                    "last saved state."
                 )
-            self.total, self.count, self.last_finite = self.total + loss, self.count + 1, loss
+            self.total += loss
+            self.count += 1
+            self.last_finite = loss
         self.pending.clear()
 
     def mean(self) -> float:
         """Return the mean loss since the last call."""
         self.flush()
         mean = self.total / max(1, self.count)
-        self.total, self.count = 0.0, 0
+        self.total = 0.0
+        self.count = 0
         return mean
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run leaves: metrics, a history row per evaluation; seconds and commits of all its attempts."""
+    """What a finished run leaves."""
 
     metrics: dict[str, float]
-    history: list[dict[str, float]]
-    seconds: float
+    history: list[dict[str, float]]  # a row per evaluation
+    seconds: float  # of all its attempts
     commits: list[str]
 
 
@@ -211,11 +232,9 @@ def train(
 ) -> Outcome:
     """Carry out a task by stochastic gradient descent with momentum.
 
-    `recipe` gives batch_size, iterations or epochs, lr, lr_steps, lr_gamma, momentum, weight_decay, fresh_lr_factor,
-    evaluate_every (iterations) and accumulate (batches whose gradients are averaged for one step). The history has one
-    row an evaluation: iteration, lr, loss (mean since the last row) and the task's metrics.
-
-    Raises DeadlineReachedError after saving, if the deadline passes, and NonFiniteLossError.
+    Each evaluation adds a row to the history: iteration, lr, loss (mean since the last row) and the
+    task's metrics. Raises DeadlineReachedError, after saving, if the deadline passes, and
+    NonFiniteLossError.
     """
     trainer = _Trainer(task, Recipe.of(recipe), seed, state_file)
     saved = time.monotonic()
@@ -228,8 +247,9 @@ def train(
             if deadline and deadline.passed() and not trainer.finished():
                 trainer.save()
                 raise DeadlineReachedError(
-                    f"The time given to this job is nearly over: stopped and saved at step {trainer.step} of "
-                    f"{trainer.schedule.iterations}. Run the same command again and it continues from there."
+                    "The time given to this job is nearly over: stopped and saved at step "
+                    f"{trainer.step} of {trainer.schedule.iterations}. Run the same command again "
+                    "and it continues from there."
                 )
             if time.monotonic() - saved > save_seconds and not trainer.finished():
                 trainer.save()
@@ -252,7 +272,9 @@ class _Trainer:
         self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
         self.history: list[dict[str, float]] = []
         self.commits = [commit()]
-        self.step, self.seconds_before, self.started = 0, 0.0, time.monotonic()
+        self.step = 0
+        self.seconds_before = 0.0
+        self.started = time.monotonic()
         state, sentence = state_file.load()
         print(sentence, file=sys.stderr)
         if state is not None:
@@ -262,11 +284,9 @@ class _Trainer:
         self.task.model.load_state_dict(state["model"])
         self.solver.load(state["velocity"])
         self.meter.total, self.meter.count, self.meter.last_finite = state["meter"]
-        self.history, self.step, self.seconds_before = (
-            state["history"],
-            state["step"],
-            state["seconds"],
-        )
+        self.history = state["history"]
+        self.step = state["step"]
+        self.seconds_before = state["seconds"]
         self.commits = list(dict.fromkeys([*state.get("commits", ()), *self.commits]))
 
     def save(self) -> None:
@@ -274,13 +294,9 @@ class _Trainer:
         self.meter.flush()
         meter = [self.meter.total, self.meter.count, self.meter.last_finite]
         networks = {"model": self.task.model.state_dict(), "velocity": self.solver.velocity}
-        progress = {
-            "meter": meter,
-            "history": self.history,
-            "step": self.step,
-            "seconds": self.seconds(),
-        }
-        self.state_file.save(networks | progress | {"commits": self.commits})
+        progress = {"meter": meter, "history": self.history, "step": self.step}
+        attempts = {"seconds": self.seconds(), "commits": self.commits}
+        self.state_file.save(networks | progress | attempts)
 
     def seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
@@ -294,10 +310,8 @@ class _Trainer:
 
     def progress_bar(self) -> tqdm:
         interval = 0.5 if sys.stderr.isatty() else 20.0
-        total = self.schedule.iterations
-        return tqdm(
-            total=total, initial=self.step, unit="it", mininterval=interval, file=sys.stderr
-        )
+        options = {"unit": "it", "mininterval": interval, "file": sys.stderr}
+        return tqdm(total=self.schedule.iterations, initial=self.step, **options)
 
     def autocast(self) -> contextlib.AbstractContextManager:
         if self.recipe.precision == "float32":
@@ -306,9 +320,8 @@ class _Trainer:
 
     def take_step(self, batches: Iterator[Any]) -> None:
         self.task.model.train()
-        torch.manual_seed(
-            seed_of(self.seed, "step", self.step)
-        )  # dropout and sampling depend on the step alone
+        # Dropout and sampling depend only on the step.
+        torch.manual_seed(seed_of(self.seed, "step", self.step))
         self.solver.zero_grad()
         step_loss = torch.zeros((), device=self.device)
         for _ in range(self.accumulate):
@@ -323,18 +336,14 @@ class _Trainer:
     def report(self) -> str:
         """Evaluate, add a row to the history and return it as a line of text."""
         self.task.model.eval()
-        row = {
-            "iteration": self.step,
-            "lr": self.schedule.lr_at(self.step - 1),
-            "loss": self.meter.mean(),
-        }
+        lr = self.schedule.lr_at(self.step - 1)
+        row = {"iteration": self.step, "lr": lr, "loss": self.meter.mean()}
         with torch.no_grad():
             row |= self.task.evaluate()
         self.history.append(row)
         return "  ".join(f"{name} {value:.4g}" for name, value in row.items() if "/" not in name)
 
     def outcome(self) -> Outcome:
-        metrics = {
-            k: v for k, v in self.history[-1].items() if k not in ("iteration", "lr", "loss")
-        }
+        last = self.history[-1].items()
+        metrics = {name: value for name, value in last if name not in ("iteration", "lr", "loss")}
         return Outcome(metrics, self.history, self.seconds(), self.commits)

@@ -15,7 +15,7 @@ IMAGES = 1_000_000  # more than any batch
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained; `iterations` or `epochs` gives the length, and lr_steps its unit."""
+    """How a network is trained; `iterations` or `epochs` gives its length and lr_steps' unit."""
 
     batch_size: int = whole("Images per batch.", maximum=IMAGES)
     accumulate: int = whole(
@@ -61,7 +61,7 @@ class Recipe:
 
     @classmethod
     def of(cls, recipe: "Recipe | Mapping[str, Any]") -> "Recipe":
-        """Return the recipe of a part of the config; a recipe is returned as it is.
+        """Return the recipe of a part of the config; a recipe stays as it is.
 
         Raises UserError if it has an unknown key.
         """
@@ -76,7 +76,7 @@ class Recipe:
 
     @property
     def images_per_iteration(self) -> int:
-        """Return the images of one step of the solver."""
+        """Return the number of images in one step of the solver."""
         return self.batch_size * self.accumulate
 
     def images(self, num_images: float) -> float:

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, however its numbers were measured."""
+"""What a run leaves in its folder, whatever it measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ UNITS = {"top1": "%", "top5": "%", "mAP": "%", "AP": "%"}
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The files of one run: history.csv, images.csv.gz (each test image's outcome), metrics.json.
+    """The files of one run: history.csv, images.csv.gz (each test image's result), metrics.json.
 
-    `settings` and `inputs` (digests) are all that its numbers depend on.
+    Its numbers depend only on `settings` and `inputs` (digests).
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class RunFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Return what stands for the settings and the inputs."""
+        """Return the fingerprint of settings and inputs."""
         return fingerprint_of({"settings": self.settings, "inputs": self.inputs})
 
     @cached_property
@@ -39,9 +39,9 @@ class RunFiles:
         return StateFile(self.folder / "state.pt", self.fingerprint)
 
     def write(self, facts: Mapping[str, Any], outcome: Outcome, tested: pd.DataFrame) -> None:
-        """Write the files; metrics.json comes last, and the saved state goes after it.
+        """Write the files, metrics.json last; then remove the saved state.
 
-        `facts` are written into metrics.json first.
+        `facts` are the first entries of metrics.json.
         """
         write_csv(self.folder / "history.csv", pd.DataFrame(outcome.history))
         write_csv(self.folder / "images.csv.gz", tested)
@@ -61,5 +61,5 @@ class RunFiles:
 
 
 def metric_row(name: str, value: float) -> dict[str, Any]:
-    """Return a metric as metrics.json has it."""
+    """Return a metric's entry in metrics.json."""
     return {"metric": name, "value": value, "unit": UNITS.get(name.split("/")[0], "")}

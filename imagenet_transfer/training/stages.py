@@ -33,24 +33,17 @@ def pretrain(
     threads: int,
     minutes: float | None,
 ) -> None:
-    """Train a network on one manifest; write weights.pt and a run's files (`RunFiles`) into `folder`.
+    """Train a network on one manifest; write weights.pt and a run's files into `folder`.
 
-    `settings` holds architecture, recipe and seed; `names` (stage, arch, subset, rep) is written into
-    metrics.json. The validation images are those of the manifest's classes, labelled by `label_set`.
-    `minutes` is the time limit.
+    `settings` holds architecture, recipe and seed; `names` (stage, arch, subset, rep) goes into
+    metrics.json. Validation images are those of the manifest's classes, labelled by `label_set`.
+    `minutes` is the time limit. See `RunFiles` for the files.
     """
     device = prepare(threads)
     store = Store(store_folder, threads=threads)
     images, held_out, num_classes = subset_images(store, manifest, label_set)
     task = ClassificationTask(
-        store,
-        images,
-        held_out,
-        num_classes,
-        settings["architecture"],
-        settings["recipe"],
-        settings["seed"],
-        device=device,
+        store, images, held_out, num_classes, **_settings(settings), device=device
     )
     inputs = {"manifest": manifest_digest(manifest), "store": store.meta["digest"]}
     files = RunFiles(folder, settings, inputs, device)
@@ -70,33 +63,42 @@ def finetune(
     threads: int,
     minutes: float | None,
 ) -> None:
-    """Fine-tune a network for a kind of task and write a run's files (`RunFiles`) into `folder`.
+    """Fine-tune a network for a kind of task and write a run's files into `folder`.
 
-    `inputs`: store (its meta.json), weights (absent: a random start), and what else the kind reads:
-    proposals for action; manifest and label_set for the classification of a subset. `names`: arch,
-    subset, task, rep, and network (the pre-training replicate that `weights` is of).
+    `inputs`: store (its meta.json), weights (absent: a random start) and what else the kind reads:
+    proposals for action, manifest and label_set for classifying a subset. `names`: arch, subset,
+    task, rep, and network (the pre-training replicate of `weights`). See `RunFiles` for the files.
     """
     device = prepare(threads)
     store = Store(inputs["store"].parent, threads=threads)
     task = TASKS[kind](store, inputs, settings, device)
-    weights = inputs.get("weights")
-    digests = {
-        "store": store.meta["digest"],
-        "weights": None if weights is None else sha256_of(weights),
-    }
-    if "manifest" in inputs:
-        digests["manifest"] = manifest_digest(inputs["manifest"])
-    if "proposals" in inputs:
-        digests["proposals"] = sha256_of(inputs["proposals"])
-    files = RunFiles(folder, settings, digests, device)
+    files = RunFiles(folder, settings, _digests(store, inputs), device)
     outcome = trained(task, files, minutes)
     files.write({"stage": "transfer", **names}, outcome, task.tested())
 
 
-def trained(task: Task, files: RunFiles, minutes: float | None) -> Outcome:
-    """Carry out a task by the recipe and seed of its settings, within the minutes left; resumable.
+def _digests(store: Store, inputs: Mapping[str, Path]) -> dict[str, str | None]:
+    """Return the digests of what a fine-tuning run reads."""
+    weights = inputs.get("weights")
+    digests = {"store": store.meta["digest"]}
+    digests["weights"] = None if weights is None else sha256_of(weights)
+    if "manifest" in inputs:
+        digests["manifest"] = manifest_digest(inputs["manifest"])
+    if "proposals" in inputs:
+        digests["proposals"] = sha256_of(inputs["proposals"])
+    return digests
 
-    Raises UserError if there is nothing to train on, or a metric is infinite or not a number.
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that every task takes."""
+    return {name: settings[name] for name in ("architecture", "recipe", "seed")}
+
+
+def trained(task: Task, files: RunFiles, minutes: float | None) -> Outcome:
+    """Carry out a task with the recipe and seed of its settings, within the minutes left.
+
+    It continues from a saved state. Raises UserError if there is nothing to train on, or if a
+    metric is infinite or not a number.
     """
     if task.num_images == 0:
         raise UserError(
@@ -118,23 +120,15 @@ def classification_task(
 ) -> Task:
     """Return the training on a data set's split `train`, tested on `test` or else `val`.
 
-    With a manifest among the inputs: the training on a subset's images.
+    With a manifest among the inputs, it is the training on a subset's images.
     """
     if "manifest" in inputs:
         *sets, num_classes = subset_images(store, inputs["manifest"], inputs["label_set"])
     else:
         sets = [labelled(store, split) for split in ("train", tested_split(store.images))]
         num_classes = len(store.classes)
-    return ClassificationTask(
-        store,
-        *sets,
-        num_classes,
-        settings["architecture"],
-        settings["recipe"],
-        settings["seed"],
-        weights=inputs.get("weights"),
-        device=device,
-    )
+    start = {"weights": inputs.get("weights"), "device": device}
+    return ClassificationTask(store, *sets, num_classes, **_settings(settings), **start)
 
 
 def detection_task(
@@ -144,15 +138,9 @@ def detection_task(
     # Imported here, as it loads torchvision's operators, which takes time.
     from imagenet_transfer.training.tasks.detection import DetectionTask
 
-    return DetectionTask(
-        store,
-        settings["architecture"],
-        inputs.get("weights"),
-        settings["recipe"],
-        settings["seed"],
-        device,
-        settings["average_precision"],
-    )
+    start = {"weights": inputs.get("weights"), "device": device}
+    variant = settings["average_precision"]
+    return DetectionTask(store, **_settings(settings), **start, ap_variant=variant)
 
 
 def action_task(
@@ -162,16 +150,10 @@ def action_task(
     from imagenet_transfer.data.proposals import read_proposals
     from imagenet_transfer.training.tasks.action import ActionTask
 
-    return ActionTask(
-        store,
-        read_proposals(inputs["proposals"].parent),
-        settings["architecture"],
-        inputs.get("weights"),
-        settings["recipe"],
-        settings["seed"],
-        device,
-        settings["average_precision"],
-    )
+    proposals = read_proposals(inputs["proposals"].parent)
+    start = {"weights": inputs.get("weights"), "device": device}
+    variant = settings["average_precision"]
+    return ActionTask(store, proposals, **_settings(settings), **start, ap_variant=variant)
 
 
 TASKS = {
@@ -187,9 +169,9 @@ TASKS = {
 def subset_images(
     store: Store, manifest: Path, label_set: Path
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Return rows and labels of a subset's training images and of its classes' validation images.
+    """Return a subset's training images, its classes' validation images and the number of classes.
 
-    The third value is the number of classes.
+    Images are tables with the columns row and label.
     """
     sampled = read_manifest(manifest)
     images = sampled.rows.assign(row=store.rows(sampled.rows["image"]))
@@ -200,8 +182,7 @@ def subset_images(
 def validation_set(store: Store, label_set: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return the rows and labels of the validation images whose fine class belongs to `classes`.
 
-    Of a data set that has only the splits train and test, the test images are taken. Raises UserError
-    if none is left.
+    A data set with a split `test` gives its test images. Raises UserError if none is left.
     """
     label_of = {class_wnid: label for label, class_wnid in enumerate(classes)}
     fine = dict(zip(label_set["wnid"], label_set["class_wnid"].map(label_of), strict=True))
@@ -211,14 +192,14 @@ def validation_set(store: Store, label_set: pd.DataFrame, classes: Sequence[str]
     kept = labels.notna().to_numpy()
     if not kept.any():
         raise UserError(
-            f"{store.folder}: no image of the split {split} is of a class of the subset, so that "
-            "nothing can be measured; check the data set's splits and the subset's label set."
+            f"{store.folder}: no image of the split {split} is of a class of the subset, so there "
+            "is nothing to measure on; check the data set's splits and the subset's label set."
         )
     return pd.DataFrame({"row": rows[kept], "label": labels[kept].astype(int).to_numpy()})
 
 
 def labelled(store: Store, split: str) -> pd.DataFrame:
-    """Return rows and labels of a split; labels are the places of the classes in the store's list."""
+    """Return rows and labels of a split; a label is the place of a class in the store's list."""
     label_of = {name: label for label, name in enumerate(store.classes)}
     rows = store.split(split)
     labels = store.images["class"].iloc[rows].map(label_of).to_numpy()
@@ -232,10 +213,7 @@ def manifest_digest(manifest: Path) -> str:
 
 
 def prepare(threads: int) -> str:
-    """Set the number of threads and return the device to compute on.
-
-    That is a GPU that no other job has, or the CPU.
-    """
+    """Set the number of threads and return the device: a GPU that no other job has, or the CPU."""
     torch.set_num_threads(threads)
     keep_freed_memory()
     claim_gpu(count_gpus())

@@ -13,9 +13,9 @@ from imagenet_transfer.training.checkpoints import copy_weights
 def classifier(
     architecture: Network | Mapping[str, Any], num_classes: int, weights: Path | str | None
 ) -> Backbone:
-    """Return a network with the weights of the file, except those of the last layer.
+    """Return a network with the weights of a file, except those of the last layer.
 
-    Without a file, a random start. First values are drawn from torch's generator.
+    Without a file, it starts at random; torch's generator draws the values.
     """
     model = build_model(architecture, num_classes)
     if weights is not None:
@@ -29,11 +29,11 @@ def region_backbone(
     weights: Path | str | None,
     copy_head: bool,
 ) -> Backbone:
-    """Return a network for judging regions, with the weights of the file or a random start.
+    """Return a network for judging regions, with the weights of a file or a random start.
 
-    The last layer is not copied, nor the head unless `copy_head`. A pre-trained network keeps the
-    statistics of its normalisation layers: batches of regions of a few images are too alike to
-    measure them. A random start has none to keep.
+    The last layer is not copied, and the head only with `copy_head`. A pre-trained network keeps
+    the statistics of its normalisation layers: the regions of a few images are too alike to measure
+    them. A random start has none to keep.
     """
     model = build_model(architecture, num_classes)
     if weights is not None:

@@ -1,4 +1,4 @@
-"""What classes look like by their pixels: descriptors worked by hand, and the images that stand for a class."""
+"""What classes look like by their pixels: descriptors by hand, and the images that are drawn."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ COLOURS = CELLS * 3
 
 
 def split(image):
-    """Return an image's colours (row, column, channel) and edge strengths (row, column, direction) by cell."""
+    """Return an image's colours (row, column, channel) and edges (row, column, direction)."""
     (found,) = descriptors(image[None].astype(np.uint8))
     assert found.shape == (COLOURS + CELLS * DIRECTIONS,)
     return found[:COLOURS].reshape(GRID, GRID, 3), found[COLOURS:].reshape(GRID, GRID, DIRECTIONS)
@@ -31,19 +31,18 @@ def test_a_plain_image_is_its_colour_and_has_no_edges():
 
 def test_a_cell_has_the_mean_colour_of_its_pixels():
     image = np.zeros((16, 16, 3))
-    image[2:4, 4:6] = [
-        [(255, 0, 0), (0, 0, 0)],
-        [(0, 255, 0), (0, 0, 255)],
-    ]  # the cell of row 1, column 2
+    # The cell of row 1, column 2
+    image[2:4, 4:6] = [[(255, 0, 0), (0, 0, 0)], [(0, 255, 0), (0, 0, 255)]]
     colours, _ = split(image)
     assert colours[1, 2] == pytest.approx([0.25, 0.25, 0.25])
     assert np.count_nonzero(colours.any(axis=2)) == 1
 
 
 def test_a_vertical_edge():
-    """Black until column 7, white from column 8: a gradient of 0.5 to the right in these two, in cells 3 and 4.
+    """Black up to column 7, then white: a gradient of 0.5 to the right there, in cells 3 and 4.
 
-    A cell has two rows of it: 1.0 in the first direction, which is all that it has, less what keeps from dividing by 0.
+    A cell has two rows of it, so 1.0 in the first direction and nothing else; what keeps the norm
+    from zero makes it a bit less.
     """
     image = np.zeros((16, 16, 3))
     image[:, 8:] = 255
@@ -63,7 +62,7 @@ def test_a_horizontal_edge_has_the_middle_direction_whichever_side_is_bright():
 
 
 def test_a_cells_edges_have_a_norm_of_one_not_a_sum_of_one():
-    """Random pixels have gradients in all directions: the squares of a cell's strengths add up to 1."""
+    """Random pixels have gradients in all directions; a cell's squared strengths add up to 1."""
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
     _, edges = split(image)
     assert (edges**2).sum(axis=2) == pytest.approx(np.ones((GRID, GRID)), abs=1e-3)
@@ -78,7 +77,7 @@ def test_images_with_fewer_pixels_than_cells_have_descriptors(side):
 
 
 def test_cells_of_a_small_image_share_its_pixels():
-    """Of 4 x 4 pixels, each lies in 2 x 2 cells; the right half is white: an edge between the columns 3 and 4."""
+    """Each of 4 x 4 pixels covers 2 x 2 cells; the right half is white: an edge at column 4."""
     image = np.zeros((4, 4, 3))
     image[:, 2:] = 255
     colours, edges = split(image)
@@ -95,18 +94,18 @@ def test_pixels_beyond_whole_cells_are_left_out():
 
 
 class Gallery:
-    """The part of a store that descriptors read: classes a and b with many training images, of grey by their number."""
+    """The part of a store that descriptors read: many training images of the classes a and b.
+
+    They are grey, brighter by their number.
+    """
 
     def __init__(self, order=slice(None)):
         count = 3 * PER_CLASS
         names = [f"{wnid}{i:03d}" for wnid in "ab" for i in range(count)]
-        rows = [(name, "train", name[0]) for name in names] + [
-            ("a-val", "val", "a"),
-            ("b-val", "val", "b"),
-        ]
-        self.images = pd.DataFrame(rows, columns=["image", "split", "class"])[order].reset_index(
-            drop=True
-        )
+        rows = [(name, "train", name[0]) for name in names]
+        rows += [("a-val", "val", "a"), ("b-val", "val", "b")]
+        images = pd.DataFrame(rows, columns=["image", "split", "class"])
+        self.images = images[order].reset_index(drop=True)
         self.read = []
 
     def rows(self, names):
@@ -115,17 +114,19 @@ class Gallery:
     def batch(self, rows):
         found = self.images["image"].iloc[rows]
         self.read += list(found)
-        grey = [
-            int(name[1:]) + (100 if name[0] == "b" else 0) if name[1:].isdigit() else 0
-            for name in found
-        ]
-        return np.broadcast_to(
-            np.array(grey, dtype=np.uint8)[:, None, None, None], (len(found), 16, 16, 3)
-        )
+        grey = np.array([self.grey(name) for name in found], dtype=np.uint8)
+        return np.broadcast_to(grey[:, None, None, None], (len(found), 16, 16, 3))
+
+    @staticmethod
+    def grey(name):
+        number = name[1:]
+        return int(number) + (100 if name[0] == "b" else 0) if number.isdigit() else 0
 
 
 def test_a_class_is_the_mean_of_training_images_drawn_by_name_and_seed():
-    one, again, turned = Gallery(), Gallery(), Gallery(slice(None, None, -1))
+    one = Gallery()
+    again = Gallery()
+    turned = Gallery(slice(None, None, -1))
     found = [class_descriptors(store, ["a", "b"], "train", 1) for store in (one, again, turned)]
     assert set(one.read) == set(again.read) == set(turned.read)
     assert len(one.read) == len(set(one.read)) == 2 * PER_CLASS
@@ -140,17 +141,12 @@ def test_a_class_is_the_mean_of_training_images_drawn_by_name_and_seed():
 def test_descriptors_are_standardised_over_the_classes():
     found = class_descriptors(Gallery(), ["a", "b"], "train", 1)
     assert found.index.tolist() == ["a", "b"]
-    assert found.loc["a", : COLOURS - 1].to_numpy() == pytest.approx(
-        np.full(COLOURS, -1)
-    )  # b is brighter
-    assert found.loc["b", : COLOURS - 1].to_numpy() == pytest.approx(np.full(COLOURS, 1))
-    assert (
-        not found.loc[:, COLOURS:].to_numpy().any()
-    )  # without edges, there is nothing to standardise
+    colours = found.loc[:, : COLOURS - 1].to_numpy()
+    assert colours == pytest.approx(np.repeat([[-1], [1]], COLOURS, axis=1))  # b is brighter
+    assert not found.loc[:, COLOURS:].to_numpy().any()  # plain images have no edges
 
 
 def test_the_order_of_classes_and_a_class_without_images_change_nothing():
     found = class_descriptors(Gallery(), ["b", "none", "a"], "train", 1)
-    pd.testing.assert_frame_equal(
-        found.sort_index(), class_descriptors(Gallery(), ["a", "b"], "train", 1)
-    )
+    expected = class_descriptors(Gallery(), ["a", "b"], "train", 1)
+    pd.testing.assert_frame_equal(found.sort_index(), expected)

@@ -1,4 +1,4 @@
-"""Nearest neighbours: by hand, beside an exact search, with ties, blocks, half precision and selections."""
+"""Nearest neighbours: by hand, and as an exact search with ties, blocks, halves, selections."""
 
 import subprocess
 import sys
@@ -52,13 +52,15 @@ def test_by_hand():
 @pytest.mark.parametrize("block", [1, 7, 100, 1000])
 @pytest.mark.parametrize("make", [vectors, with_ties])
 def test_it_is_the_exact_search(make, block, dtype):
-    queries, gallery = make(30, seed=1, dtype=dtype), make(300, seed=2, dtype=dtype)
+    queries = make(30, seed=1, dtype=dtype)
+    gallery = make(300, seed=2, dtype=dtype)
     assert_equal(nearest(queries, gallery, 5, block=block), brute_force(queries, gallery, 5))
 
 
 @pytest.mark.parametrize("make", [vectors, with_ties])
 def test_a_mask_and_row_numbers_search_part_of_the_gallery(make):
-    queries, gallery = make(30, seed=1), make(300, seed=2)
+    queries = make(30, seed=1)
+    gallery = make(300, seed=2)
     mask = np.random.default_rng(0).random(300) < 0.4
     expected = brute_force(queries, gallery, 5, np.flatnonzero(mask))
     assert_equal(nearest(queries, gallery, 5, rows=mask, block=32), expected)
@@ -67,7 +69,8 @@ def test_a_mask_and_row_numbers_search_part_of_the_gallery(make):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_a_file_is_searched_like_an_array(tmp_path, dtype):
-    queries, gallery = vectors(30, seed=1, dtype=dtype), vectors(300, seed=2, dtype=dtype)
+    queries = vectors(30, seed=1, dtype=dtype)
+    gallery = vectors(300, seed=2, dtype=dtype)
     np.save(tmp_path / "gallery.npy", gallery)
     for rows in (None, np.arange(50, 250, 3)):
         expected = brute_force(queries, gallery, 5, rows)
@@ -83,7 +86,8 @@ def test_a_file_is_searched_like_an_array(tmp_path, dtype):
     make=st.sampled_from([vectors, with_ties]),
 )
 def test_the_block_size_does_not_matter(seed, number, k, blocks, make):
-    queries, gallery = make(9, seed=seed), make(number, seed=seed + 1)
+    queries = make(9, seed=seed)
+    gallery = make(number, seed=seed + 1)
     expected = brute_force(queries, gallery, k)
     for block in blocks:
         assert_equal(nearest(queries, gallery, k, block=block), expected)
@@ -91,56 +95,74 @@ def test_the_block_size_does_not_matter(seed, number, k, blocks, make):
 
 def test_copies_of_a_row_come_in_ascending_order_wherever_they_lie():
     gallery = vectors(500, 64)
-    copies = np.array(
-        [3, 77, 78, 250, 311, 312, 313, 400, 401, 402, 403, 404, 405, 406, 407, 408, 499]
-    )
+    copies = np.array([3, 77, 78, 250, 311, 312, 313, *range(400, 409), 499])
     gallery[copies] = gallery[3]
     found = nearest(gallery[3:4], gallery, k=6, block=97)
     assert found.indices.tolist() == [copies[:6].tolist()]
 
 
 def test_rows_that_float32_cannot_tell_apart_are_ordered_exactly():
-    """Products 1 - i·2^-30 of 40 rows: all of them round to one number in float32, and there are more than SPARE."""
+    """Products 1 - i·2^-30 of 40 rows, more than SPARE, all round to one number in float32."""
     number = 40
     order = np.random.default_rng(0).permutation(number)
     gallery = np.zeros((number, 2), np.float32)
-    gallery[:, 0], gallery[:, 1] = 1, -order * 2.0**-30
+    gallery[:, 0] = 1
+    gallery[:, 1] = -order * 2.0**-30
     found = nearest(np.ones((1, 2), np.float32), gallery, k=5, block=16)
     assert found.indices.tolist() == [np.argsort(order)[:5].tolist()]
 
 
-def test_a_search_that_rounding_could_spoil_is_repeated_in_portions(monkeypatch):
+@pytest.fixture
+def searches(monkeypatch):
+    """The numbers of queries of all searches."""
+    found = []
+    search = neighbours._search
+
+    def counted(queries, *others):
+        found.append(len(queries))
+        return search(queries, *others)
+
+    monkeypatch.setattr(neighbours, "_search", counted)
+    return found
+
+
+def test_a_search_that_rounding_could_spoil_is_repeated_in_portions(monkeypatch, searches):
     monkeypatch.setattr(neighbours, "CANDIDATES", 200)
-    queries, gallery = with_ties(50, seed=1), with_ties(2000, seed=2)
+    queries = with_ties(50, seed=1)
+    gallery = with_ties(2000, seed=2)
     assert_equal(nearest(queries, gallery, 3, block=512), brute_force(queries, gallery, 3))
+    first, *again = searches
+    assert first == 50
+    assert len(again) > 1
+    assert max(again) < 10
 
 
-def test_a_query_of_zeros_has_the_first_rows_as_neighbours_after_one_search(monkeypatch):
-    searches, search = [], neighbours._search
-    monkeypatch.setattr(neighbours, "_search", lambda *args: searches.append(1) or search(*args))
-    found = nearest(
-        np.zeros((1, 16), np.float32), vectors(5000), k=3, rows=np.arange(10, 5000), block=1024
-    )
+def test_a_query_of_zeros_has_the_first_rows_as_neighbours_after_one_search(searches):
+    query = np.zeros((1, 16), np.float32)
+    found = nearest(query, vectors(5000), k=3, rows=np.arange(10, 5000), block=1024)
     assert found.indices.tolist() == [[10, 11, 12]]
     assert found.similarities.tolist() == [[0, 0, 0]]
     assert len(searches) == 1
 
 
 def test_fewer_rows_than_k_are_all_returned():
-    queries, gallery = vectors(4, seed=1), vectors(3, seed=2)
+    queries = vectors(4, seed=1)
+    gallery = vectors(3, seed=2)
     assert_equal(nearest(queries, gallery, 10), brute_force(queries, gallery, 3))
 
 
 @pytest.mark.parametrize("dimensions", [1, 37, 4096])
 def test_products_in_float32_err_less_than_is_allowed_for(dimensions):
-    a, b = vectors(40, dimensions, seed=1), vectors(40, dimensions, seed=2)
+    a = vectors(40, dimensions, seed=1)
+    b = vectors(40, dimensions, seed=2)
     products = (torch.from_numpy(a) @ torch.from_numpy(b).T).numpy()
     exact = (a[:, None].astype(np.float64) * b.astype(np.float64)).sum(-1)
     assert np.abs(products - exact).max() < rounding(dimensions)
 
 
 def test_exact_products_are_exact():
-    a, b = vectors(3, 100, seed=1), vectors(4, 100, seed=2)
+    a = vectors(3, 100, seed=1)
+    b = vectors(4, 100, seed=2)
     rows = np.array([[0, 3], [2, 2], [1, 0]])
     products = neighbours._exact_products(a, neighbours.ArrayRows(b), rows)
     for query, row in np.ndindex(rows.shape):
@@ -179,7 +201,7 @@ def test_damaged_files_are_named(tmp_path, damage):
     if damage == "short":
         path.write_bytes(path.read_bytes()[:-1])
     if damage == "text":
-        path.write_text("no matrix")
+        path.write_text("not a matrix")
     with pytest.raises(UserError, match=r"m\.npy cannot be read"):
         MatrixFile(path)
 
@@ -192,7 +214,8 @@ from imagenet_transfer.features.neighbours import nearest
 
 for path in sys.argv[1:]:
     nearest(np.eye(4, 1024, dtype=np.float32), path, 2, block=512)
-    print([line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line][0])
+    lines = Path("/proc/self/status").read_text().splitlines()
+    print(*(line.split()[1] for line in lines if "VmHWM" in line))
 """
 
 
@@ -200,8 +223,7 @@ for path in sys.argv[1:]:
 def test_the_memory_does_not_grow_with_the_gallery(tmp_path):
     paths = [str(tmp_path / name) for name in ("small.npy", "large.npy")]
     for path, number in zip(paths, (2000, 20000), strict=True):
-        np.save(
-            path, np.random.default_rng(0).random((number, 1024), np.float32).astype(np.float16)
-        )
+        matrix = np.random.default_rng(0).random((number, 1024), np.float32)
+        np.save(path, matrix.astype(np.float16))
     small, large = map(int, subprocess.check_output([sys.executable, "-c", PEAKS, *paths]).split())
     assert large - small < 15_000  # KB; the larger file has 36,000 more

@@ -44,18 +44,13 @@ def test_anchors_follow_the_feature_map_row_by_row():
 
 
 def test_boxes_that_touch_the_border_are_inside():
-    assert regions.inside(
-        boxes([0, 0, 30, 20], [-1, 0, 5, 5], [0, 0, 31, 20], [0, 0, 30, 21]), 20, 30
-    ).tolist() == [
-        True,
-        False,
-        False,
-        False,
-    ]
+    found = boxes([0, 0, 30, 20], [-1, 0, 5, 5], [0, 0, 31, 20], [0, 0, 30, 21])
+    assert regions.inside(found, 20, 30).tolist() == [True, False, False, False]
 
 
 def test_offsets_by_hand():
-    reference, box = boxes([0, 0, 10, 20]), boxes([5, 10, 25, 50])
+    reference = boxes([0, 0, 10, 20])
+    box = boxes([5, 10, 25, 50])
     expected = [1.0, 1.0, math.log(2), math.log(2)]  # centre (5, 10) -> (15, 30), sides doubled
     assert regions.encode(box, reference)[0].tolist() == pytest.approx(expected)
     torch.testing.assert_close(regions.decode(regions.encode(box, reference), reference), box)
@@ -70,12 +65,7 @@ def test_anchor_labels_by_hand():
         [0, 0, 10, 2.5],  # 0.25: negative
         [40, 0, 50, 4],  # 0.4, but the best that the second object has: positive
         [40, 6, 50, 10],  # as good: positive too
-        [
-            60,
-            60,
-            70,
-            70,
-        ],  # nothing: negative, and the third object, which nothing overlaps, claims none
+        [60, 60, 70, 70],  # nothing: negative; nothing overlaps the third object, which claims none
     )
     labels, matched = regions.match_anchors(anchors, objects, 0.7, 0.3)
     assert labels.tolist() == [1, 1, -1, 0, 1, 1, 0]

@@ -13,10 +13,8 @@ from imagenet_transfer.models import operators
 @pytest.fixture
 def boxes():
     draw = torch.Generator().manual_seed(0)
-    corner, side = (
-        80 * torch.rand(60, 2, generator=draw),
-        5 + 40 * torch.rand(60, 2, generator=draw),
-    )
+    corner = 80 * torch.rand(60, 2, generator=draw)
+    side = 5 + 40 * torch.rand(60, 2, generator=draw)
     return torch.cat([corner, corner + side], dim=1)
 
 

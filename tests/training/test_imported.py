@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere: what fits is imported with its origin, what does not gets a sentence."""
+"""Networks that were trained elsewhere: some are imported with their origin, others refused."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ RECORD = {
 
 @pytest.fixture
 def network(tmp_path):
-    """A file of weights of five classes, beside nothing."""
+    """A file of weights of five classes, without a record."""
     path = tmp_path / "given/weights.pt"
     save_weights(path, build_model(TINY, 5))
     return path
@@ -48,15 +48,15 @@ def imported(path, architecture=TINY):
     """Import a network and return what was written."""
     folder = path.parents[1] / "imported"
     files = checksums(path, folder / "metrics.json")
-    import_network(
-        path, {"architecture": architecture}, files, {"arch": "tiny", "subset": "mine"}, folder
-    )
+    names = {"arch": "tiny", "subset": "mine"}
+    import_network(path, {"architecture": architecture}, files, names, folder)
     return folder, read_json(folder / "metrics.json")
 
 
 def test_weights_are_taken_over_with_their_checksum(network):
     folder, record = imported(network)
-    given, taken = load_weights(network), load_weights(folder / "weights.pt")
+    given = load_weights(network)
+    taken = load_weights(folder / "weights.pt")
     assert given.keys() == taken.keys()
     assert all(torch.equal(given[name], taken[name]) for name in given)
     assert record["inputs"] == {"weights": sha256_of(network), "record": None}
@@ -66,7 +66,7 @@ def test_weights_are_taken_over_with_their_checksum(network):
     assert given_networks([folder / "metrics.json"]) == {"mine": sha256_of(network)}
 
 
-def test_the_record_beside_them_says_where_numbers_come_from(network):
+def test_the_record_next_to_them_says_where_numbers_come_from(network):
     write_json(network.with_name("metrics.json"), RECORD)
     _, record = imported(network)
     for key in ("n_images", "seed", "fingerprint", "wall_s", "metrics", "settings", "provenance"):
@@ -79,9 +79,8 @@ def test_the_record_beside_them_says_where_numbers_come_from(network):
 def test_half_precision_is_taken_as_float(network):
     torch.save({name: tensor.half() for name, tensor in load_weights(network).items()}, network)
     folder, _ = imported(network)
-    assert {tensor.dtype for tensor in load_weights(folder / "weights.pt").values()} == {
-        torch.float32
-    }
+    tensors = load_weights(folder / "weights.pt").values()
+    assert {tensor.dtype for tensor in tensors} == {torch.float32}
 
 
 def test_checksums_outlive_the_file(network, tmp_path):
@@ -95,13 +94,8 @@ def test_checksums_outlive_the_file(network, tmp_path):
 
 
 def torchvisions(path):
-    torch.save(
-        {
-            "features.0.weight": torch.zeros(64, 3, 11, 11),
-            "classifier.6.weight": torch.zeros(1000, 4096),
-        },
-        path,
-    )
+    first = {"features.0.weight": torch.zeros(64, 3, 11, 11)}
+    torch.save(first | {"classifier.6.weight": torch.zeros(1000, 4096)}, path)
 
 
 def caffes(path):
@@ -176,39 +170,20 @@ def test_dropout_and_first_values_may_differ(network):
 
 def test_a_curve_says_what_it_misses_of_a_given_network(network):
     folder, _ = imported(network)
-    layout = {
-        "name": "figure1",
-        "along": "classes",
-        "subsets": ["mine"],
-        "tasks": [],
-        "paper": False,
-    }
-    layout |= {
-        "accuracy": "imagenet-cls",
-        "replicates": {"imagenet-cls": 1},
-        "metrics": {"imagenet-cls": "top1"},
-    }
-    layout |= {"own": {}, "along": "images_per_class"}
-    with pytest.raises(
-        UserError, match=r"figure1: the network 'mine' was given without its metrics\.json"
-    ):
-        curve_frame(layout, [folder / "metrics.json"], [folder / "metrics.json"])
+    pretrained = [folder / "metrics.json"]
+    layout = {"name": "figure1", "subsets": ["mine"], "tasks": [], "paper": False, "own": {}}
+    layout |= {"along": "images_per_class", "accuracy": "imagenet-cls"}
+    layout |= {"replicates": {"imagenet-cls": 1}, "metrics": {"imagenet-cls": "top1"}}
+    sentence = r"figure1: the network 'mine' was given without its metrics\.json"
+    with pytest.raises(UserError, match=sentence):
+        curve_frame(layout, pretrained, pretrained)
     write_json(network.with_name("metrics.json"), RECORD)
     folder, _ = imported(network)
-    fitted = {
-        "stage": "transfer",
-        "subset": "mine",
-        "task": "imagenet-cls",
-    }  # its last layer, re-trained here
-    record = (
-        RECORD
-        | fitted
-        | {"arch": "alexnet", "rep": 1, "metrics": [RECORD["metrics"][0] | {"value": 45.0}]}
-    )
-    write_json(folder / "fitted.json", record)
-    frame = curve_frame(
-        layout, [folder / "metrics.json", folder / "fitted.json"], [folder / "metrics.json"]
-    )
+    # Its last layer, trained again here
+    fitted = {"stage": "transfer", "arch": "alexnet", "subset": "mine", "task": "imagenet-cls"}
+    fitted |= {"rep": 1, "metrics": [RECORD["metrics"][0] | {"value": 45.0}]}
+    write_json(folder / "fitted.json", RECORD | fitted)
+    frame = curve_frame(layout, [*pretrained, folder / "fitted.json"], pretrained)
     assert frame[["x", "task", "mean"]].values.tolist() == [[100, "imagenet-cls", 45.0]]
 
 
@@ -221,9 +196,8 @@ def test_a_subset_is_trained_or_given(config):
     schema = ROOT / "workflow/schemas/config.schema.yaml"
     entry = config["subsets"]["images-24"]
     entry["weights"] = "given/{arch}/images-24/weights.pt"
-    with pytest.raises(
-        UserError, match=r"subsets\.images-24 needs either `recipe` or `weights`, and not both"
-    ):
+    sentence = r"subsets\.images-24 needs either `recipe` or `weights`, and not both"
+    with pytest.raises(UserError, match=sentence):
         Study.of(config, schema)
     del entry["recipe"]
     study = Study.of(config, schema)
@@ -234,9 +208,7 @@ def test_a_subset_is_trained_or_given(config):
 def test_a_given_network_costs_no_training(config):
     schema = ROOT / "workflow/schemas/config.schema.yaml"
     trained = plan(Study.of(config, schema), read_rates()).set_index("output")
-    config["subsets"]["images-24"] = config["subsets"]["images-24"] | {
-        "weights": "given/weights.pt"
-    }
+    config["subsets"]["images-24"]["weights"] = "given/weights.pt"
     del config["subsets"]["images-24"]["recipe"]
     given = plan(Study.of(config, schema), read_rates()).set_index("output")
     assert given.loc["all outputs", "networks"] == trained.loc["all outputs", "networks"] - 3

@@ -37,7 +37,7 @@ CORNERS = ["xmin", "ymin", "xmax", "ymax"]
 
 
 def flags(found, truth):
-    """One letter a detection: T true positive, F false positive, - ignored."""
+    """One letter per detection: T true positive, F false positive, - ignored."""
     matches = match_detections(found, truth)
     return "".join("-" if i else "T" if t else "F" for t, i in zip(*matches, strict=True))
 
@@ -61,10 +61,8 @@ def test_the_second_detection_of_an_object_is_false_whatever_the_order_of_the_ro
 
 
 def test_of_equal_scores_the_first_row_claims_the_object():
-    assert (
-        flags(detections(("a", 0.5, (1, 1, 10, 9)), ("a", 0.5, BOX)), objects(("a", BOX, 0)))
-        == "TF"
-    )
+    found = detections(("a", 0.5, (1, 1, 10, 9)), ("a", 0.5, BOX))
+    assert flags(found, objects(("a", BOX, 0))) == "TF"
 
 
 def test_a_claimed_object_leaves_no_second_choice():
@@ -103,15 +101,16 @@ def test_eleven_point_and_all_point_by_hand():
 
 
 def test_all_point_takes_the_envelope():
-    # F T T of 2 objects: precision 0, 1/2, 2/3; the later 2/3 holds for the first object's recall too.
+    # F T T of 2 objects: precision 0, 1/2, 2/3; 2/3 holds for the first object's recall too.
     right = np.array([0, 1, 1], dtype=bool)
     ap = average_precision(np.array([3, 2, 1]), right, np.zeros(3, bool), 2, "all-point")
     assert ap == pytest.approx(2 / 3)
 
 
 def voc_eval(right, num_positives):
-    """The 11-point average precision of decisions in order, as py-faster-rcnn's voc_eval.py writes it."""
-    tp, fp = np.cumsum(right), np.cumsum(~right)
+    """The 11-point average precision of decisions in order, as in py-faster-rcnn's voc_eval.py."""
+    tp = np.cumsum(right)
+    fp = np.cumsum(~right)
     rec = tp / float(num_positives)
     prec = tp / np.maximum(tp + fp, np.finfo(np.float64).eps)
     ap = 0.0
@@ -122,16 +121,16 @@ def voc_eval(right, num_positives):
 
 
 def test_eleven_points_are_those_of_voc_eval():
-    draw, tenths = np.random.default_rng(5), set()
+    draw = np.random.default_rng(5)
+    tenths = set()
     for _ in range(400):
         num_positives = int(draw.choice([3, 7, 10, 20, 30, 50, 100]))
         right = draw.random(num_positives + 5) < draw.uniform(0.1, 1)
         right[np.cumsum(right) > num_positives * draw.uniform(0.1, 1)] = False
         tenths.add(10 * right.sum() / num_positives)
         scores = np.arange(len(right), 0, -1)
-        found = average_precision(
-            scores, right, np.zeros(len(right), bool), num_positives, "11-point"
-        )
+        nothing = np.zeros(len(right), bool)
+        found = average_precision(scores, right, nothing, num_positives, "11-point")
         assert found == pytest.approx(voc_eval(right, num_positives), abs=1e-12)
     assert {1, 2, 3, 4, 5, 6, 7, 8, 9} <= tenths  # recalls at which rounding decides
 
@@ -140,14 +139,14 @@ def test_eleven_points_are_those_of_voc_eval():
     ("found", "points"), [(1, 2), (2, 3), (3, 3), (4, 5), (5, 6), (6, 6), (7, 7), (8, 9)]
 )
 def test_a_recall_of_three_six_or_seven_tenths_misses_its_point(found, points):
-    ap = average_precision(
-        np.arange(found), np.ones(found, bool), np.zeros(found, bool), 10, "11-point"
-    )
+    flags_of_all = (np.ones(found, bool), np.zeros(found, bool))
+    ap = average_precision(np.arange(found), *flags_of_all, 10, "11-point")
     assert ap == pytest.approx(points / 11)
 
 
 def test_scores_are_sorted_and_ignored_detections_leave_no_trace():
-    scores, right = np.array([0.1, 0.9, 0.5]), np.array([True, True, False])
+    scores = np.array([0.1, 0.9, 0.5])
+    right = np.array([True, True, False])
     ignored = np.array([False, False, True])
     for variant in ("11-point", "all-point"):
         assert average_precision(scores, right, ignored, 2, variant) == pytest.approx(1)
@@ -161,9 +160,8 @@ def test_difficult_objects_do_not_count_in_recall():
 
 
 def test_classes_without_detections_or_objects():
-    truth = objects(("a", BOX, 0), ("a", FAR, 1), ("b", BOX, 0)).assign(
-        **{"class": ["cat", "dog", "cow"]}
-    )
+    truth = objects(("a", BOX, 0), ("a", FAR, 1), ("b", BOX, 0))
+    truth["class"] = ["cat", "dog", "cow"]
     found = detections(("a", 0.9, BOX), ("a", 0.8, BOX)).assign(**{"class": ["cat", "bird"]})
     ap = voc_map(found, truth, ["bird", "cat", "cow", "dog"], "all-point")
     assert list(ap) == ["bird", "cat", "cow", "dog"]
@@ -177,25 +175,26 @@ def test_classes_without_detections_or_objects():
 
 def test_no_detections_at_all():
     truth = objects(("a", BOX, 0)).assign(**{"class": "cat"})
+    nothing = detections().assign(**{"class": []})
     for variant in ("11-point", "all-point"):
-        assert voc_map(detections().assign(**{"class": []}), truth, ["cat"], variant) == {
-            "cat": 0.0
-        }
+        assert voc_map(nothing, truth, ["cat"], variant) == {"cat": 0.0}
 
 
 def literal_matches(found, truth, threshold=0.5):
     """The devkit's loop, detection by detection."""
-    claimed, flags = set(), [None] * len(found)
+    claimed = set()
+    flags = [None] * len(found)
     for i in sorted(range(len(found)), key=lambda i: -found["score"].iloc[i]):
         row = found.iloc[i]
-        best, best_iou = None, -1.0
+        best = None
+        best_iou = -1.0
         for j in range(len(truth)):
             if truth["image"].iloc[j] == row["image"]:
-                iou = pixel_iou(
-                    row[CORNERS].to_numpy(float), truth[CORNERS].iloc[j].to_numpy(float)
-                )
+                corners = truth[CORNERS].iloc[j].to_numpy(float)
+                iou = pixel_iou(row[CORNERS].to_numpy(float), corners)
                 if iou > best_iou:
-                    best, best_iou = j, iou
+                    best = j
+                    best_iou = iou
         if best_iou > threshold:
             flags[i] = "-" if truth["difficult"].iloc[best] else "F" if best in claimed else "T"
             claimed.add(best)
@@ -228,20 +227,18 @@ def test_matching_agrees_with_the_loop_of_the_devkit():
 
 
 def test_mean_class_accuracy_weighs_classes_not_images():
-    labels, scores = np.array([0, 0, 0, 1, 3]), np.eye(4)[[0, 0, 1, 1, 0]]
-    np.testing.assert_allclose(
-        class_accuracies(scores.argmax(1) == labels, labels, 4), [2 / 3, 1, np.nan, 0]
-    )
+    labels = np.array([0, 0, 0, 1, 3])
+    scores = np.eye(4)[[0, 0, 1, 1, 0]]
+    accuracies = class_accuracies(scores.argmax(1) == labels, labels, 4)
+    np.testing.assert_allclose(accuracies, [2 / 3, 1, np.nan, 0])
     ranks = label_ranks(scores, labels)
     assert mean_class_accuracy(ranks < 1, labels, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert mean_class_accuracy(ranks < 2, labels, 4) == pytest.approx(
-        (1 + 1 + 0) / 3
-    )  # of equals, the lower class
+    # Of equal scores, the lower class comes first.
+    assert mean_class_accuracy(ranks < 2, labels, 4) == pytest.approx((1 + 1 + 0) / 3)
 
 
 def test_top_k():
     scores = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.1], [0.3, 0.3, 0.3]])
     labels = np.array([2, 1, 2])
-    assert [(label_ranks(scores, labels) < k).mean() for k in (1, 2, 3)] == pytest.approx(
-        [0, 2 / 3, 1]
-    )
+    accuracies = [(label_ranks(scores, labels) < k).mean() for k in (1, 2, 3)]
+    assert accuracies == pytest.approx([0, 2 / 3, 1])

@@ -3,16 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-import test_action
-import test_detection
 from conftest import RECIPE, TINY, Pictures, finish_run
+from small_tasks import DETECTING, DETECTOR, Squares, StopsAt, action_task
 
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.files import read_json
 from imagenet_transfer.running.records import read_tested
 from imagenet_transfer.training import loop as training
 from imagenet_transfer.training.metrics import average_precision, judged_map, match_detections
-from imagenet_transfer.training.tasks.action import ActionTask, action_ap
+from imagenet_transfer.training.tasks.action import action_ap
 from imagenet_transfer.training.tasks.classification import ClassificationTask
 from imagenet_transfer.training.tasks.detection import DetectionTask
 
@@ -26,23 +25,16 @@ def classification():
 
 
 def detection():
-    recipe = RECIPE | {"batch_size": 3, "detector": test_detection.SMALL | {"score_threshold": 0.0}}
-    store = test_detection.Squares(((64, 80),) * 5, difficult=(1,))
-    return DetectionTask(store, test_detection.TINY, None, recipe, 7)
+    recipe = RECIPE | {"batch_size": 3, "detector": DETECTOR | {"score_threshold": 0.0}}
+    store = Squares(((64, 80),) * 5, difficult=(1,))
+    return DetectionTask(store, DETECTING, None, recipe, 7)
 
 
-def action():
-    store = test_action.Scenes()
-    recipe = RECIPE | {"batch_size": 2, "rstarcnn": test_action.SMALL}
-    return ActionTask(store, store.proposals(), TINY, None, recipe, 7)
-
-
-def finish(job, folder):
-    """Run a job; return its images.csv.gz and its metrics in percent."""
-    finish_run(job, {"recipe": RECIPE, "seed": 7}, folder)
-    metrics = {
-        entry["metric"]: entry["value"] for entry in read_json(folder / "metrics.json")["metrics"]
-    }
+def finish(task, folder):
+    """Carry out a task; return its images.csv.gz and its metrics in percent."""
+    finish_run(task, {"recipe": RECIPE, "seed": 7}, folder)
+    entries = read_json(folder / "metrics.json")["metrics"]
+    metrics = {entry["metric"]: entry["value"] for entry in entries}
     return read_tested(folder / "images.csv.gz"), metrics
 
 
@@ -57,71 +49,54 @@ def test_the_accuracies_follow_from_the_ranks(tmp_path):
 
 
 def test_average_precision_of_detection_follows_from_the_outcomes(tmp_path):
-    job = detection()
-    tested, metrics = finish(job, tmp_path)
+    task = detection()
+    tested, metrics = finish(task, tmp_path)
     assert list(tested.columns) == ["image", "class", "score", "outcome"]
     assert set(tested["outcome"]) == {-1, 0, 1}
     assert metrics["mAP"] > 0
-    for name in job.classes:
-        own, objects = (
-            frame[frame["class"] == name] for frame in (job.detections(), job.test_objects)
-        )
+    for name in task.classes:
+        tables = (task.detections(), task.test_objects, tested)
+        own, objects, rows = (table[table["class"] == name] for table in tables)
         positives = int((objects["difficult"] == 0).sum())
-        direct = average_precision(
-            own["score"], *match_detections(own, objects), positives, "11-point"
-        )
-        outcome = tested["outcome"][tested["class"] == name].to_numpy()
-        scores = tested["score"][tested["class"] == name]
+        matches = match_detections(own, objects)
+        direct = average_precision(own["score"], *matches, positives, "11-point")
+        flags = [rows["outcome"].to_numpy() == outcome for outcome in (1, -1)]
         assert metrics[f"AP/{name}"] == 100 * direct
-        assert direct == average_precision(
-            scores, outcome == 1, outcome == -1, positives, "11-point"
-        )
+        assert direct == average_precision(rows["score"], *flags, positives, "11-point")
 
 
 def test_a_part_of_the_test_images_is_judged_as_if_it_were_tested_by_itself(tmp_path):
-    job = detection()
-    tested, _ = finish(job, tmp_path)
-    job.test_rows = job.test_rows[:3]
-    names = job.names[job.test_rows]
-    job.test_objects = job.test_objects[job.test_objects["image"].isin(names)]
-    own = judged_map(tested[tested["image"].isin(names)], job.test_objects, job.classes)
-    assert {f"AP/{name}": 100 * ap for name, ap in own.items()} == {
-        name: ap for name, ap in job.evaluate().items() if name != "mAP"
-    }
+    task = detection()
+    tested, _ = finish(task, tmp_path)
+    task.test_rows = task.test_rows[:3]
+    names = task.names[task.test_rows]
+    task.test_objects = task.test_objects[task.test_objects["image"].isin(names)]
+    own = judged_map(tested[tested["image"].isin(names)], task.test_objects, task.classes)
+    metrics = task.evaluate()
+    del metrics["mAP"]
+    assert {f"AP/{name}": 100 * ap for name, ap in own.items()} == metrics
 
 
 def test_average_precision_of_actions_follows_from_the_scores(tmp_path):
-    job = action()
-    tested, metrics = finish(job, tmp_path)
+    task = action_task()
+    tested, metrics = finish(task, tmp_path)
     assert list(tested.columns) == ["image", "person", *ACTIONS]
-    people = tested[["image", "person"]].merge(
-        job.store.objects, left_on=["image", "person"], right_on=["image", "object"]
-    )
+    objects = task.store.objects.rename(columns={"object": "person"})
+    people = tested[["image", "person"]].merge(objects, on=["image", "person"])
     assert len(people) == len(tested) == 4
     ap = action_ap(tested[list(ACTIONS)].to_numpy(), people[list(ACTIONS)].to_numpy())
-    assert {f"AP/{name}": 100 * value for name, value in ap.items() if not np.isnan(value)} == {
-        name: value for name, value in metrics.items() if name != "mAP"
-    }
-    exact = np.concatenate([job.probabilities(row) for row in job.test_rows])[:, : len(ACTIONS)]
-    assert (tested[list(ACTIONS)].to_numpy() == exact).all()
+    del metrics["mAP"]
+    defined = {name: value for name, value in ap.items() if not np.isnan(value)}
+    assert {f"AP/{name}": 100 * value for name, value in defined.items()} == metrics
+    exact = np.concatenate([task.probabilities(row) for row in task.test_rows])
+    assert (tested[list(ACTIONS)].to_numpy() == exact[:, : len(ACTIONS)]).all()
 
 
-class Stops:
-    """A deadline that passes at the second question."""
-
-    def __init__(self, minutes):
-        self.left = 2
-
-    def passed(self):
-        self.left -= 1
-        return self.left <= 0
-
-
-@pytest.mark.parametrize("make", [classification, detection, action])
+@pytest.mark.parametrize("make", [classification, detection, action_task])
 def test_a_resumed_run_writes_the_same_file(make, tmp_path, monkeypatch):
     finish(make(), tmp_path / "whole")
     with monkeypatch.context() as patched, pytest.raises(training.DeadlineReachedError):
-        patched.setattr("imagenet_transfer.training.stages.Deadline", Stops)
+        patched.setattr("imagenet_transfer.training.stages.Deadline", lambda minutes: StopsAt(2))
         finish(make(), tmp_path / "parts")
     assert not (tmp_path / "parts/images.csv.gz").exists()
     finish(make(), tmp_path / "parts")

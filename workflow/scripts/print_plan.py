@@ -3,7 +3,8 @@
 from imagenet_transfer.running.jobs import job_log
 
 with job_log(snakemake.log[0], snakemake.input):
-    from imagenet_transfer.study.plan import alternatives, plan, plan_text, read_rates
+    from imagenet_transfer.study.plan import alternatives, plan, read_rates
+    from imagenet_transfer.study.plan_text import plan_text
     from imagenet_transfer.study.study import Study
 
     rates = read_rates("rates.csv")

@@ -1,1 +1,1 @@
-"""The tasks that networks are trained for; each brings jobs for `training.train`."""
+"""The tasks that networks are trained for, as `training.loop` takes them."""

@@ -1,4 +1,7 @@
-"""PASCAL-ACT-CLS: fine-tune R*CNN on VOC2012's train images, measure its mean average precision on val."""
+"""PASCAL-ACT-CLS: fine-tune R*CNN on VOC2012's train images, measure its mAP on val.
+
+Training labels and probabilities are computed as in gkioxari/RstarCNN.
+"""
 
 import math
 from collections.abc import Mapping
@@ -43,16 +46,16 @@ class People(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A training image, uint8 RGB H,W,3, regions drawn in it, labels of the primary ones, and what tells it apart."""
+    """A training image with its regions."""
 
-    image: Tensor
+    image: Tensor  # uint8 RGB H,W,3
     regions: Regions
-    labels: Tensor
+    labels: Tensor  # of the primary regions
     key: tuple[int, bool]  # record number, whether mirrored
 
 
 def training_labels(table: pd.DataFrame) -> np.ndarray:
-    """Return the class (N,) of people by their columns of ACTIONS: the first positive one, else `other` [rstar]."""
+    """Return the class (N,) of people: the first positive one of ACTIONS, else `other`."""
     positive = table[list(ACTIONS)].to_numpy() == 1
     return np.where(positive.any(1), positive.argmax(1), len(ACTIONS))
 
@@ -70,22 +73,22 @@ def action_ap(
 
     `scores` and `labels` (people, ACTIONS). An action that nobody does has NaN.
     """
-    positive, unclear = labels == 1, labels == 0
-    return {
-        action: average_precision(
-            scores[:, i], positive[:, i], unclear[:, i], int(positive[:, i].sum()), variant
-        )
-        for i, action in enumerate(ACTIONS)
-    }
+    ap = {}
+    for i, action in enumerate(ACTIONS):
+        positive = labels[:, i] == 1
+        unclear = labels[:, i] == 0
+        number = int(positive.sum())
+        ap[action] = average_precision(scores[:, i], positive, unclear, number, variant)
+    return ap
 
 
 class ActionTask:
     """Fine-tuning of R*CNN on a store of VOC2012's action set, for `loop.train`.
 
-    Every epoch goes once through the train images, each mirrored with probability one half. `weights`
-    are copied except those of the last layer (None: a random start). The recipe has a section
-    `rstarcnn`; `ap_variant` is all-point or 11-point. Raises UserError if the proposals are not of
-    this store, or it has nothing to train on or to test.
+    Every epoch goes through the train images once; each is mirrored with probability one half.
+    `weights` are copied except those of the last layer (None: a random start). The recipe has a
+    section `rstarcnn`; `ap_variant` is all-point or 11-point. Raises UserError if the proposals are
+    not those of this store, or if there is nothing to train on or to test.
     """
 
     fresh_layers: tuple[str, ...] = ()  # R*CNN's new layers learn at the rate of all others
@@ -116,7 +119,7 @@ class ActionTask:
         self.model.to(device, memory_format=torch.channels_last)
         self.blank = network.mean_colour
         self.names = store.images["image"].to_numpy()
-        # of each image's people in the store's table
+        # Rows of each image's people in the store's table
         self.places = store.objects.groupby("image").indices
         self.people = people_of(store.objects)
         self.train_rows = store.split("train")
@@ -125,25 +128,22 @@ class ActionTask:
         self.order = DataOrder(self.num_images, recipe.batch_size, seed)
 
     def load(self, step: int) -> list[Example]:
-        """Return the training images of a step with regions drawn in them, some of them mirrored."""
+        """Return the training images of a step with random regions, some of them mirrored."""
         chosen = self.order.at(step)
-        mirror = (
-            np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen))
-            < 0.5
-        )
+        draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
+        mirror = draw.random(len(chosen)) < 0.5
         generator = torch.Generator().manual_seed(seed_of(self.seed, "regions", step))
-        return [
-            self.example(self.train_rows[i], flip, generator)
-            for i, flip in zip(chosen, mirror, strict=True)
-        ]
+        rows = self.train_rows[chosen]
+        return [self.example(*pair, generator) for pair in zip(rows, mirror, strict=True)]
 
     def example(self, row: int, flip: bool, generator: torch.Generator) -> Example:
-        """Return a record's image with regions drawn by the generator, mirrored if `flip`."""
+        """Return a record's image with regions that the generator draws, mirrored if `flip`."""
         people = self._people_of(row)
         image = self._image(row, people)
         regions, labels = training_regions(*people, self._proposals_of(row), self.config, generator)
         if flip:
-            image, regions = image.flip(1), regions.mirrored(image.shape[1])
+            image = image.flip(1)
+            regions = regions.mirrored(image.shape[1])
         return Example(image, regions, labels, (int(row), bool(flip)))
 
     def _people_of(self, row: int) -> People:
@@ -157,51 +157,52 @@ class ActionTask:
         return torch.from_numpy(self.proposals.of(row))
 
     def loss(self, batch: list[Example]) -> Tensor:
-        """Return the mean loss over all primary regions; images of one size go through the network together."""
+        """Return the mean loss over all primary regions.
+
+        Images of one size go through the network together.
+        """
         total = torch.stack([self._group_loss(group) for group in grouped_by_size(batch)]).sum()
         return total / sum(len(example.labels) for example in batch)
 
     def _group_loss(self, group: list[Example]) -> Tensor:
-        images = torch.stack([example.image for example in group]).to(
-            self.device, non_blocking=True
+        images = torch.stack([example.image for example in group])
+        labels = torch.cat([example.labels for example in group])
+        return self.model.loss(
+            images.to(self.device, non_blocking=True),
+            [example.regions.to(self.device) for example in group],
+            labels.to(self.device, non_blocking=True),
+            [example.key for example in group],
         )
-        labels = torch.cat([example.labels for example in group]).to(self.device, non_blocking=True)
-        regions = [example.regions.to(self.device) for example in group]
-        return self.model.loss(images, regions, labels, [example.key for example in group])
 
     @torch.inference_mode()
     def probabilities(self, row: int) -> np.ndarray:
-        """Return the softmax probabilities (people,NUM_CLASSES) of a record's people, given their boxes [rstar]."""
+        """Return the softmax probabilities (people,NUM_CLASSES) of a record's given people."""
         people = self._people_of(row)
         image = self._image(row, people).to(self.device)
-        regions = testing_regions(people.boxes, self._proposals_of(row), self.config).to(
-            self.device
-        )
-        return self.model(image[None], [regions]).double().softmax(1).cpu().numpy()
+        regions = testing_regions(people.boxes, self._proposals_of(row), self.config)
+        scores = self.model(image[None], [regions.to(self.device)])
+        return scores.double().softmax(1).cpu().numpy()
 
     def evaluate(self) -> dict[str, float]:
-        """Return, in percent, mAP and AP/{action} of the val images, for every action that someone does there."""
+        """Return, in percent, mAP and AP/{action} on the val images, for actions seen there."""
         self.model.eval()
         scores = np.concatenate([self.probabilities(row) for row in self.test_rows])
         places = np.concatenate([self.places[self.names[row]] for row in self.test_rows])
         people = self.store.objects.iloc[places]
         scores = scores[:, : len(ACTIONS)]
-        self._tested = people[["image", "object"]].assign(
-            **dict(zip(ACTIONS, scores.T, strict=True))
-        )
+        columns = dict(zip(ACTIONS, scores.T, strict=True))
+        self._tested = people[["image", "object"]].assign(**columns)
         ap = action_ap(scores, people[list(ACTIONS)].to_numpy(), self.ap_variant)
-        metrics = {"mAP": mean_ap(ap)} | {
-            f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)
-        }
-        return {name: 100 * value for name, value in metrics.items()}
+        defined = {f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)}
+        return {name: 100 * value for name, value in {"mAP": mean_ap(ap), **defined}.items()}
 
     def tested(self) -> pd.DataFrame:
-        """Return image, person (the store's `object`, from 1 within its image) and the score of each action."""
+        """Return image, person (the store's `object`, from 1 per image) and each action's score."""
         return self._tested.rename(columns={"object": "person"})
 
 
 def _check(store: Store, proposals: Proposals) -> None:
-    """Raise UserError if the proposals belong to other images, or there is nothing to train on or to test."""
+    """Raise UserError if the proposals are of other images, or nothing can be trained or tested."""
     if proposals.facts["store"] != store.meta["digest"]:
         raise UserError(
             f"The proposals are not of {store.folder} as it is now: run the target that makes them."
@@ -212,5 +213,6 @@ def _check(store: Store, proposals: Proposals) -> None:
     people = store.objects[store.objects["image"].isin(tested)]
     if not (people[list(ACTIONS)] == 1).any(axis=None):
         raise UserError(
-            f"{store.folder}: nobody in a val image does any of the actions; check the data set's lists."
+            f"{store.folder}: nobody in a val image does any of the actions; check the data set's "
+            "lists."
         )

@@ -1,4 +1,4 @@
-"""Classification: pre-training, SUN-CLS, and last layers re-trained on frozen features."""
+"""Classification: pre-training, SUN-CLS, and last layers trained again on frozen features."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,9 @@ EVALUATION_BATCH = 250
 
 
 class ImageSource(Protocol):
-    """The part of `store.Store` that classification reads: records with a name each, in the column `image`."""
+    """The part of `store.Store` that classification reads."""
+
+    # The column `image` holds the records' names.
 
     images: pd.DataFrame
 
@@ -31,19 +33,14 @@ class ImageSource(Protocol):
 
 
 def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -> Tensor:
-    """Cut a window of `size` pixels out of each image, mirrored where told, on the images' device.
+    """Return a window of each image (N,size,size,3), mirrored where told.
 
-    images N,S,S,3; top, left N (pixels); mirror N (bool). Returns N,size,size,3 of the same type.
+    images N,S,S,3; top, left N (pixels); mirror N (bool).
     """
-    if (
-        images.device.type == "cpu"
-    ):  # copying windows is five times as fast there as gathering pixels
-        corners = zip(images, top.tolist(), left.tolist(), mirror.tolist(), strict=True)
-        windows = (
-            image[t : t + size, x : x + size].flip(1) if m else image[t : t + size, x : x + size]
-            for image, t, x, m in corners
-        )
-        return torch.stack(list(windows))
+    if images.device.type == "cpu":  # there, copying is five times as fast as gathering pixels
+        places = zip(images, top.tolist(), left.tolist(), mirror.tolist(), strict=True)
+        windows = ((image[t : t + size, x : x + size], flip) for image, t, x, flip in places)
+        return torch.stack([window.flip(1) if flip else window for window, flip in windows])
     steps = torch.arange(size, device=images.device)
     rows = top[:, None] + steps
     columns = left[:, None] + torch.where(mirror[:, None], steps.flip(0), steps)
@@ -54,10 +51,10 @@ def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -
 class ClassificationTask:
     """Training of a network on labelled images of one store, for `loop.train`.
 
-    Rows are record numbers of the store; labels are 0..num_classes-1. `weights` are copied except
-    those of the last layer (None: a random start). The recipe's `layers` is "all", or "last" to train
-    only the last layer on frozen features (evaluated without dropout, trained with it, as in
-    fine-tuning).
+    The tables `train` and `test` have the columns row (record number of the store) and label
+    (0..num_classes-1). `weights` are copied except those of the last layer (None: a random start).
+    The recipe's `layers` is "all", or "last" to train only the last layer on frozen features, with
+    dropout in training, as in fine-tuning.
     """
 
     def __init__(
@@ -94,20 +91,14 @@ class ClassificationTask:
         self._train_labels = train["label"].to_numpy()
 
     def load(self, step: int) -> tuple[Tensor, ...]:
-        """Return a step's images (uint8 N,S,S,3), labels, crop corners (top, left) and mirroring."""
+        """Return a step's images (uint8 N,S,S,3), labels, crops' top and left, and mirroring."""
         chosen = self.order.at(step)
         draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
         corners = draw.integers(0, self.stored_size - self.size, (2, len(chosen)), endpoint=True)
         mirror = draw.random(len(chosen)) < 0.5
         images = torch.from_numpy(self.store.batch(self._train_rows[chosen]))
         labels = torch.from_numpy(self._train_labels[chosen].astype(np.int64))
-        return (
-            images,
-            labels,
-            torch.from_numpy(corners[0]),
-            torch.from_numpy(corners[1]),
-            torch.from_numpy(mirror),
-        )
+        return images, labels, *map(torch.from_numpy, (*corners, mirror))
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Return the softmax cross-entropy of random crops, mirrored with probability one half."""
@@ -117,7 +108,7 @@ class ClassificationTask:
         return F.cross_entropy(self.model(crop(images, self.size, top, left, mirror)), labels)
 
     def evaluate(self) -> dict[str, float]:
-        """Return mean class accuracy, top 1 and top 5, in percent, on the centre crops of the test images."""
+        """Return top1 and top5, mean class accuracies in percent, on test images' centre crops."""
         labels = self.test_set["label"].to_numpy()
         ranks = self.ranks(self.test_set["row"].to_numpy(), labels)
         self._tested_ranks = ranks
@@ -129,14 +120,13 @@ class ClassificationTask:
     def tested(self) -> pd.DataFrame:
         """Return image, label and rank (0: the highest score is the label's) of each test image."""
         names = self.store.images["image"].to_numpy()[self.test_set["row"]]
-        return pd.DataFrame(
-            {"image": names, "label": self.test_set["label"].to_numpy(), "rank": self._tested_ranks}
-        )
+        labels = self.test_set["label"].to_numpy()
+        return pd.DataFrame({"image": names, "label": labels, "rank": self._tested_ranks})
 
     def ranks(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return the rank (N,), from 0, of each record's label by the scores of its centre crop.
 
-        Scores are kept of one batch at a time: those of 50,000 images and 1,000 classes would take 200 MB.
+        Only a batch's scores are kept: those of 50,000 images and 1,000 classes would take 200 MB.
         """
         margin = (self.stored_size - self.size) // 2
         window = slice(margin, margin + self.size)
@@ -144,7 +134,6 @@ class ClassificationTask:
         for start in range(0, len(rows), EVALUATION_BATCH):
             part = slice(start, start + EVALUATION_BATCH)
             images = torch.from_numpy(self.store.batch(rows[part])).to(self.device)
-            ranks[part] = label_ranks(
-                self.model(images[:, window, window]).float().cpu().numpy(), labels[part]
-            )
+            scores = self.model(images[:, window, window]).float().cpu().numpy()
+            ranks[part] = label_ranks(scores, labels[part])
         return ranks

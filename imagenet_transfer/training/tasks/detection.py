@@ -1,4 +1,4 @@
-"""PASCAL-DET: fine-tune a detector on VOC's trainval images, measure its mean average precision on the test images."""
+"""PASCAL-DET: fine-tune a detector on VOC's trainval images, measure its mAP on the test images."""
 
 import math
 from collections.abc import Mapping
@@ -27,24 +27,22 @@ TEST_BATCH = 16  # images of one size that are tested together
 
 
 class Example(NamedTuple):
-    """A training image, uint8 RGB H,W,3, its objects, and what tells it apart: record number, whether mirrored."""
+    """A training image with its objects."""
 
-    image: Tensor
+    image: Tensor  # uint8 RGB H,W,3
     objects: Objects
-    key: tuple[int, bool]
+    key: tuple[int, bool]  # record number, whether mirrored
 
 
 def objects_of(table: pd.DataFrame, classes: tuple[str, ...]) -> Objects:
     """Return the objects of one image, given its rows of a store's table."""
     numbers = [1 + classes.index(name) for name in table["class"]]
-    return Objects(
-        from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32))),
-        torch.tensor(numbers, dtype=torch.int64),
-    )
+    boxes = from_voc(torch.tensor(table[CORNERS].to_numpy(np.float32)))
+    return Objects(boxes, torch.tensor(numbers, dtype=torch.int64))
 
 
 def detection_table(image: str, found: Detections, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Return one image's detections as a table image, class, score, xmin, ymin, xmax, ymax, in VOC's coordinates."""
+    """Return one image's detections: image, class, score and, in VOC's coordinates, `CORNERS`."""
     table = pd.DataFrame(to_voc(found.boxes).double().cpu().numpy(), columns=CORNERS)
     table.insert(0, "score", found.scores.double().cpu().numpy())
     table.insert(0, "class", [classes[number - 1] for number in found.labels.tolist()])
@@ -55,14 +53,14 @@ def detection_table(image: str, found: Detections, classes: tuple[str, ...]) -> 
 class DetectionTask:
     """Fine-tuning of a detector on a VOC store, for `loop.train`.
 
-    Every epoch goes once through the trainval images that have an object not marked difficult, each
-    mirrored with probability one half. `weights` are copied except those of the last layer (None: a
-    random start). The recipe has a section `detector`; `ap_variant` is 11-point or all-point.
+    Every epoch goes once through the trainval images with an object that is not marked difficult;
+    each is mirrored with probability one half. `weights` are copied except those of the last layer
+    (None: a random start). The recipe has a section `detector`; `ap_variant` is 11-point or
+    all-point. Raises UserError if there is nothing to train on.
     """
 
-    fresh_layers: tuple[
-        str, ...
-    ] = ()  # py-faster-rcnn's new layers learn at the rate of all others
+    # py-faster-rcnn's new layers learn at the rate of all others.
+    fresh_layers: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -94,13 +92,16 @@ class DetectionTask:
         self.num_images = len(self.train_rows)
         if self.num_images == 0:
             raise UserError(
-                f"{store.folder}: no trainval image has an object that counts; check the data set's "
-                "classes."
+                f"{store.folder}: no trainval image has an object that counts; check the data "
+                "set's classes."
             )
         self.order = DataOrder(self.num_images, recipe.batch_size, seed)
 
     def _training_objects(self) -> dict[int, Objects]:
-        """Return the objects of each trainval image that has any, by record number, those marked difficult left out."""
+        """Return, by record number, the objects of each trainval image that are not difficult.
+
+        Images without such objects are left out.
+        """
         usable = self.store.objects[self.store.objects["difficult"] == 0]
         tables = dict(list(usable.groupby("image")))
         rows = self.store.split("trainval")
@@ -113,66 +114,56 @@ class DetectionTask:
     def load(self, step: int) -> list[Example]:
         """Return the training images of a step, some of them mirrored."""
         chosen = self.order.at(step)
-        mirror = (
-            np.random.default_rng(seed_of(self.seed, "augmentation", step)).random(len(chosen))
-            < 0.5
-        )
-        return [
-            self.example(self.train_rows[i], flipped)
-            for i, flipped in zip(chosen, mirror, strict=True)
-        ]
+        draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
+        mirror = draw.random(len(chosen)) < 0.5
+        pairs = zip(chosen, mirror, strict=True)
+        return [self.example(self.train_rows[i], flipped) for i, flipped in pairs]
 
     def example(self, row: int, flipped: bool) -> Example:
         """Return a record's image and objects, mirrored if `flipped`."""
-        image, objects = torch.from_numpy(self.store.image(row)), self.objects[row]
+        image = torch.from_numpy(self.store.image(row))
+        objects = self.objects[row]
         if flipped:
-            image, objects = (
-                image.flip(1),
-                Objects(mirrored(objects.boxes, image.shape[1]), objects.labels),
-            )
+            image = image.flip(1)
+            objects = Objects(mirrored(objects.boxes, image.shape[1]), objects.labels)
         return Example(image, objects, (int(row), bool(flipped)))
 
     def loss(self, batch: list[Example]) -> Tensor:
-        """Return the mean loss over the images; those of one size go through the network together, without padding."""
+        """Return the mean loss over the images.
+
+        Those of one size go through the network together, without padding.
+        """
         losses = [len(group) * self._group_loss(group) for group in grouped_by_size(batch)]
         return torch.stack(losses).sum() / len(batch)
 
     def _group_loss(self, group: list[Example]) -> Tensor:
-        images = torch.stack([example.image for example in group]).to(
-            self.device, non_blocking=True
-        )
-        objects = [
-            Objects(*(part.to(self.device, non_blocking=True) for part in example.objects))
-            for example in group
-        ]
+        def on_device(tensor: Tensor) -> Tensor:
+            return tensor.to(self.device, non_blocking=True)
+
+        images = on_device(torch.stack([example.image for example in group]))
+        objects = [Objects(*map(on_device, example.objects)) for example in group]
         return self.model.loss(images, objects, [example.key for example in group])
 
     def detections(self) -> pd.DataFrame:
-        """Return what is found in the test images: image, class, score, xmin, ymin, xmax, ymax (from 1, inclusive)."""
-        images = (
-            (self.names[row], torch.from_numpy(self.store.image(row))) for row in self.test_rows
-        )
+        """Return the detections in the test images, as tables of `detection_table`."""
+        rows = self.test_rows
+        images = ((self.names[row], torch.from_numpy(self.store.image(row))) for row in rows)
         tables = []
         for names, batch in batches_of_equal_size(images, TEST_BATCH):
-            found = self.model.detect(batch.to(self.device))
-            tables += [
-                detection_table(*pair, self.classes) for pair in zip(names, found, strict=True)
-            ]
+            pairs = zip(names, self.model.detect(batch.to(self.device)), strict=True)
+            tables += [detection_table(*pair, self.classes) for pair in pairs]
         return pd.concat(tables, ignore_index=True)
 
     def evaluate(self) -> dict[str, float]:
-        """Return, in percent, mAP and AP/{class} of the test images, for every class that has objects there."""
+        """Return, in percent, mAP and AP/{class} on the test images, for classes with objects."""
         self.model.eval()
         found = self.detections()
         self._judged = found.assign(outcome=outcomes(found, self.test_objects, self.classes))
         class_ap = judged_map(self._judged, self.test_objects, self.classes, self.ap_variant)
-        metrics = {"mAP": mean_ap(class_ap)} | {
-            f"AP/{name}": ap for name, ap in class_ap.items() if not math.isnan(ap)
-        }
-        return {name: 100 * value for name, value in metrics.items()}
+        defined = {f"AP/{name}": ap for name, ap in class_ap.items() if not math.isnan(ap)}
+        return {name: 100 * ap for name, ap in {"mAP": mean_ap(class_ap), **defined}.items()}
 
     def tested(self) -> pd.DataFrame:
-        """Return image, class, score and outcome of each detection: 1 true positive, 0 false positive, -1 ignored."""
-        return self._judged[["image", "class", "score", "outcome"]].astype(
-            {"score": np.float32}
-        )  # as the network's
+        """Return image, class, score and outcome (see `outcomes`) of each detection."""
+        table = self._judged[["image", "class", "score", "outcome"]]
+        return table.astype({"score": np.float32})  # as the network computes it

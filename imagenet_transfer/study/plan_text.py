@@ -1,0 +1,78 @@
+"""A plan as people read it: an aligned table, and where its numbers come from."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from imagenet_transfer.study.plan import COLUMNS
+
+TITLES = [
+    *("output", "networks", "fine-tunings", "embeddings", "shared"),
+    *("images (M)", "disk (GB)"),
+]
+ALTERNATIVES = """\
+`replicates` says how many networks a subset has. With 3, every task is taken in at least 3
+replicates, one per network: only then do intervals describe the subset, not one network."""
+COUNTING = """\
+A run that several outputs need is counted with the first; 'shared' says how many runs an output
+takes from those above it. Hours are of training and embedding one after the other, at these rates;
+evaluation and packing come on top:"""
+SCALING = """\
+Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
+sampling and suppression are not multiply-adds, and for networks much smaller than the measured
+one. While a network trains, its saved state takes twice its weights on disk as well. '?': the
+config does not declare `images`."""
+
+
+def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | None = None) -> str:
+    """Return a plan as aligned text, with the sources of its rates.
+
+    `others` are further rows, shown below the total (see `alternatives`).
+    """
+    devices = [name for name in frame.columns if name not in COLUMNS]
+    shown = frame if others is None else pd.concat([frame, others], ignore_index=True)
+    titles = TITLES + [f"hours ({_letter(i)})" for i in range(len(devices))]
+    cells = [[_text(value) for value in values] for values in shown.itertuples(index=False)]
+    head, *rows = _aligned([titles, *cells])
+    total = len(frame) - 1
+    parts = [head, *rows[:total], "-" * len(head), *rows[total:], ""]
+    if others is not None:
+        parts.append(ALTERNATIVES)
+    return "\n".join([*parts, COUNTING, *_sources(devices, rates), SCALING]) + "\n"
+
+
+def _aligned(lines: list[list[str]]) -> list[str]:
+    """Return lines of cells as text, the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = []
+    for first, *others in lines:
+        texts.append("  ".join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]))
+    return [text.rstrip() for text in texts]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return "?"
+    if 0 < value < 0.01:
+        return "<0.01"
+    return f"{value:.0f}" if value == round(value) or value >= 10 else f"{value:.2g}"
+
+
+def _sources(devices: Iterable[str], rates: pd.DataFrame) -> list[str]:
+    """Return the devices by their letters, each with its rates."""
+    lines = []
+    for i, column in enumerate(devices):
+        device = column.removeprefix("hours on ")
+        lines.append(f"({_letter(i)}) {device}")
+        for measured in rates[rates["device"] == device].itertuples():
+            speed = f"{measured.images_per_s:g} images/s"
+            lines.append(f"    {measured.work}: {speed} ({measured.source})")
+    return lines
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number)
