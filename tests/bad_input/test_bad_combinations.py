@@ -100,7 +100,7 @@ WRONG_TOGETHER = [
         "half-random-a",
         "names 'half-random-a', which is not in subsets",
     ),
-    ("tasks.sun-cls.dataset", "voc2007", "voc2007 has boxes instead of one category an image"),
+    ("tasks.sun-cls.dataset", "voc2007", "voc2007 has boxes instead of one category per image"),
     (
         "tasks.sun-cls.average_precision",
         "11-point",
@@ -135,7 +135,7 @@ WRONG_TOGETHER = [
     (
         "outputs.figure5.queries",
         ["n99999999"],
-        "n99999999 is none of the study's classes (miniature)",
+        "n99999999 is not one of the study's classes (miniature)",
     ),
     ("outputs.figure6.label_set", "places", "the label set 'places' holds categories"),
     ("outputs.figure6.subset", "scratch", "names 'scratch', which is not in subsets"),

@@ -80,10 +80,10 @@ def test_any_mutation_is_a_study_or_gets_a_sentence(data):
         checked_sentences(str(error))
         return
     for output in study.outputs:
-        study.output_slice(output), study.pretrain_runs(output), study.embeddings(output)
+        study.output_layout(output), study.pretrain_runs(output), study.embeddings(output)
     for dataset in study.datasets:
-        study.store_slice(dataset)
-    study.reporting_slice()
+        study.store_settings(dataset)
+    study.reporting_settings()
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -105,7 +105,7 @@ def config():
 )
 def test_own_claims_that_are_taken(config, changes):
     given = Study.of(config | {"claims": {"mine": MINE | changes}}, SCHEMA)
-    assert given.reporting_slice()["claims"]["mine"]["about"] == MINE["about"]
+    assert given.reporting_settings()["claims"]["mine"]["about"] == MINE["about"]
 
 
 @pytest.mark.parametrize(
