@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.study.config_file import _validator
+from imagenet_transfer.study.config_schema import config_schema
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -35,7 +35,7 @@ Schema = Mapping[str, Any]
 
 def read_schema() -> Schema:
     """Return the schema that configs are checked against."""
-    return _validator(SCHEMA).schema
+    return config_schema(SCHEMA)
 
 
 def page(schema: Schema) -> str:

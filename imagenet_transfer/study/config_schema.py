@@ -11,12 +11,16 @@ import yaml
 
 from imagenet_transfer.figures.builders import BUILDERS
 from imagenet_transfer.study.training_checks import add_networks_and_recipes
+from imagenet_transfer.training.kinds import KINDS
 
 
 def config_schema(path: Path | str) -> dict[str, Any]:
     """Return the whole schema, whose base is the file at `path`."""
     schema = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     add_networks_and_recipes(schema)
+    schema["properties"]["tasks"]["additionalProperties"]["properties"]["kind"]["enum"] = list(
+        KINDS
+    )
     outputs = schema["properties"]["outputs"]
     outputs["propertyNames"] |= _output_names()
     entry = outputs["additionalProperties"]

@@ -17,10 +17,10 @@ from imagenet_transfer.study.data_checks import (
 )
 from imagenet_transfer.study.output_checks import claim_problems, output_problems
 from imagenet_transfer.study.training_checks import network_problems, part_problems, recipe_problems
+from imagenet_transfer.training.kinds import KINDS
+from imagenet_transfer.training.recipe import SECTIONS
 
 Config = Mapping[str, Any]
-SECTION_OF_KIND = {"detection": "detector", "action": "rstarcnn"}  # of a recipe
-LAYOUT_OF_KIND = {"detection": "voc", "action": "voc-action"}
 
 
 def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
@@ -33,7 +33,7 @@ def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
         network_problems(config),
         recipe_problems(config),
         label_set_problems(config),
-        subset_problems(config, SECTION_OF_KIND.values()),
+        subset_problems(config, SECTIONS),
         _task_problems(config),
         output_problems(config),
         claim_problems(config),
@@ -61,26 +61,29 @@ def _section_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
     recipe = config["recipes"].get(entry["recipe"])
     if recipe is None:
         return
-    for kind, section in SECTION_OF_KIND.items():
-        if kind == entry["kind"] and section not in recipe:
+    for name, kind in KINDS.items():
+        section = kind.section
+        if section and name == entry["kind"] and section not in recipe:
             yield f"{where}: its recipe {entry['recipe']} lacks the section `{section}`."
-        if kind != entry["kind"] and section in recipe:
+        if section and name != entry["kind"] and section in recipe:
             yield (
                 f"{where}: its recipe {entry['recipe']} has a section `{section}`, which is for "
-                f"{kind}."
+                f"{name}."
             )
 
 
 def _kind_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    kind = entry["kind"]
-    finds = kind in SECTION_OF_KIND
-    if finds and "average_precision" not in entry:
-        yield f"{where}: kind {kind} needs the key `average_precision` (11-point is VOC2007's)."
-    if not finds and "average_precision" in entry:
-        yield f"{where}: kind {kind} has no use for the key `average_precision`; remove it."
-    if finds != (entry["metric"].partition("/")[0] in ("mAP", "AP")):
-        yield f"{where}.metric: {entry['metric']} is not a metric of kind {kind}."
-    if ("subset" in entry) == ("dataset" in entry) or (finds and "subset" in entry):
+    name = entry["kind"]
+    kind = KINDS[name]
+    if kind.judges_boxes and "average_precision" not in entry:
+        yield f"{where}: kind {name} needs the key `average_precision` (11-point is VOC2007's)."
+    if not kind.judges_boxes and "average_precision" in entry:
+        yield f"{where}: kind {name} has no use for the key `average_precision`; remove it."
+    if entry["metric"].partition("/")[0] not in kind.metrics:
+        yield f"{where}.metric: {entry['metric']} is not a metric of kind {name}."
+    learns_subset = "subset" in entry
+    allowed = "manifest" in kind.inputs
+    if learns_subset == ("dataset" in entry) or (learns_subset and not allowed):
         yield f"{where} needs the key `dataset`, or (classification) `subset`, and not both."
 
 
@@ -88,17 +91,17 @@ def _image_problems(
     where: str, entry: Mapping[str, Any], dataset: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield why a task cannot use a data set's images."""
-    kind = entry["kind"]
+    kind = KINDS[entry["kind"]]
     name = entry["dataset"]
-    if kind not in SECTION_OF_KIND:
+    if not kind.layout:
         if dataset["layout"] in WITH_BOXES:
+            kinds = " or ".join(other for other, of in KINDS.items() if of.layout)
             yield (
-                f"{where}: {name} has boxes instead of one category per image; take kind "
-                "detection or action."
+                f"{where}: {name} has boxes instead of one category per image; take kind {kinds}."
             )
         return
-    if dataset["layout"] != LAYOUT_OF_KIND[kind] or dataset.get("year", 2007) != 2007:
-        layout = "voc of the year 2007" if kind == "detection" else LAYOUT_OF_KIND[kind]
-        yield f"{where}: kind {kind} needs a data set of layout {layout}, unlike {name}."
+    wrong_year = kind.years and dataset.get("year") not in kind.years
+    if dataset["layout"] != kind.layout or wrong_year:
+        yield f"{where}: kind {entry['kind']} needs a data set of layout {kind.data}, unlike {name}."
     if dataset["store"]["codec"] != "original":
         yield f"{where}: {name} is stored warped, which moves its boxes; set its codec to original."

@@ -17,6 +17,7 @@ from imagenet_transfer.running.jobs import count_gpus
 from imagenet_transfer.running.memory import keep_freed_memory
 from imagenet_transfer.running.time_limits import minutes_left
 from imagenet_transfer.training.checkpoints import save_weights
+from imagenet_transfer.training.kinds import task_maker
 from imagenet_transfer.training.loop import Deadline, Outcome, Task, train
 from imagenet_transfer.training.metrics import check_finite
 from imagenet_transfer.training.run_files import RunFiles
@@ -71,7 +72,7 @@ def finetune(
     """
     device = prepare(threads)
     store = Store(inputs["store"].parent, threads=threads)
-    task = TASKS[kind](store, inputs, settings, device)
+    task = task_maker(kind)(store, inputs, settings, device)
     files = RunFiles(folder, settings, _digests(store, inputs), device)
     outcome = trained(task, files, minutes)
     files.write({"stage": "transfer", **names}, outcome, task.tested())
@@ -116,11 +117,15 @@ def trained(task: Task, files: RunFiles, minutes: float | None) -> Outcome:
 
 
 def classification_task(
-    store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str
+    store: Store,
+    inputs: Mapping[str, Path],
+    settings: Mapping[str, Any],
+    device: str,
+    task: type[ClassificationTask] = ClassificationTask,
 ) -> Task:
     """Return the training on a data set's split `train`, tested on `test` or else `val`.
 
-    With a manifest among the inputs, it is the training on a subset's images.
+    With a manifest among the inputs, it is the training on a subset's images. `task` is its class.
     """
     if "manifest" in inputs:
         *sets, num_classes = subset_images(store, inputs["manifest"], inputs["label_set"])
@@ -128,7 +133,7 @@ def classification_task(
         sets = [labelled(store, split) for split in ("train", tested_split(store.images))]
         num_classes = len(store.classes)
     start = {"weights": inputs.get("weights"), "device": device}
-    return ClassificationTask(store, *sets, num_classes, **_settings(settings), **start)
+    return task(store, *sets, num_classes, **_settings(settings), **start)
 
 
 def detection_task(
@@ -154,13 +159,6 @@ def action_task(
     start = {"weights": inputs.get("weights"), "device": device}
     variant = settings["average_precision"]
     return ActionTask(store, proposals, **_settings(settings), **start, ap_variant=variant)
-
-
-TASKS = {
-    "classification": classification_task,
-    "detection": detection_task,
-    "action": action_task,
-}
 
 
 # Images and labels

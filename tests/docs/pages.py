@@ -37,6 +37,26 @@ class Block:
     text: str
 
 
+def add_code(code: Path, section: str, page: str = "docs/extending.md") -> None:
+    """Add the code of a page's section to a copy of the project.
+
+    The first line of such a block is a comment: the file's path, or "path, in NAME" where the lines
+    belong after the line that starts with NAME.
+    """
+    text = read(page).partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    for _, _, block in FENCE.findall(text):
+        first, _, lines = block.partition("\n")
+        path, _, name = first.removeprefix("# ").partition(", in ")
+        if not first.startswith("# ") or "/" not in path:
+            continue
+        if name:
+            before = (code / path).read_text()
+            found = re.findall(rf"^{re.escape(name)}\b.*$", before, re.M)
+            assert len(found) == 1, first
+            lines = before.replace(found[0], f"{found[0]}\n{lines.rstrip()}", 1)
+        (code / path).write_text(lines)
+
+
 def read(page: str) -> str:
     """Return the text of a page."""
     return (ROOT / page).read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT
 
 from imagenet_transfer.study.config_file import read_config
+from imagenet_transfer.study.config_schema import config_schema
 
 PAGE = "docs/extending.md"
 WHERE = ["--directory", "runs/mine", "--configfile", "mine.yaml"]
@@ -27,6 +28,8 @@ def study(tmp_path_factory):
         lines = [line for line in script.splitlines() if not line.startswith("snakemake")]
         subprocess.run(["bash", "-ec", "\n".join(lines)], cwd=code, check=True)
     config = yaml.safe_load((code / "mine.yaml").read_text())
+    for section in ("A network", "A figure", "A task"):
+        pages.add_code(code, section)
     for example in examples():
         add(config, example)
     config["recipes"]["sun"] |= {"iterations": 2, "lr_steps": [1], "evaluate_every": 2}
@@ -38,7 +41,8 @@ def study(tmp_path_factory):
 
 
 def examples():
-    return [yaml.safe_load(block.text) for block in pages.blocks(PAGE) if block.language == "yaml"]
+    texts = [block.text for block in pages.blocks(PAGE) if block.language == "yaml"]
+    return [yaml.safe_load(text) for text in texts if not text.startswith("# ")]
 
 
 def add(config, example):
@@ -70,7 +74,7 @@ def test_the_copy_is_a_study_of_its_own(study):
 
 
 def test_examples_that_run(study):
-    assert len(targets(dry=False)) == 4
+    assert len(targets(dry=False)) == 5
     pages.snakemake(study, *targets(dry=False), *WHERE)
     sets = study / "runs/mine/results/label_sets"
     without, merged = (
@@ -95,7 +99,7 @@ def test_examples_that_list_jobs(study):
 
 
 def test_all_methods_and_builders_are_named():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    schema = config_schema(ROOT / "workflow/schemas/config.schema.yaml")
     text = pages.read(PAGE)
     sections = schema["properties"]
     for section, key in (("label_sets", "method"), ("outputs", "builder")):

@@ -2,35 +2,23 @@
 
 import re
 
+import pages
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT
 from projects import Project, small_study
 
 from imagenet_transfer.files import read_json
 
 pytestmark = pytest.mark.slow
 
-REGISTRY = "imagenet_transfer/models/__init__.py"
+TOY = {"toy": {"model": "toy", "image_size": 64, "input_size": 56, "width": 16}}
 
 
-def documented() -> tuple[str, str, dict]:
-    """Return the page's network file, its line of the registry, and its entry of the config."""
-    page = (ROOT / "docs/extending.md").read_text()
-    section = page.partition("\n## A network\n")[2].partition("\n## ")[0]
-    code = re.findall(r"^```(python|yaml)\n(.*?)^```", section, re.M | re.S)
-    (file, line), (entry,) = (
-        [text for language, text in code if language == wanted] for wanted in ("python", "yaml")
-    )
-    assert file.startswith("# imagenet_transfer/models/toy.py\n")
-    return file, line, yaml.safe_load(entry)["architectures"]
-
-
-def study_of_toys(entry: dict) -> dict:
+def study_of_toys() -> dict:
     """Return the small study with the toy network everywhere, and one network that is given."""
     config = small_study()
-    config["architectures"] = entry
+    config["architectures"] = TOY
     for output in config["outputs"].values():
         if "architecture" in output:
             output["architecture"] = "toy"
@@ -47,11 +35,8 @@ def study_of_toys(entry: dict) -> dict:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("toy")).create()
-    file, line, entry = documented()
-    (project.code / "imagenet_transfer/models/toy.py").write_text(file)
-    registry = project.code / REGISTRY
-    registry.write_text(registry.read_text().replace("NETWORKS = {", f"NETWORKS = {{\n{line}", 1))
-    config = study_of_toys(entry)
+    pages.add_code(project.code, "A network")
+    config = study_of_toys()
     given = config["subsets"].pop("given")
     config["outputs"]["table1"]["subsets"].remove("given")
     project.configure(config)

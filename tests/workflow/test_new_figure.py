@@ -1,66 +1,26 @@
-"""A new figure: a module, an entry in the table, its keys in the schema, a config and this test."""
+"""The figure of docs/extending.md: a module, an entry in the table, its keys, a config and a test."""
 
+import pages
 import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.slow
 
-MODULE = '''
-"""How many images the networks of a figure were trained on."""
-
-import pandas as pd
-from matplotlib.figure import Figure
-
-from imagenet_transfer.reporting.tables import subset_sizes
-
-
-def numbers(material):
-    """Return a row per subset."""
-    sizes = subset_sizes(material.files["sizes"])
-    rows = [(name, sizes[name]["n_images"]) for name in material.layout["subsets"]]
-    return pd.DataFrame(rows, columns=["subset", "n_images"])
-
-
-def picture(material, frame):
-    """Return bars."""
-    figure = Figure(figsize=(3, 2))
-    figure.subplots().bar(frame["subset"], frame["n_images"], color=material.layout["colour"])
-    return figure
-'''
-TABLE = "BUILDERS: Mapping[str, Builder] = {"
-ENTRY = f"""{TABLE}
-    "sizes": Builder(
-        inputs=("networks", "sizes"),
-        numbers="imagenet_transfer.figures.mine:numbers",
-        picture="imagenet_transfer.figures.mine:picture",
-        own_accuracy=True,
-        caption="Images of {{subsets}}, in {{colour}}.",
-    ),"""
-KEYS = """$defs:
-  sizes:
-    description: "How many images the networks were trained on."
-    additionalProperties: false
-    required: [architecture, subsets, colour]
-    properties:
-      architecture: {$ref: "#/$defs/name", description: "One of architectures."}
-      subsets: {$ref: "#/$defs/names", description: "Which of subsets."}
-      colour: {enum: [green, blue], description: "Colour of the bars."}"""
 MINE = {"builder": "sizes", "architecture": "alexnet", "subsets": ["imagenet", "images-4"]}
-
-
-def replace_in(path, before, after):
-    text = path.read_text()
-    assert text.count(before) == 1
-    path.write_text(text.replace(before, after))
 
 
 def add_figure(project):
     """Touch what a new figure takes: three files of code, and the config."""
-    (project.code / "imagenet_transfer/figures/mine.py").write_text(MODULE)
-    replace_in(project.code / "imagenet_transfer/figures/builders.py", TABLE, ENTRY)
-    replace_in(project.code / "workflow/schemas/config.schema.yaml", "\n$defs:", f"\n{KEYS}")
+    before = files_of(project.code)
+    pages.add_code(project.code, "A figure")
+    assert len(files_of(project.code) - before) == 3  # with config and test: five
     entry = MINE | {"colour": "green"}
     project.edit(lambda config: config["outputs"].update({"figure-mine": entry}))
+
+
+def files_of(folder):
+    """Return the files of a folder with their contents."""
+    return {(path, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_new_figure_is_drawn_checked_and_reported(project):

@@ -9,6 +9,7 @@ import yaml
 from conftest import ROOT
 
 from imagenet_transfer.figures.builders import BUILDERS, FIGURES
+from imagenet_transfer.training.kinds import KINDS
 
 RULES = "\n".join(
     path.read_text()
@@ -22,13 +23,14 @@ def slurm():
 
 
 def blocks():
-    """Return rule -> its text, rules that inherit and those of figures' builders included."""
+    """Return rule -> its text, those of figures' builders and of kinds of tasks included."""
     parts = re.split(r"^(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:\n", RULES, flags=re.M)
     texts = (re.split(r"\n(?=\S)", text)[0] for text in parts[2::2])  # up to what is not indented
     found = dict(zip(parts[1::2], texts, strict=True))
     on_gpu = {kind: BUILDERS[kind].gpu for kind in FIGURES}
     drawn = {True: "gpu=gpus", False: "localrule: True"}
-    return found | {f"draw_{kind.replace('-', '_')}": drawn[gpu] for kind, gpu in on_gpu.items()}
+    found |= {f"draw_{kind.replace('-', '_')}": drawn[gpu] for kind, gpu in on_gpu.items()}
+    return found | {f"finetune_{kind}": "gpu=gpus" for kind in KINDS}
 
 
 def local_rules():
@@ -42,10 +44,7 @@ def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
 
 
 def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):
-    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text} | {
-        "finetune_detection",
-        "finetune_action",
-    }
+    asking = {rule for rule, text in blocks().items() if "gpu=gpus" in text}
     assert {rule for rule, wanted in slurm["set-resources"].items() if wanted.get("gpu")} == asking
 
 

@@ -102,10 +102,15 @@ class ClassificationTask:
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Return the softmax cross-entropy of random crops, mirrored with probability one half."""
+        images, labels = self.prepared(batch)
+        return F.cross_entropy(self.model(images), labels)
+
+    def prepared(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return a step's crops (uint8 N,size,size,3) and labels on the model's device."""
         images, labels, top, left, mirror = (
             part.to(self.device, non_blocking=True) for part in batch
         )
-        return F.cross_entropy(self.model(crop(images, self.size, top, left, mirror)), labels)
+        return crop(images, self.size, top, left, mirror), labels
 
     def evaluate(self) -> dict[str, float]:
         """Return top1 and top5, mean class accuracies in percent, on test images' centre crops."""

@@ -42,3 +42,10 @@ def first_network(wildcards):
     """Return the replicate of the network that fine-tuning starts from; "" for a random start."""
     origin = study.origin(run_of(wildcards))
     return origin.replicate if origin else ""
+
+
+INPUTS_OF_TASKS = {  # what kinds of tasks read besides store and weights
+    "manifest": manifest_of_task,
+    "label_set": label_set_of_task,
+    "proposals": proposals_of_task,
+}
