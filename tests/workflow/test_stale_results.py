@@ -75,9 +75,7 @@ def test_a_draw_that_was_refused_is_made_again_with_what_depends_on_it(project):
     said = project.run("results/table2.csv", expect=1)
     for draw in ("", "rep2/"):
         project.run("--force", f"results/manifests/{draw}images-4.json")
-    assert (
-        "snakemake --force results/manifests/images-4.json, and then call the same command" in said
-    )
+    assert "snakemake --force results/manifests/images-4.json, then run the same command" in said
     project.run("results/table2.csv")
     table = pd.read_csv(project.folder / "results/table2.csv").set_index("subset")
     assert table.loc["images-4", "n_images"].tolist() == [18, 18]
