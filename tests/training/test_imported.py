@@ -16,7 +16,7 @@ from imagenet_transfer.study.config_file import read_config
 from imagenet_transfer.study.plan import plan, read_rates
 from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.checkpoints import load_weights, save_weights
-from imagenet_transfer.training.imported import checksums, import_network
+from imagenet_transfer.training.imported import checksums, given_model, import_network
 
 RECORD = {
     "stage": "pretrain",
@@ -213,3 +213,20 @@ def test_a_given_network_costs_no_training(config):
     given = plan(Study.of(config, schema), read_rates()).set_index("output")
     assert given.loc["all outputs", "networks"] == trained.loc["all outputs", "networks"] - 3
     assert given.loc["all outputs", "fine_tunings"] == trained.loc["all outputs", "fine_tunings"]
+
+
+def test_weights_of_torchvision_are_imported(tmp_path):
+    """Files of older releases lack the counters of normalised batches."""
+    import torchvision
+
+    architecture = {"model": "resnet18", "image_size": 256, "input_size": 224}
+    trained = torchvision.models.resnet18(num_classes=5).state_dict()
+    older = {name: tensor for name, tensor in trained.items() if tensor.is_floating_point()}
+    assert len(older) < len(trained)
+    for number, tensors in enumerate((trained, older)):
+        path = tmp_path / f"{number}.pt"
+        torch.save(tensors, path)
+        model, num_classes = given_model(path, architecture)
+        assert num_classes == 5
+        for name, tensor in trained.items():
+            assert torch.equal(model.state_dict()[name], tensor), name
