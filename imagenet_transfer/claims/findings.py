@@ -50,7 +50,7 @@ Costs = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Judged:
-    """A statement of a claim with what was found; `clear`: whether all its gains are there."""
+    """A statement of a claim with what was found; `clear`: whether all its gains are clear."""
 
     claim: Claim
     statement: Statement

@@ -116,7 +116,7 @@ def _connection() -> socket.socket:
 
 
 def _is_own(connection: socket.socket) -> bool:
-    """Tell whether the process at the other end is of the same user."""
+    """Return whether the process at the other end is of the same user."""
     size = struct.calcsize("3i")  # process, user, group
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     _, user, _ = struct.unpack("3i", credentials)
