@@ -71,7 +71,7 @@ def missing_programs():
 
 
 class Cluster:
-    """Two nodes n1 and n2, each with `cpus` processors, `memory` MB and one GPU; `env` reaches it."""
+    """Nodes n1 and n2, each with `cpus` processors, `memory` MB and one GPU; `env` reaches them."""
 
     nodes = ("n1", "n2")
 

@@ -50,7 +50,7 @@ PAPER_ALEXNET = {
 
 
 def heed_ctrl_c() -> None:
-    """Let a child process react to Ctrl-C (as its `preexec_fn`): a shell's background jobs do not."""
+    """Let a child process react to Ctrl-C (its `preexec_fn`): a shell's background jobs do not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -80,7 +80,7 @@ def run_forked() -> None:
 
 
 def _code_of_child(server: socket.socket) -> int | None:
-    """Return the exit code of a child that runs this script; None if it and the server are killed."""
+    """Return the exit code of a child that runs this script; None if it and the server die."""
     asked = [Path(sys.argv[0]).resolve(), Path.cwd()]
     socket.send_fds(server, [os.fsencode("\0".join(map(str, asked)))], [0, 1, 2])
     child = server.recv(16)
