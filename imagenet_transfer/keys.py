@@ -28,7 +28,9 @@ def key(about: str, default: Any = MISSING, training_only: bool = False, **schem
     return field(default=default, metadata=metadata)
 
 
-def whole(about: str, default: Any = MISSING, minimum: int = 1, maximum: int = 10**9, **more: Any):
+def whole(
+    about: str, default: Any = MISSING, minimum: int = 1, maximum: int = 10**9, **more: Any
+) -> Any:
     """Return a field for a whole number."""
     limits = {"type": "integer", "minimum": minimum, "maximum": maximum}
     return key(about, default, **limits, **more)

@@ -13,7 +13,7 @@ from miniature_world.declarations import DECLARATIONS
 SHAPE_SPREAD = 0.10  # standard deviation of one step of inheritance, in trait units (0..1)
 COLOUR_SPREAD = 0.07
 PATTERN_SPREAD = 0.14
-INDIVIDUAL_SPREAD = 0.075  # the same of one individual around its synset
+INDIVIDUAL_SPREAD = 0.075  # of individuals around their synset, likewise
 INDIVIDUAL_HUE = {
     "fur": 0.12,
     "vivid": 0.07,

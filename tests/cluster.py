@@ -1,4 +1,7 @@
-"""A SLURM of two virtual nodes with a fake card each, on this machine alone: real daemons, no systemd, loopback."""
+"""A SLURM of two virtual nodes with a fake GPU each, all on this machine.
+
+The daemons are real; there is no systemd, and they talk over the loopback interface.
+"""
 
 import os
 import shutil
@@ -68,12 +71,14 @@ def missing_programs():
 
 
 class Cluster:
-    """Two nodes n1 and n2, each with `cpus` processors, `memory` MB and one card; `env` reaches it."""
+    """Nodes n1 and n2, each with `cpus` processors, `memory` MB and one GPU; `env` reaches them."""
 
     nodes = ("n1", "n2")
 
     def __init__(self, folder, cpus=1, memory=6000):
-        self.folder, self.cpus, self.memory = Path(folder), cpus, memory
+        self.folder = Path(folder)
+        self.cpus = cpus
+        self.memory = memory
         self.port = free_ports(1 + len(self.nodes))
         self.daemons = {}
         self.conf = self.folder / "slurm.conf"
@@ -82,15 +87,8 @@ class Cluster:
 
     def start(self):
         """Start all daemons and wait until the nodes are idle."""
-        for name in (
-            "munge",
-            "state",
-            "spool",
-            "run",
-            "log",
-            "bin",
-            *(f"dev/{node}" for node in self.nodes),
-        ):
+        devices = [f"dev/{node}" for node in self.nodes]
+        for name in ("munge", "state", "spool", "run", "log", "bin", *devices):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._write_configuration()
         self._wrap_clients()
@@ -138,7 +136,10 @@ class Cluster:
         return self.ask("squeue", "-h", "-t", states, "-o", "%A").split()
 
     def jobs_called(self, comment, states="all"):
-        """Return the ids of the jobs of a target, which the plugin calls rule_RULE_wildcards_VALUE_VALUE..."""
+        """Return the ids of the jobs of a target.
+
+        The plugin calls it rule_RULE_wildcards_VALUE_VALUE...
+        """
         lines = [
             line.split()
             for line in self.ask("squeue", "-h", "-t", states, "-o", "%A %k").splitlines()
@@ -190,25 +191,29 @@ class Cluster:
         lines = [CONF.format(host=host, port=self.port, folder=self.folder)]
         for number, node in enumerate(self.nodes, start=1):
             device = self.folder / "dev" / node / "nvidia0"
-            if (
-                not device.exists()
-            ):  # SLURM wants a character device behind each card: one like /dev/null
+            if not device.exists():
+                # SLURM wants a character device behind each GPU: one like /dev/null.
                 os.mknod(device, 0o600 | 0o020000, os.makedev(1, 3))
             lines.append(
-                f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + number} CPUs={self.cpus} "
-                f"CoresPerSocket={self.cpus} ThreadsPerCore=1 RealMemory={self.memory} Gres=gpu:1"
+                f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 "
+                f"Port={self.port + number} CPUs={self.cpus} CoresPerSocket={self.cpus} "
+                f"ThreadsPerCore=1 RealMemory={self.memory} Gres=gpu:1"
             )
         lines.append(
-            f"PartitionName=all Nodes={','.join(self.nodes)} Default=YES MaxTime=INFINITE DefMemPerCPU=300"
+            f"PartitionName=all Nodes={','.join(self.nodes)} Default=YES MaxTime=INFINITE "
+            "DefMemPerCPU=300"
         )
         self.conf.write_text("\n".join(lines) + "\n")
-        cards = [
+        gpus = [
             f"NodeName={node} Name=gpu File={self.folder}/dev/{node}/nvidia0" for node in self.nodes
         ]
-        (self.folder / "gres.conf").write_text("\n".join(cards) + "\n")
+        (self.folder / "gres.conf").write_text("\n".join(gpus) + "\n")
 
     def _wrap_clients(self):
-        """Put clients on the path that know the configuration: a job's own environment may have lost SLURM_CONF."""
+        """Put clients on the path that know the configuration.
+
+        A job's own environment may have lost SLURM_CONF.
+        """
         for name in CLIENTS:
             wrapper = self.folder / "bin" / name
             wrapper.write_text(
@@ -217,7 +222,8 @@ class Cluster:
             wrapper.chmod(0o755)
 
     def _start_munge(self):
-        key, munge = self.folder / "munge.key", self.folder / "munge"
+        key = self.folder / "munge.key"
+        munge = self.folder / "munge"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
         options = ("--foreground", "--force", f"--socket={munge}/socket", f"--key-file={key}")
@@ -265,9 +271,10 @@ def processes_of_job(job):
 
 
 def site_profile(folder, minutes=10, memory=None, grouped=0):
-    """Write profiles/slurm with the values of this small site, as a user would edit them, and return its folder.
+    """Write profiles/slurm with this small site's values, as a user would; return its folder.
 
-    `memory`: MB of the rules whose memory the test wants otherwise. `grouped`: fine-tuning runs that are one job.
+    `memory`: MB of the rules that need another amount for the test. `grouped`: fine-tuning runs
+    that are one job.
     """
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     for rule, wanted in profile["set-resources"].items():

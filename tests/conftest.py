@@ -50,7 +50,7 @@ PAPER_ALEXNET = {
 
 
 def heed_ctrl_c() -> None:
-    """Let a child process react to Ctrl-C (as its `preexec_fn`): the background jobs of a shell ignore it."""
+    """Let a child process react to Ctrl-C (its `preexec_fn`): a shell's background jobs do not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -98,7 +98,7 @@ def finish_run(task, settings: dict, folder: Path, minutes: float | None = None)
 
 
 def check_equal_bytes(draw, folder) -> None:
-    """Check that a chart drawn twice has equal bytes, the second time among other settings of matplotlib."""
+    """Check that a chart has equal bytes when drawn again, among other settings of matplotlib."""
     import matplotlib
 
     from imagenet_transfer.figures.style import save_figure

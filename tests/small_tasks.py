@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 from conftest import PAPER_ALEXNET, RECIPE, TINY, Pictures
 
+from imagenet_transfer.data.layouts.listing import OBJECT_COLUMNS
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.data.proposals import Proposals
 from imagenet_transfer.training.loop import Deadline
@@ -36,12 +37,6 @@ DETECTOR = {
     "rois": 32,
 }
 RSTARCNN = {"short_side": 48, "long_side": 64, "primaries": 4, "secondaries": 3}
-CORNERS = ["xmin", "ymin", "xmax", "ymax"]
-OBJECT_COLUMNS = ["image", "object", "class", *CORNERS, "difficult"]
-
-
-def boxes(*rows):
-    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
 class PictureStore:

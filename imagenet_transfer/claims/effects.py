@@ -50,9 +50,9 @@ class Images:
 
 
 def effect_of(statement: Statement, results: Results, images: Images) -> tuple[Effect, bool]:
-    """Return a statement's effect, and whether all its gains are there; no interval if not.
+    """Return a statement's effect, and whether all its gains are clear; no interval if not.
 
-    A statement in points does not divide by its gains: they are there if their whole intervals lie
+    A statement in points does not divide by its gains: they are clear if their intervals lie wholly
     above 0.
     """
     prior = statement.prior or results.prior

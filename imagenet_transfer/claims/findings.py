@@ -50,7 +50,7 @@ Costs = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Judged:
-    """A statement of a claim with what was found; `clear`: whether all its gains are there."""
+    """A statement of a claim with what was found; `clear`: whether all its gains are clear."""
 
     claim: Claim
     statement: Statement
@@ -99,8 +99,8 @@ def judge_architectures(
 ) -> list[Judged]:
     """Return every statement about each architecture of a study, named in the text if several.
 
-    `settings` is the study's `reporting_settings`, `classes` the number of classes of each data set,
-    `answers` the images.csv.gz of tasks that were run once
+    `settings` is the study's `reporting_settings`, `classes` the number of classes of each data
+    set, `answers` the images.csv.gz of tasks that were run once
     (.../{task}/{architecture}/{subset}/rep1/images.csv.gz).
     """
     known = [entry.get("architecture") for entry in settings["outputs"].values()]

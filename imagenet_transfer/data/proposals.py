@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from imagenet_transfer.data.layouts.voc import CORNERS
+from imagenet_transfer.data.layouts.listing import CORNERS
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, read_facts, sha256_of, write_json

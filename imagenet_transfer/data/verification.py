@@ -28,8 +28,8 @@ def verify(
         [path for path in paths if path.with_suffix(".json").exists()], threads
     ):
         sentences.append(
-            f"Damaged: {', '.join(map(str, broken))}. Delete what is named; the next run that needs "
-            "it makes it again."
+            f"Damaged: {', '.join(map(str, broken))}. Delete what is named; the next run that "
+            "needs it makes it again."
         )
     if sentences:
         raise UserError("\nError: ".join(sentences))

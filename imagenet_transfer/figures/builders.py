@@ -33,7 +33,7 @@ SETTINGS = ("seed", "classes", "analysis")  # what else of a study a figure may 
 
 @dataclass(frozen=True)
 class LabelsNeeded:
-    """The methods that the label sets of an output's subsets must have, and what is wrong else."""
+    """The methods that the label sets of an output's subsets must have, and what to say if not."""
 
     key: str  # of the output's entry in the config: one subset or a list
     methods: tuple[str, ...]
@@ -112,9 +112,9 @@ BUILDERS: Mapping[str, Builder] = {
         scratch=ALLOWED,
         own_accuracy=True,
         caption=(
-            "Transfer to {tasks} (left axis) and accuracy on ImageNet (right axis) against the "
-            "number of {along} that the network was pre-trained on. Bars: standard deviation of "
-            "the replicates."
+            "Transfer to {tasks} and accuracy on ImageNet against the number of {along} that the "
+            "network was pre-trained on; the legend names the axis where there are two. Bars: "
+            "standard deviation of the replicates."
         ),
     ),
     "clustering": Builder(

@@ -189,7 +189,7 @@ def all_tasks_row(pairs: Mapping[str, Pair]) -> dict[str, Any]:
 
 
 def reason(x: pd.Series, y: pd.Series, replicates: int) -> str:
-    """Return why numbers of a row are missing; empty if all are there."""
+    """Return why numbers of a row are missing; empty if none is."""
     if len(x) < FEWEST_FOR_R:
         return f"no correlation: it takes at least {FEWEST_FOR_R} sets"
     if constant(x) or constant(y):

@@ -13,8 +13,8 @@ from imagenet_transfer.labels.label_sets import label_set_of
 def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> str | None:
     """Return the SHA-256 of the CSV file that a study's label set should be.
 
-    `settings` is its `Study.label_set_settings`. None if the label set is a data set's own categories
-    and its `store` is missing.
+    `settings` is its `Study.label_set_settings`. None if the label set is a data set's own
+    categories and its `store` is missing.
     """
     if store and not Path(store).exists():
         return None

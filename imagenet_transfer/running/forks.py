@@ -1,15 +1,19 @@
-"""Jobs as forks of one process that has imported everything: they start in a tenth of a second, not in two or three.
+"""Jobs as forks of one process that has imported everything: they start in a tenth of a second.
 
-The first job of a workflow starts the server, which imports torch and all the rest once. Each job's own process hands
-it its script, folder and standard streams; the server forks a child that runs the script; the job's process waits for
-the child and ends as the child has ended:
+As processes of their own they take two or three seconds. The first job of a workflow starts the
+server, which imports torch and all the rest once. Each job's own process hands it its script,
+folder and standard streams; the server forks a child that runs the script; the job's process waits
+for the child and ends as the child has ended:
 
-    Snakemake -> python script.py -> run_forked() ~ socket ~ server -> fork -> script.py, where run_forked() returns
+    Snakemake -> python script.py -> run_forked() ~ socket ~ server
+    server -> fork -> script.py, where run_forked() returns
 
-- A child ends with its job's process and with the server, and both end with the workflow. Jobs whose server is killed
-  run again in their own processes. SIGINT and SIGTERM reach the child as SIGTERM.
-- A server serves one workflow and one environment, as libraries read variables such as OMP_NUM_THREADS when they are
-  loaded. Its socket has a secret name instead of a place in the file system, so nothing can be left behind.
+- A child ends with its job's process and with the server, and both end with the workflow. Jobs
+  whose server is killed run again in their own processes. SIGINT and SIGTERM reach the child as
+  SIGTERM.
+- A server serves one workflow and one environment, as libraries read variables such as
+  OMP_NUM_THREADS when they are loaded. Its socket has a secret name instead of a place in the file
+  system, so nothing can be left behind.
 - Jobs on a cluster, and on systems that lack what this needs, run in their own processes.
 """
 
@@ -47,13 +51,12 @@ IMPORTED = (  # what jobs import, by which they import torch, pandas and matplot
 )
 SERVER = "from imagenet_transfer.running.forks import serve; serve({})"
 TRIES = 500  # at 10 ms each, while another job starts the server
-_job: socket.socket | None = (
-    None  # in a child: stays open until it ends, so that the job's process sees that
-)
+# In a child, its connection: open until the child ends, so that the job's process sees its end
+_job: socket.socket | None = None
 
 
 def run_forked() -> None:
-    """Run this process's script in a fork of the server, and end this process as the fork has ended.
+    """Run this process's script in a fork of the server, and end this process as the fork ends.
 
     Returns where the script is to run here: in the fork itself, and in a job that cannot be forked.
     """
@@ -77,15 +80,14 @@ def run_forked() -> None:
 
 
 def _code_of_child(server: socket.socket) -> int | None:
-    """Return the exit code of a child that runs this script, or None if the server and the child have been killed."""
+    """Return the exit code of a child that runs this script; None if it and the server die."""
     asked = [Path(sys.argv[0]).resolve(), Path.cwd()]
     socket.send_fds(server, [os.fsencode("\0".join(map(str, asked)))], [0, 1, 2])
     child = server.recv(16)
     if not child:
         return None
-    Path("/proc/self/comm").write_bytes(
-        b"runs as " + child
-    )  # for `ps`, and for Snakemake's benchmarks
+    # For `ps`, and for Snakemake's benchmarks
+    Path("/proc/self/comm").write_bytes(b"runs as " + child)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: server.send(b"stop"))
@@ -96,7 +98,7 @@ def _code_of_child(server: socket.socket) -> int | None:
 
 
 def _connection() -> socket.socket:
-    """Return a connection to the server of this workflow and environment, which is started if there is none."""
+    """Return a connection to the server of this workflow and environment; start it if needed."""
     environment = repr((sys.executable, sorted(os.environ.items())))  # with the workflow's secret
     name = f"\0imagenet-transfer-{hashlib.sha256(environment.encode()).hexdigest()}"
     for _ in range(TRIES):
@@ -114,15 +116,18 @@ def _connection() -> socket.socket:
 
 
 def _is_own(connection: socket.socket) -> bool:
-    """Tell whether the process at the other end is of the same user."""
-    _, user, _ = struct.unpack(
-        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    )
+    """Return whether the process at the other end is of the same user."""
+    size = struct.calcsize("3i")  # process, user, group
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, user, _ = struct.unpack("3i", credentials)
     return user == os.geteuid()
 
 
 def _start_server(name: str) -> None:
-    """Start the server, whom jobs can ask while it imports; just wait a moment if another job is starting it."""
+    """Start the server, which jobs can ask while it imports.
+
+    If another job is starting it, only wait a moment.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         try:
             listener.bind(name)
@@ -132,21 +137,21 @@ def _start_server(name: str) -> None:
         listener.listen(128)
         command = [sys.executable, "-P", "-c", SERVER.format(listener.fileno())]
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        subprocess.run(
-            command, pass_fds=[listener.fileno()], **silent
-        )  # soon over: the server is a fork of this
+        # Soon over: the server is a fork of this.
+        subprocess.run(command, pass_fds=[listener.fileno()], **silent)
 
 
 def serve(listener: int) -> None:
-    """Import everything and fork a child for each job that asks, until the workflow ends; in a child, run the job."""
+    """Import everything and fork a child for each job that asks, until the workflow ends.
+
+    In a child, run the job.
+    """
     if os.fork():
-        os._exit(
-            0
-        )  # so that the server is not a child of its first job, whose benchmark would count all of its work
+        # The server must not be a child of its first job, whose benchmark would count its work.
+        os._exit(0)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # sent to the whole group, they are meant for the jobs
+        # Sent to the whole group, they are meant for the jobs.
+        signal.signal(number, signal.SIG_IGN)
     end_with(int(os.environ[WORKFLOW]))
     codes: list[int] = []
     atexit.register(_leave, codes)  # registered first, it is called last
@@ -192,19 +197,19 @@ class _Server:
         self.wait_for(listener, self.accept)
 
     def wait_for(self, source: socket.socket | int, then: Callable) -> None:
+        """Call `then` with `source` whenever it has something to read."""
         self.events.register(source, selectors.EVENT_READ, then)
 
     def script(self) -> str:
         """Return, in every child, the script that it runs."""
         script = None
         while not script:
-            event = self.events.select()[0][
-                0
-            ]  # one at a time: each may close what others are about
+            event = self.events.select()[0][0]  # one at a time: each may close what others use
             script = event.data(event.fileobj)
         return script
 
     def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, if it is the same user's."""
         job, _ = listener.accept()
         if _is_own(job):
             self.wait_for(job, self.fork)
@@ -228,7 +233,10 @@ class _Server:
     def become(
         self, job: socket.socket, server: int, streams: list[int], script: str, folder: str
     ) -> str:
-        """Turn a fresh fork into the job: its streams, folder, name and signals, and nothing of the other jobs."""
+        """Turn a fresh fork into the job, without anything of the other jobs; return the script.
+
+        It gets the job's streams, folder, name and signals.
+        """
         global _job
         _job = job
         for event in list(self.events.get_map().values()):
@@ -238,9 +246,8 @@ class _Server:
             os.close(stream)
         sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
         os.chdir(folder)
-        Path("/proc/self/comm").write_text(
-            Path(script).stem.rpartition(".")[2]
-        )  # the rule's script, for `top`
+        # The rule's script, for `top`
+        Path("/proc/self/comm").write_text(Path(script).stem.rpartition(".")[2])
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_with(server)
         return script

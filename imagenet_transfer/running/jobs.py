@@ -20,7 +20,7 @@ from imagenet_transfer.files import is_alive
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
-FORKS = "IMAGENET_TRANSFER_FORKS"  # the same of jobs that may be forked: the workflow's secret
+FORKS = "IMAGENET_TRANSFER_FORKS"  # set where jobs may be forked: the workflow's secret
 
 
 def count_gpus() -> int:

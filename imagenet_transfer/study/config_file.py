@@ -121,7 +121,7 @@ def _expectation(error: jsonschema.ValidationError) -> str:
     wanted = error.validator_value
     match error.validator:
         case "type":
-            text = f"but should be {KINDS[wanted]}{_yaml_trap(error.instance, wanted)}. {about}"
+            text = f"but should be {TYPES[wanted]}{_yaml_trap(error.instance, wanted)}. {about}"
         case "enum":
             text = f"but should be one of {', '.join(map(str, wanted))}. {about}"
         case "pattern":
@@ -136,7 +136,7 @@ def _expectation(error: jsonschema.ValidationError) -> str:
     return text if text.endswith((".", ")")) else f"{text}."
 
 
-KINDS = {
+TYPES = {
     "object": "keys with values",
     "array": "a list, as in [a, b]",
     "string": "text",

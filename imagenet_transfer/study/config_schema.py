@@ -43,6 +43,6 @@ def _output_names() -> dict[str, str]:
 
 
 def _keys_of(builder: str) -> dict[str, Any]:
-    """Return the condition by which a builder's outputs have the keys of its definition."""
+    """Return the condition that a builder's outputs have the keys of its definition."""
     chosen = {"properties": {"builder": {"const": builder}}}
     return {"if": chosen, "then": {"$ref": f"#/$defs/{builder}"}}

@@ -102,6 +102,7 @@ def _image_problems(
         return
     wrong_year = kind.years and dataset.get("year") not in kind.years
     if dataset["layout"] != kind.layout or wrong_year:
-        yield f"{where}: kind {entry['kind']} needs a data set of layout {kind.data}, unlike {name}."
+        wanted = f"a data set of layout {kind.data}"
+        yield f"{where}: kind {entry['kind']} needs {wanted}, unlike {name}."
     if dataset["store"]["codec"] != "original":
         yield f"{where}: {name} is stored warped, which moves its boxes; set its codec to original."

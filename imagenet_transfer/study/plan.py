@@ -21,6 +21,7 @@ from imagenet_transfer.models import network_of
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.study.costs import work_gmacs
 from imagenet_transfer.study.data_checks import RENDERED_FROM
+from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.recipe import Recipe
 
 RATES = RESOURCES / "rates.csv"
@@ -90,7 +91,7 @@ def read_rates(*paths: Path | str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[list(RATE_COLUMNS)]
 
 
-def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
+def plan(study: Study, rates: pd.DataFrame) -> pd.DataFrame:
     """Return one row per output and a last one for all: COLUMNS and the hours on each device.
 
     A run or store that several outputs need is counted in the row of the first; `shared` says how
@@ -106,7 +107,7 @@ def plan(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame, pd.DataFrame([total])[list(frame.columns)]], ignore_index=True)
 
 
-def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
+def alternatives(study: Study, rates: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of `plan` for the same study with 1 and with 3 networks per subset.
 
     With 3, every task has at least 3 replicates, so that each network is fine-tuned.
@@ -119,7 +120,7 @@ def alternatives(study: Any, rates: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def with_networks(study: Any, number: int) -> Any:
+def with_networks(study: Study, number: int) -> Study:
     """Return the study with `number` networks per subset and at least as many runs of each task."""
     tasks = {
         name: {**task, "replicates": max(number, task["replicates"])}
@@ -159,11 +160,11 @@ def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
     chosen = next(
         (rows[rows["work"] == name] for name in (kind, *LIKE[kind]) if name in measured), rows
     )
-    nearest = min(chosen.itertuples(), key=lambda row: abs(math.log(row.gmacs / gmacs)))
+    nearest = min(chosen.itertuples(), key=lambda known: abs(math.log(known.gmacs / gmacs)))
     return nearest.images_per_s * nearest.gmacs / gmacs
 
 
-def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
+def run_hours(study: Study, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return, by device, the hours of one run of each task and of one network.
 
     A network is called "pretrain"; its hours are those of the study's longest.
@@ -190,7 +191,7 @@ def run_hours(study: Any, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
 # What an output needs
 
 
-def share_of(study: Any, output: str, seen: set[Any]) -> Share:
+def share_of(study: Study, output: str, seen: set[Any]) -> Share:
     """Return what an output adds to what was seen before, and add it to `seen`."""
     share = Share()
     for run in study.pretrain_runs(output):
@@ -205,7 +206,7 @@ def share_of(study: Any, output: str, seen: set[Any]) -> Share:
     return share
 
 
-def _add_network(study: Any, run: Any, share: Share, seen: set[Any]) -> None:
+def _add_network(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
     entry = study.subsets[run.subset]
     network = network_of(study.architectures[run.architecture])
     share.disk += FLOAT32 * network.parameters(subset_classes(study, run.subset))
@@ -217,14 +218,14 @@ def _add_network(study: Any, run: Any, share: Share, seen: set[Any]) -> None:
     share.disk += _new_store(study, entry["dataset"], seen)
 
 
-def _add_fine_tuning(study: Any, run: Any, share: Share, seen: set[Any]) -> None:
+def _add_fine_tuning(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
     share.fine_tunings += 1
     recipe = study.tasks[run.task]["recipe"]
     share.work.append(work(study, run.architecture, recipe, task_images(study, run.task)))
     share.disk += _new_store(study, study.dataset_of(run.task), seen)
 
 
-def _add_embedding(study: Any, run: Any, share: Share) -> None:
+def _add_embedding(study: Study, run: Any, share: Share) -> None:
     network = network_of(study.architectures[run.architecture])
     counts = declared(study, study.subsets[run.subset]["dataset"])
     images = sum(counts.values()) if counts else math.nan
@@ -235,14 +236,14 @@ def _add_embedding(study: Any, run: Any, share: Share) -> None:
 
 
 def _new(run: Any, seen: set[Any], share: Share) -> bool:
-    """Tell whether a run was not seen before, and count it as shared otherwise."""
+    """Return whether a run was not seen before; count it as shared otherwise."""
     new = run not in seen
     seen.add(run)
     share.shared += not new
     return new
 
 
-def _new_store(study: Any, dataset: str, seen: set[Any]) -> float:
+def _new_store(study: Study, dataset: str, seen: set[Any]) -> float:
     """Return the bytes of a data set's store, 0 if it was seen before."""
     if ("store", dataset) in seen:
         return 0.0
@@ -250,7 +251,7 @@ def _new_store(study: Any, dataset: str, seen: set[Any]) -> float:
     return store_bytes(study, dataset)
 
 
-def work(study: Any, architecture: str, recipe: str, num_images: float) -> Work:
+def work(study: Study, architecture: str, recipe: str, num_images: float) -> Work:
     """Return the work of training by a recipe on `num_images` images."""
     entry = Recipe.of(study.recipes[recipe])
     gmacs = work_gmacs(entry.work, study.architectures[architecture], entry)
@@ -260,18 +261,18 @@ def work(study: Any, architecture: str, recipe: str, num_images: float) -> Work:
 # Sizes, from what the config declares
 
 
-def declared(study: Any, dataset: str) -> Mapping[str, int]:
+def declared(study: Study, dataset: str) -> Mapping[str, int]:
     """Return the number of images of each split that the config declares; none if it does not."""
     return study.datasets[dataset].get("images", {})
 
 
-def training_images(study: Any, dataset: str) -> float:
+def training_images(study: Study, dataset: str) -> float:
     """Return the declared number of training images of a data set, NaN if it is not declared."""
     images = declared(study, dataset)
     return images.get("train", images.get("trainval", math.nan))
 
 
-def task_images(study: Any, task: str) -> float:
+def task_images(study: Study, task: str) -> float:
     """Return the training images of a task, those of a subset if it is one of its halves."""
     entry = study.tasks[task]
     if "subset" in entry:
@@ -279,7 +280,7 @@ def task_images(study: Any, task: str) -> float:
     return training_images(study, entry["dataset"])
 
 
-def subset_images(study: Any, subset: str) -> float:
+def subset_images(study: Study, subset: str) -> float:
     """Return at most how many images a subset has, as if its label set left no class out."""
     entry = study.subsets[subset]
     images = training_images(study, entry["dataset"])
@@ -291,18 +292,18 @@ def subset_images(study: Any, subset: str) -> float:
     return images
 
 
-def subset_classes(study: Any, subset: str) -> int:
+def subset_classes(study: Study, subset: str) -> int:
     """Return at most how many classes a subset has."""
     entry = study.subsets[subset]
     return entry.get("classes", dataset_classes(study, entry["dataset"]))
 
 
-def dataset_classes(study: Any, dataset: str) -> int:
+def dataset_classes(study: Study, dataset: str) -> int:
     """Return the classes of a data set: the declared number, as for Places, or the study's."""
     return study.datasets[dataset].get("num_classes", len(read_classes(study.classes)))
 
 
-def store_bytes(study: Any, dataset: str) -> float:
+def store_bytes(study: Study, dataset: str) -> float:
     """Return the bytes of a packed store."""
     store = study.datasets[dataset]["store"]
     images = declared(study, dataset)
@@ -312,7 +313,7 @@ def store_bytes(study: Any, dataset: str) -> float:
     return each[store["codec"]] * sum(images.values()) if images else math.nan
 
 
-def photograph_pixels(study: Any, dataset: str) -> int:
+def photograph_pixels(study: Study, dataset: str) -> int:
     """Return the pixels of an image as it lies on disk; the config says those of rendered ones."""
     part = study.datasets[dataset].get("render")
     keys = [key for key in RENDERED_FROM[part] if key in PICTURES] if part else []

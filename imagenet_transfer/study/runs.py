@@ -208,13 +208,16 @@ class Runs:
         """Return the network that a run starts from: its replicate's, cycled if there are fewer."""
         if run.subset == SCRATCH:
             return None
-        replicate = (run.replicate - 1) % self.replicates_of(run.subset) + 1
+        replicate = self._cycled(run.subset, run.replicate)
         return PretrainRun(run.architecture, run.subset, replicate)
+
+    def _cycled(self, subset: str, replicate: int) -> int:
+        """Return which network of a subset serves a replicate: they are cycled if too few."""
+        return (replicate - 1) % self.replicates_of(subset) + 1
 
     def baseline_of(self, run: PretrainRun, baseline: str) -> PretrainRun:
         """Return the network of the baseline that a replicate of a subset is compared with."""
-        replicate = (run.replicate - 1) % self.replicates_of(baseline) + 1
-        return PretrainRun(run.architecture, baseline, replicate)
+        return PretrainRun(run.architecture, baseline, self._cycled(baseline, run.replicate))
 
     def induced_runs(self, output: str) -> list[PretrainRun]:
         """Return the networks that an induction figure compares with its baseline."""
@@ -224,7 +227,7 @@ class Runs:
 
     def draw_of_task(self, task: str, replicate: int) -> int:
         """Return which draw of its subset a task's replicate learns: that of its own network."""
-        return (replicate - 1) % self.replicates_of(self.tasks[task]["subset"]) + 1
+        return self._cycled(self.tasks[task]["subset"], replicate)
 
     def is_drawn(self, subset: str) -> bool:
         """Return whether a subset's images or classes are drawn, so that each replicate differs."""

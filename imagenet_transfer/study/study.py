@@ -17,6 +17,7 @@ from imagenet_transfer.study.config_file import canonical, check_schema
 from imagenet_transfer.study.cross_checks import problems_of
 from imagenet_transfer.study.data_checks import CLASSIFIED, RENDERED_FROM
 from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
+from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.versions import VERSIONS
 
 
@@ -82,7 +83,7 @@ class Study(Runs):
     def label_set_settings(self, label_set: str, replicate: int = 1) -> dict[str, Any]:
         """Return what a label set depends on; a random one is drawn anew for each replicate.
 
-        Checksums of the hierarchy and of PASCAL's objects are among it where they matter.
+        It includes checksums of the hierarchy and of PASCAL's objects where they matter.
         """
         spec = self.label_sets[label_set]
         content = {"spec": spec, "classes": self.classes, "class_list": self.class_list()}
@@ -221,8 +222,8 @@ class Study(Runs):
 
     def _layers_trained(self, tasks: Iterable[str]) -> str:
         """Return which layers the tasks train, "mixed" if they differ."""
-        recipes = [self.recipes[self.tasks[task]["recipe"]] for task in tasks]
-        layers = {recipe.get("layers", "all") for recipe in recipes}
+        recipes = [Recipe.of(self.recipes[self.tasks[task]["recipe"]]) for task in tasks]
+        layers = {recipe.layers for recipe in recipes}
         return layers.pop() if len(layers) == 1 else "mixed"
 
 

@@ -134,7 +134,7 @@ def _problem_of(name: str, tensor: Tensor) -> str | None:
 
 
 def is_counter(name: str) -> bool:
-    """Tell whether a tensor counts the batches that a BatchNorm layer has seen."""
+    """Return whether a tensor counts the batches that a BatchNorm layer has seen."""
     return name.rpartition(".")[2] == COUNTER
 
 

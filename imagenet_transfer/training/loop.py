@@ -66,7 +66,7 @@ class Deadline:
         self.ends = time.monotonic() + seconds
 
     def passed(self) -> bool:
-        """Tell whether the job should save and stop."""
+        """Return whether the job should save and stop."""
         return time.monotonic() > self.ends
 
 

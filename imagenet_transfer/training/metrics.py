@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from imagenet_transfer.data.layouts.voc import CORNERS
+from imagenet_transfer.data.layouts.listing import CORNERS
 from imagenet_transfer.errors import UserError
 
 # The recalls 0, 0.1, ..., 1 of VOC2007's measure in floating point, as in py-faster-rcnn's

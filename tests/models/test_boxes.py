@@ -4,22 +4,19 @@ import math
 
 import pytest
 import torch
+from helpers import box_tensor
 
 from imagenet_transfer.models import boxes as regions
 
 
-def boxes(*rows):
-    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
-
-
 def test_voc_boxes_become_half_open_and_return():
-    voc = boxes([1, 1, 10, 20])
+    voc = box_tensor([1, 1, 10, 20])
     assert regions.from_voc(voc).tolist() == [[0, 0, 10, 20]]
     assert torch.equal(regions.to_voc(regions.from_voc(voc)), voc)
 
 
 def test_mirroring_twice_changes_nothing():
-    box = boxes([2, 3, 7, 9])
+    box = box_tensor([2, 3, 7, 9])
     assert regions.mirrored(box, 20).tolist() == [[13, 3, 18, 9]]
     assert torch.equal(regions.mirrored(regions.mirrored(box, 20), 20), box)
 
@@ -44,21 +41,21 @@ def test_anchors_follow_the_feature_map_row_by_row():
 
 
 def test_boxes_that_touch_the_border_are_inside():
-    found = boxes([0, 0, 30, 20], [-1, 0, 5, 5], [0, 0, 31, 20], [0, 0, 30, 21])
+    found = box_tensor([0, 0, 30, 20], [-1, 0, 5, 5], [0, 0, 31, 20], [0, 0, 30, 21])
     assert regions.inside(found, 20, 30).tolist() == [True, False, False, False]
 
 
 def test_offsets_by_hand():
-    reference = boxes([0, 0, 10, 20])
-    box = boxes([5, 10, 25, 50])
+    reference = box_tensor([0, 0, 10, 20])
+    box = box_tensor([5, 10, 25, 50])
     expected = [1.0, 1.0, math.log(2), math.log(2)]  # centre (5, 10) -> (15, 30), sides doubled
     assert regions.encode(box, reference)[0].tolist() == pytest.approx(expected)
     torch.testing.assert_close(regions.decode(regions.encode(box, reference), reference), box)
 
 
 def test_anchor_labels_by_hand():
-    objects = boxes([0, 0, 10, 10], [40, 0, 50, 10], [80, 80, 90, 90])
-    anchors = boxes(
+    objects = box_tensor([0, 0, 10, 10], [40, 0, 50, 10], [80, 80, 90, 90])
+    anchors = box_tensor(
         [0, 0, 10, 8],  # IoU 0.8 with the first, its best: positive
         [0, 0, 10, 7.5],  # not its best, but enough: positive
         [0, 0, 10, 5],  # 0.5: neither

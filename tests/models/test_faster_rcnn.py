@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 from conftest import PAPER_ALEXNET
-from small_tasks import DETECTING, DETECTOR, Squares, boxes
+from helpers import box_tensor
+from small_tasks import DETECTING, DETECTOR, Squares
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import boxes as regions
@@ -52,9 +53,9 @@ def test_image_sizes():
 
 
 def test_rois_are_labelled_and_aimed_at_their_objects():
-    objects = Objects(boxes([10, 10, 30, 30], [50, 10, 70, 30]), torch.tensor([2, 3]))
+    objects = Objects(box_tensor([10, 10, 30, 30], [50, 10, 70, 30]), torch.tensor([2, 3]))
     # IoU exactly 0.5, 0.45, 0
-    proposals = boxes([10, 10, 30, 20], [50, 10, 70, 19], [0, 40, 10, 60])
+    proposals = box_tensor([10, 10, 30, 20], [50, 10, 70, 19], [0, 40, 10, 60])
     sampled = tiny_detector().sample_rois(proposals, objects)
     rois, *others = (part.tolist() for part in sampled)
     found = dict(zip(map(tuple, rois), zip(*others, strict=True), strict=True))
@@ -70,8 +71,8 @@ def test_rois_are_labelled_and_aimed_at_their_objects():
 
 
 def test_a_background_floor_leaves_out_what_overlaps_nothing():
-    objects = Objects(boxes([10, 10, 30, 30]), torch.tensor([1]))
-    proposals = boxes([10, 10, 30, 15], [0, 40, 10, 60])  # IoU 0.25 and 0
+    objects = Objects(box_tensor([10, 10, 30, 30]), torch.tensor([1]))
+    proposals = box_tensor([10, 10, 30, 15], [0, 40, 10, 60])  # IoU 0.25 and 0
     _, labels, _ = tiny_detector(background_iou=[0.1, 0.5]).sample_rois(proposals, objects)
     assert labels.tolist() == [1, 0]
 
@@ -79,7 +80,7 @@ def test_a_background_floor_leaves_out_what_overlaps_nothing():
 def test_anchors_across_the_border_do_not_train_but_propose():
     model = tiny_detector()
     images = torch.full((1, 64, 80, 3), 120, dtype=torch.uint8)
-    objects = Objects(boxes([4, 4, 40, 40]), torch.tensor([1]))
+    objects = Objects(box_tensor([4, 4, 40, 40]), torch.tensor([1]))
     seen = {}
 
     def spied(name):
@@ -107,7 +108,7 @@ def test_objects_are_resized_with_their_image():
     model.rpn_loss = lambda scores, offsets, anchors, truth: (
         seen.append(truth.tolist()) or scores.sum()
     )
-    objects = Objects(boxes([4, 5, 40, 30]), torch.tensor([1]))
+    objects = Objects(box_tensor([4, 5, 40, 30]), torch.tensor([1]))
     model.loss(torch.zeros(1, 64, 80, 3, dtype=torch.uint8), [objects])
     assert seen == [[[8, 10, 80, 60]]]
 
@@ -116,8 +117,8 @@ def test_objects_are_resized_with_their_image():
 
 
 def test_rpn_loss_by_hand():
-    anchors = boxes([0, 0, 10, 10], [30, 30, 40, 40])
-    objects = boxes([1, 0, 11, 10])  # IoU 9/11 and 0
+    anchors = box_tensor([0, 0, 10, 10], [30, 30, 40, 40])
+    objects = box_tensor([1, 0, 11, 10])  # IoU 9/11 and 0
     # The second is background and scored as an object.
     scores = torch.tensor([[0.0, 2.0], [0.0, 1.0]])
     loss = tiny_detector().rpn_loss(scores, torch.zeros(2, 4), anchors, objects)
@@ -128,17 +129,17 @@ def test_rpn_loss_by_hand():
 
 def test_at_most_half_of_the_rpns_sample_is_positive():
     model = tiny_detector(rpn_samples=4)
-    anchors = boxes(*[[0, 0, 10, 10]] * 5, *[[30, 30, 40, 40]] * 5)
+    anchors = box_tensor(*[[0, 0, 10, 10]] * 5, *[[30, 30, 40, 40]] * 5)
     scores = torch.tensor([[0.0, 2.0]]).expand(10, 2)
-    loss = model.rpn_loss(scores, torch.zeros(10, 4), anchors, boxes([0, 0, 10, 10]))
+    loss = model.rpn_loss(scores, torch.zeros(10, 4), anchors, box_tensor([0, 0, 10, 10]))
     both = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(2))
     assert loss.item() == pytest.approx(both / 2)
 
 
 def test_head_loss_by_hand():
     model = tiny_detector(num_classes=1)
-    objects = Objects(boxes([10, 10, 30, 30]), torch.tensor([1]))
-    proposals = [boxes([10, 10, 30, 20], [50, 40, 60, 60])]
+    objects = Objects(box_tensor([10, 10, 30, 30]), torch.tensor([1]))
+    proposals = [box_tensor([10, 10, 30, 20], [50, 40, 60, 60])]
     scores = torch.zeros(3, 2)
     offsets = torch.zeros(3, 2, 4)
     offsets[:, 0] = 100  # the background's offsets do not count
@@ -154,7 +155,7 @@ def test_head_loss_by_hand():
 
 def test_proposals_are_clipped_large_enough_and_not_alike():
     model = tiny_detector(proposal_min_side=4, proposal_nms=0.7).eval()
-    anchors = boxes(
+    anchors = box_tensor(
         [0, 0, 20, 20], [0, 0, 20, 19], [-30, 0, 10, 10], [40, 40, 43, 60], [70, 50, 90, 70]
     )
     scores = torch.stack([torch.zeros(5), torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])], dim=1)[None]
@@ -171,7 +172,7 @@ def test_numbers_of_proposals_in_training_and_testing(training, expected):
     numbers |= {"test_proposals_before_nms": 2, "test_proposals": 4}
     model = tiny_detector(**numbers).train(training)
     # NMS drops one of the last two.
-    anchors = boxes(*([10 * i, 0, 10 * i + 10, 10] for i in (1, 2, 3, 4, 5, 5)))
+    anchors = box_tensor(*([10 * i, 0, 10 * i + 10, 10] for i in (1, 2, 3, 4, 5, 5)))
     scores = torch.stack([torch.zeros(6), torch.arange(1.0, 7.0)], dim=1)[None]
     view = View(torch.zeros(1, 1, 1, 1), (64, 80), 1.0)
     (kept,) = model.proposals(scores, torch.zeros(1, 6, 4), anchors, view)
@@ -186,14 +187,14 @@ def test_roi_pooling_ends_at_the_last_pixel():
     model.trunk.run_head = lambda flat: seen.append(flat.max().item()) or torch.zeros(len(flat), 64)
     # Cells are 8 pixels wide: the last pixel, 11 or 12, is rounded to column 1 or 2.
     for width in (12, 13):
-        model.head(features, [boxes([0, 0, width, 12])])
+        model.head(features, [box_tensor([0, 0, width, 12])])
     assert seen == [1, 2]
 
 
 def test_selection_is_by_threshold_class_and_nms():
     model = tiny_detector(num_classes=2, max_detections=3)
     place = [0.0, 0.0, 20.0, 20.0]
-    candidates = boxes(place, [0, 0, 20, 18], [40, 40, 60, 60], [0, 40, 20, 60])
+    candidates = box_tensor(place, [0, 0, 20, 18], [40, 40, 60, 60], [0, 40, 20, 60])
     candidates = candidates[:, None].expand(-1, 3, -1)
     scores = torch.tensor([[0.1, 0.6, 0.3], [0.2, 0.5, 0.01], [0.5, 0.2, 0.04], [0.9, 0.05, 0.06]])
     found = model.select(candidates, scores)
@@ -207,7 +208,7 @@ def test_detections_are_in_pixels_of_the_given_image():
     model = tiny_detector(num_classes=1, short_side=128, long_side=160).eval()
     offsets = torch.zeros(1, 2, 4)
     offsets[0, 1, 0] = 5  # half a width to the right
-    model.proposals = lambda *_: [boxes([20, 40, 60, 80])]
+    model.proposals = lambda *_: [box_tensor([20, 40, 60, 80])]
     model.head = lambda *_: (torch.tensor([[0.0, 1.0]]), offsets)
     (found,) = model.detect(torch.from_numpy(Squares().image(0))[None])
     assert found.boxes[0].tolist() == pytest.approx([20, 20, 40, 40])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
-from small_tasks import RSTARCNN, boxes
+from helpers import box_tensor
+from small_tasks import RSTARCNN
 
 from imagenet_transfer.models import build_model
 from imagenet_transfer.models.region_configs import RStarConfig
@@ -51,13 +52,15 @@ PERSON = [0, 0, 10, 10]
     ],
 )
 def test_limits_of_secondary_regions(box, is_around):
-    assert around(boxes(PERSON), boxes(box), RStarConfig()).tolist() == [[is_around]]
-    assert around(boxes(PERSON), boxes(box), RStarConfig(context=False)).tolist() == [[False]]
+    assert around(box_tensor(PERSON), box_tensor(box), RStarConfig()).tolist() == [[is_around]]
+    assert around(box_tensor(PERSON), box_tensor(box), RStarConfig(context=False)).tolist() == [
+        [False]
+    ]
 
 
 def test_primary_regions_show_a_person_and_have_the_label_of_the_nearest():
-    people = boxes(PERSON, [6, 0, 16, 10])
-    proposals = boxes(
+    people = box_tensor(PERSON, [6, 0, 16, 10])
+    proposals = box_tensor(
         [0, 0, 10, 5], [0, 0, 10, 4.9], [7, 0, 17, 10], [3.5, 0, 13.5, 10], [40, 40, 50, 50]
     )
     regions, labels = drawn(people, [3, 8], proposals)
@@ -72,29 +75,29 @@ def test_primary_regions_show_a_person_and_have_the_label_of_the_nearest():
 
 
 def test_secondary_regions_belong_to_their_primary_one():
-    people = boxes(PERSON, [40, 0, 50, 10])
-    proposals = boxes([0, 0, 10, 3], [40, 0, 50, 4], [0, 0, 10, 4], [20, 0, 30, 10])
+    people = box_tensor(PERSON, [40, 0, 50, 10])
+    proposals = box_tensor([0, 0, 10, 3], [40, 0, 50, 4], [0, 0, 10, 4], [20, 0, 30, 10])
     regions, _ = drawn(people, [0, 1], proposals, primary_iou=0.9)
     groups = [sorted(regions.secondary[row].tolist()) for row in regions.paired]
     assert groups == [[[0, 0, 10, 3], [0, 0, 10, 4]], [[40, 0, 50, 4]]]
 
 
 def test_another_person_may_be_secondary_in_training_but_not_in_testing():
-    people = boxes(PERSON, [5, 0, 15, 10])  # IoU 1/3
-    regions, _ = drawn(people, [0, 1], boxes(), primary_iou=0.9)
+    people = box_tensor(PERSON, [5, 0, 15, 10])  # IoU 1/3
+    regions, _ = drawn(people, [0, 1], box_tensor(), primary_iou=0.9)
     groups = [regions.secondary[row].tolist() for row in regions.paired]
     assert groups == [[[5, 0, 15, 10]], [PERSON]]
-    assert testing_regions(people, boxes(), RStarConfig()).secondary.tolist() == []
+    assert testing_regions(people, box_tensor(), RStarConfig()).secondary.tolist() == []
 
 
 def test_numbers_of_regions_are_limits_and_draws_differ():
     large = [[0, 0, 10, 9 - i / 10] for i in range(30)]
     small = [[0, 0, 10, 2 + i / 10] for i in range(20)]
-    proposals = boxes(*large, *small)
-    regions, labels = drawn(boxes(PERSON), [5], proposals)
+    proposals = box_tensor(*large, *small)
+    regions, labels = drawn(box_tensor(PERSON), [5], proposals)
     assert (len(regions.primary), regions.paired.sum(1).tolist()) == (15, [10] * 15)
     assert labels.tolist() == [5] * 15
-    again, other = (drawn(boxes(PERSON), [5], proposals, seed=seed)[0] for seed in (0, 1))
+    again, other = (drawn(box_tensor(PERSON), [5], proposals, seed=seed)[0] for seed in (0, 1))
     assert torch.equal(regions.primary, again.primary)
     assert torch.equal(regions.secondary, again.secondary)
     assert not torch.equal(regions.primary, other.primary)
@@ -102,8 +105,10 @@ def test_numbers_of_regions_are_limits_and_draws_differ():
 
 
 def test_testing_looks_at_all_regions_around_the_people():
-    people = boxes(PERSON, [40, 0, 50, 10])
-    proposals = boxes([0, 0, 10, 3], [40, 0, 50, 4], [0, 0, 10, 4], [20, 0, 30, 10], [0, 0, 10, 5])
+    people = box_tensor(PERSON, [40, 0, 50, 10])
+    proposals = box_tensor(
+        [0, 0, 10, 3], [40, 0, 50, 4], [0, 0, 10, 4], [20, 0, 30, 10], [0, 0, 10, 5]
+    )
     regions = testing_regions(people, proposals, RStarConfig())
     assert regions.primary.tolist() == people.tolist()
     assert regions.secondary.tolist() == proposals[[0, 1, 2, 4]].tolist()
@@ -115,7 +120,7 @@ def test_testing_looks_at_all_regions_around_the_people():
 
 def test_nothing_but_people_is_seen_without_surroundings():
     image = torch.full((6, 8, 3), 9, dtype=torch.uint8)
-    seen = blanked(image, boxes([1, 2, 3, 4], [6, -1, 9, 1]), (1, 2, 3))
+    seen = blanked(image, box_tensor([1, 2, 3, 4], [6, -1, 9, 1]), (1, 2, 3))
     people = torch.zeros(6, 8, dtype=torch.bool)
     people[2:4, 1:3] = people[0:1, 6:8] = True
     assert (seen[people] == 9).all()
@@ -124,12 +129,12 @@ def test_nothing_but_people_is_seen_without_surroundings():
 
 def test_the_colour_around_people_is_rounded():
     image = torch.zeros(2, 2, 3, dtype=torch.uint8)
-    seen = blanked(image, boxes([0, 0, 1, 1]), (123.675, 116.28, 103.53))
+    seen = blanked(image, box_tensor([0, 0, 1, 1]), (123.675, 116.28, 103.53))
     assert seen[1, 1].tolist() == [124, 116, 104]
 
 
 def test_regions_are_mirrored():
-    regions = Regions(boxes([1, 2, 5, 8]), boxes([0, 0, 10, 3]), torch.tensor([[True]]))
+    regions = Regions(box_tensor([1, 2, 5, 8]), box_tensor([0, 0, 10, 3]), torch.tensor([[True]]))
     mirrored = regions.mirrored(20)
     assert mirrored.primary.tolist() == [[15, 2, 19, 8]]
     assert mirrored.secondary.tolist() == [[10, 0, 20, 3]]
@@ -167,11 +172,11 @@ def picture(seed=0, height=48, width=64):
 
 
 REGIONS = Regions(
-    boxes([0, 0, 30, 40], [20, 5, 60, 45]),
-    boxes([0, 0, 20, 40], [10, 0, 40, 40], [30, 0, 60, 45]),
+    box_tensor([0, 0, 30, 40], [20, 5, 60, 45]),
+    box_tensor([0, 0, 20, 40], [10, 0, 40, 40], [30, 0, 60, 45]),
     torch.tensor([[True, True, False], [False, True, True]]),
 )
-WITHOUT_CONTEXT = Regions(REGIONS.primary, boxes(), torch.zeros(2, 0, dtype=torch.bool))
+WITHOUT_CONTEXT = Regions(REGIONS.primary, box_tensor(), torch.zeros(2, 0, dtype=torch.bool))
 
 
 def test_both_regions_go_through_the_same_layers():
@@ -220,7 +225,7 @@ def test_every_layer_learns():
 
 
 def test_a_person_without_anything_around_is_trained_on():
-    regions, labels = drawn(boxes([0, 0, 30, 40]), [4], boxes())
+    regions, labels = drawn(box_tensor([0, 0, 30, 40]), [4], box_tensor())
     assert (regions.primary.tolist(), labels.tolist()) == ([[0, 0, 30, 40]], [4])
     assert regions.secondary.shape == (0, 4)
     model = network()

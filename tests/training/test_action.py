@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import torch
 from conftest import RECIPE, TINY
-from small_tasks import Scenes, StopsAt, action_task, boxes, check_same_tensors
+from helpers import box_tensor
+from small_tasks import Scenes, StopsAt, action_task, check_same_tensors
 
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.errors import UserError
@@ -106,7 +107,7 @@ def test_probabilities_are_of_the_given_people():
     found = task.probabilities(1)
     assert found.shape == (1, 11)
     assert found.sum() == pytest.approx(1)
-    person = boxes([4 + 2, 7, 4 + 2 + 14, 37])
+    person = box_tensor([4 + 2, 7, 4 + 2 + 14, 37])
     regions = testing_regions(person, torch.tensor(task.proposals.of(1)), task.config)
     with torch.no_grad():
         expected = task.model(torch.from_numpy(task.store.image(1))[None], [regions]).softmax(1)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from conftest import RECIPE
-from small_tasks import DETECTING, DETECTOR, Squares, boxes, detection_task
+from helpers import box_tensor
+from small_tasks import DETECTING, DETECTOR, Squares, detection_task
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
@@ -130,7 +131,7 @@ def test_frozen_layers_see_an_image_once_and_change_nothing(monkeypatch):
 
 
 def test_detections_are_tabulated_as_voc_counts_pixels():
-    found = Detections(boxes([0, 4, 10, 20]), torch.tensor([2]), torch.tensor([0.5]))
+    found = Detections(box_tensor([0, 4, 10, 20]), torch.tensor([2]), torch.tensor([0.5]))
     table = detection_table("000005", found, ("cat", "dog"))
     corners = {"xmin": 1, "ymin": 5, "xmax": 10, "ymax": 20}
     assert table.to_dict("records") == [

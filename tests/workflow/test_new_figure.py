@@ -1,4 +1,4 @@
-"""The figure of docs/extending.md: a module, an entry in the table, its keys, a config and a test."""
+"""The figure of docs/extending.md: a module, its entry in the table, keys, a config and a test."""
 
 import pages
 import pandas as pd

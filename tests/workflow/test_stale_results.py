@@ -36,7 +36,7 @@ def test_runs_of_other_settings_are_refused_where_snakemake_does_not_know(projec
     assert not (project.folder / "results/table2.csv").exists()
 
 
-OTHERS = {  # what a run rests on -> the table or figure that shows it, what is changed, what is said
+OTHERS = {  # what a run rests on -> the output that shows it, what is changed, what is said
     "images": (
         "table2",
         lambda config: config["subsets"]["images-4"].update(images_per_class=3),

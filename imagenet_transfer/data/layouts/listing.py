@@ -12,7 +12,8 @@ import pandas as pd
 from imagenet_transfer.errors import UserError
 
 IMAGE_COLUMNS = ["image", "split", "class", "path"]
-OBJECT_COLUMNS = ["image", "object", "class", "xmin", "ymin", "xmax", "ymax", "difficult"]
+CORNERS = ["xmin", "ymin", "xmax", "ymax"]  # of a box: pixels, counted from 1, both ends included
+OBJECT_COLUMNS = ["image", "object", "class", *CORNERS, "difficult"]
 IMAGE_SUFFIXES = frozenset({"jpeg", "jpg", "png", "gif", "bmp", "ppm", "tif", "tiff", "webp"})
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 WNID = re.compile(r"n[0-9]{8}")

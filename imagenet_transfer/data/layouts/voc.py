@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException, ElementTree
 
 from imagenet_transfer.data.layouts.listing import (
+    CORNERS,
     Listing,
     check_folder,
     check_present,
@@ -27,7 +28,6 @@ VOC_CLASSES = (
     "tvmonitor",
 )
 # fmt: on
-CORNERS = ["xmin", "ymin", "xmax", "ymax"]  # of a box: pixels, counted from 1, both ends included
 DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
 TOLERANCE = 1  # pixels beyond the image, as in boxes that count from 0 or have open ends

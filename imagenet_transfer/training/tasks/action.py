@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from imagenet_transfer.data.layouts.voc import CORNERS
+from imagenet_transfer.data.layouts.listing import CORNERS
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.data.proposals import Proposals
 from imagenet_transfer.data.store import Store

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from imagenet_transfer.data.layouts.voc import CORNERS
+from imagenet_transfer.data.layouts.listing import CORNERS
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.boxes import from_voc, mirrored, to_voc
