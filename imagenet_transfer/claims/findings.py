@@ -45,7 +45,7 @@ COMPARABLE = {
     False: "within this study only: its images, classes or networks are not the paper's",
 }
 # Hours of one run, by device and by task; at PRETRAIN, of one network.
-Costs = Mapping[str, Mapping[str, float]]
+Hours = Mapping[str, Mapping[str, float]]  # by device, and there by task or PRETRAIN
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Judged:
     effect: Effect
     clear: bool
     results: Results
+    architecture: str = ""
 
     @property
     def p(self) -> float:
@@ -76,6 +77,10 @@ class Judged:
         """Return the same with the architecture in the text."""
         text = f"{architecture}, {self.statement.text}"
         return replace(self, statement=replace(self.statement, text=text))
+
+    def of(self, architecture: str) -> "Judged":
+        """Return the same as found in runs of an architecture."""
+        return replace(self, architecture=architecture)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -111,7 +116,7 @@ def judge_architectures(
         files = {
             (path.parts[-3], path.parts[-5]): path for path in answers if path.parts[-4] == name
         }
-        found = judge_all(results, files, settings["claims"])
+        found = [one.of(name) for one in judge_all(results, files, settings["claims"])]
         judged += found if len(architectures) == 1 else [one.about(name) for one in found]
     return judged
 
@@ -247,18 +252,23 @@ def how_sure(one: Judged) -> str:
 # What it would take to decide the rest
 
 
-def power(judged: Sequence[Judged], costs: Costs) -> pd.DataFrame:
+def power(judged: Sequence[Judged], costs: Mapping[str, Hours]) -> pd.DataFrame:
     """Return one row per open statement: the replicates that would decide it, runs and hours.
 
     `needed` is the number of replicates with which the statement is decided with a probability of
     80 %, if the effect is as measured; empty if it is above 1000. The columns are
-    POWER_COLUMNS and the hours on each device of `costs`.
+    POWER_COLUMNS and the hours on each device; `costs` are the hours of a run of each architecture.
     """
-    rows = [_power_row(one, costs) for one in judged if one.verdict == OPEN]
-    return pd.DataFrame(rows, columns=[*POWER_COLUMNS, *(f"hours on {device}" for device in costs)])
+    rows = [_power_row(one, costs[one.architecture]) for one in judged if one.verdict == OPEN]
+    devices = dict.fromkeys(device for hours in costs.values() for device in hours)
+    return pd.DataFrame(rows, columns=[*POWER_COLUMNS, *map(_hours_on, devices)])
 
 
-def _power_row(one: Judged, costs: Costs) -> dict[str, Any]:
+def _hours_on(device: str) -> str:
+    return f"hours on {device}"
+
+
+def _power_row(one: Judged, costs: Hours) -> dict[str, Any]:
     statement = one.statement
     now, _ = one.counts
     needed = None
@@ -267,12 +277,12 @@ def _power_row(one: Judged, costs: Costs) -> dict[str, Any]:
     row = {"claim": one.claim.name, "statement": statement.text, "unit": statement.unit}
     row |= {"effect": one.effect.estimate, "low": one.effect.low, "high": one.effect.high}
     row |= {"replicates": now, "needed": needed or "", "runs": ""}
-    row |= dict.fromkeys((f"hours on {device}" for device in costs), "")
+    row |= dict.fromkeys(map(_hours_on, costs), "")
     if needed:
         runs = _missing_runs(one, needed)
         row["runs"] = sum(runs.values())
         for device, hours in costs.items():
-            row[f"hours on {device}"] = sum(number * hours[of] for of, number in runs.items())
+            row[_hours_on(device)] = sum(number * hours[of] for of, number in runs.items())
     return row
 
 

@@ -1,34 +1,63 @@
-"""The schema of a config: what workflow/schemas/config.schema.yaml says, and the builders.
+"""The schema of a config: workflow/schemas/config.schema.yaml, and what tables of the code add.
 
-Each builder's keys are a definition of its name in that file; here it becomes one of the values of
-`builder`, whose choice makes those keys the allowed ones.
+The file describes what the study itself reads. Networks and recipes describe their own keys
+(`keys.schema_of`), kinds of tasks are those of `training.kinds`, and each figure builder's keys are
+a definition of its name in the file.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from imagenet_transfer.figures.builders import BUILDERS
-from imagenet_transfer.study.training_checks import add_networks_and_recipes
+from imagenet_transfer.keys import schema_of
+from imagenet_transfer.models import NETWORKS, network_class
 from imagenet_transfer.training.kinds import KINDS
+from imagenet_transfer.training.recipe import recipe_schema
+
+Schema = dict[str, Any]
+MODEL = "The kind of network."
 
 
-def config_schema(path: Path | str) -> dict[str, Any]:
+def config_schema(path: Path | str) -> Schema:
     """Return the whole schema, whose base is the file at `path`."""
     schema = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    add_networks_and_recipes(schema)
-    schema["properties"]["tasks"]["additionalProperties"]["properties"]["kind"]["enum"] = list(
-        KINDS
-    )
-    outputs = schema["properties"]["outputs"]
+    sections = schema["properties"]
+    sections["architectures"]["additionalProperties"] = _networks()
+    sections["recipes"]["additionalProperties"] = recipe_schema()
+    task = sections["tasks"]["additionalProperties"]["properties"]
+    task["kind"]["enum"] = list(KINDS)
+    _add_builders(sections["outputs"], schema["$defs"])
+    return schema
+
+
+def _networks() -> Schema:
+    """Return the schema of an architecture: each model has keys of its own."""
+    return {
+        "type": "object",
+        "required": ["model"],
+        "properties": {"model": {"enum": list(NETWORKS), "description": MODEL}},
+        "allOf": [_if("model", model, _keys_of_network(model)) for model in NETWORKS],
+    }
+
+
+def _keys_of_network(model: str) -> Schema:
+    keys = schema_of(network_class(model))
+    keys["properties"]["model"] = {"description": MODEL}
+    keys["required"].append("model")
+    return keys
+
+
+def _add_builders(outputs: Schema, definitions: Mapping[str, Schema]) -> None:
+    """Let an output's keys be those of its builder's definition."""
     outputs["propertyNames"] |= _output_names()
     entry = outputs["additionalProperties"]
     entry["properties"]["builder"]["enum"] = list(BUILDERS)
-    entry["allOf"] = [_keys_of(builder) for builder in BUILDERS]
-    for builder in BUILDERS:
-        schema["$defs"][builder]["properties"]["builder"] = {"description": builder}
-    return schema
+    entry["allOf"] = [_if("builder", name, {"$ref": f"#/$defs/{name}"}) for name in BUILDERS]
+    for name in BUILDERS:
+        definitions[name]["properties"]["builder"] = {"description": name}
 
 
 def _output_names() -> dict[str, str]:
@@ -42,7 +71,6 @@ def _output_names() -> dict[str, str]:
     return {"pattern": pattern, "description": f"outputs are called {kinds}"}
 
 
-def _keys_of(builder: str) -> dict[str, Any]:
-    """Return the condition that a builder's outputs have the keys of its definition."""
-    chosen = {"properties": {"builder": {"const": builder}}}
-    return {"if": chosen, "then": {"$ref": f"#/$defs/{builder}"}}
+def _if(key: str, value: str, then: Schema) -> Schema:
+    """Return the condition that entries with this value of a key fit the schema `then`."""
+    return {"if": {"properties": {key: {"const": value}}, "required": [key]}, "then": then}

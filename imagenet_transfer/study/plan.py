@@ -164,12 +164,11 @@ def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
     return nearest.images_per_s * nearest.gmacs / gmacs
 
 
-def run_hours(study: Study, rates: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return, by device, the hours of one run of each task and of one network.
+def run_hours(study: Study, rates: pd.DataFrame, architecture: str) -> dict[str, dict[str, float]]:
+    """Return, by device, the hours of one run of each task and of one network of an architecture.
 
     A network is called "pretrain"; its hours are those of the study's longest.
     """
-    architecture = next(iter(study.architectures))
     tasks = {
         name: work(study, architecture, task["recipe"], task_images(study, name))
         for name, task in study.tasks.items()

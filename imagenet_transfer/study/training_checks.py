@@ -1,36 +1,14 @@
-"""Checks of networks and recipes, and the parts of the schema that come from their dataclasses."""
+"""Checks of networks and recipes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.keys import schema_of
-from imagenet_transfer.models import NETWORKS, network_class, network_of
+from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
-from imagenet_transfer.training.recipe import SECTIONS, Recipe, recipe_schema
+from imagenet_transfer.training.recipe import SECTIONS, Recipe
 
 Config = Mapping[str, Any]
-
-
-def add_networks_and_recipes(schema: dict[str, Any]) -> None:
-    """Fill in what `architectures` and `recipes` hold: each model has keys of its own."""
-    sections = schema["properties"]
-    sections["architectures"]["additionalProperties"] = {
-        "type": "object",
-        "required": ["model"],
-        "properties": {"model": {"enum": list(NETWORKS), "description": "The kind of network."}},
-        "allOf": [_keys_of(model) for model in NETWORKS],
-    }
-    sections["recipes"]["additionalProperties"] = recipe_schema()
-
-
-def _keys_of(model: str) -> dict[str, Any]:
-    """Return the condition that a model's architectures have the keys of its dataclass."""
-    keys = schema_of(network_class(model))
-    keys["properties"]["model"] = {"description": "The kind of network."}
-    keys["required"].append("model")
-    chosen = {"properties": {"model": {"const": model}}, "required": ["model"]}
-    return {"if": chosen, "then": keys}
 
 
 def network_problems(config: Config) -> Iterator[str]:

@@ -86,7 +86,7 @@ def test_induction_needs_networks_of_both_subsets_and_no_fine_tuning():
     given = induction([([30.0, 36.0, 41.0], [48.0, 50.0, 55.0])])
     share = found(given, "3a")[0]
     needed = replicates_needed(share.effect, 3)
-    (row,) = power([share], {"card": {"pretrain": 10.0}}).to_dict("records")
+    (row,) = power([share], {"": {"card": {"pretrain": 10.0}}}).to_dict("records")
     more = needed - 3
     assert more > 0
     found_row = (row["needed"], row["runs"], row["hours on card"])

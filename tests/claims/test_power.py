@@ -6,7 +6,8 @@ from hand_results import TABLE, cells, measured, results, table1
 from imagenet_transfer.claims.findings import POWER_COLUMNS, judge_all, power
 from imagenet_transfer.claims.statistics import replicates_needed
 
-COSTS = {"card": {"pretrain": 10.0, "det": 1.0}, "old": {"pretrain": 100.0, "det": 7.0}}
+HOURS = {"card": {"pretrain": 10.0, "det": 1.0}, "old": {"pretrain": 100.0, "det": 7.0}}
+COSTS = {"": HOURS}  # of the only architecture
 
 
 def test_open_statements_say_how_many_replicates_would_decide_them():
@@ -74,3 +75,16 @@ def test_what_is_decided_needs_nothing_and_what_no_number_decides_stays_empty():
     assert [row[key] for key in ("needed", "runs", "hours on card")] == ["", "", ""]
     (row,) = power([measured("7a", 1.0)], COSTS).to_dict("records")
     assert row["needed"] == ""
+
+
+def test_hours_are_those_of_the_architecture():
+    given = table1(40.8, 40.5, 40.0, spread=1.0)
+    slow = {
+        device: {of: 3 * of_run for of, of_run in hours.items()} for device, hours in HOURS.items()
+    }
+    judged = judge_all(given)
+    costs = {"fast": HOURS, "slow": slow}
+    both = power([*(one.of("fast") for one in judged), *(one.of("slow") for one in judged)], costs)
+    first, second = both.to_dict("records")
+    for device in HOURS:
+        assert second[f"hours on {device}"] == pytest.approx(3 * first[f"hours on {device}"])

@@ -19,8 +19,9 @@ def all_outputs():
 
 
 def hours_of_runs(wildcards):
-    """Return what one run of each task costs on the devices whose rates are known."""
+    """Return what a run of each architecture and task costs on devices whose rates are known."""
     # Loads pandas, which a dry run can do without.
     from imagenet_transfer.study.plan import read_rates, run_hours
 
-    return run_hours(study, read_rates("rates.csv"))
+    rates = read_rates("rates.csv")
+    return {name: run_hours(study, rates, name) for name in study.architectures}
