@@ -1,3 +1,3 @@
 """What makes ImageNet good for transfer learning? Huh, Agrawal & Efros (2016) as a library."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

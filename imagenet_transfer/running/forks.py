@@ -82,19 +82,35 @@ def run_forked() -> None:
 def _code_of_child(server: socket.socket) -> int | None:
     """Return the exit code of a child that runs this script; None if it and the server die."""
     asked = [Path(sys.argv[0]).resolve(), Path.cwd()]
+    early: list[int] = []  # signals that came before the child's number was known
+    _handle_stops(lambda number, _: early.append(number))
     socket.send_fds(server, [os.fsencode("\0".join(map(str, asked)))], [0, 1, 2])
     child = server.recv(16)
+    if not child and early:
+        raise KeyboardInterrupt
     if not child:
         return None
     # For `ps`, and for Snakemake's benchmarks
     Path("/proc/self/comm").write_bytes(b"runs as " + child)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: server.send(b"stop"))
+
+    def pass_on(*_: object) -> None:
+        with contextlib.suppress(OSError):  # the child has just ended
+            server.send(b"stop")
+
+    _handle_stops(pass_on)
+    if early:
+        pass_on()
     code = server.recv(16)
     if code == b"%d" % -signal.SIGTERM:
         raise KeyboardInterrupt  # the child was not yet able to say so
     return int(code) if code else None
+
+
+def _handle_stops(handler: Callable) -> None:
+    """Let `handler` deal with SIGINT and SIGTERM, unless they are ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _connection() -> socket.socket:
