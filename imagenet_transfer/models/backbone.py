@@ -1,6 +1,6 @@
 """The contract for networks, in torch: what stages do with any network."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,9 @@ class Backbone(nn.Module):
     def __init__(self, network: Network, modules: Mapping[str, nn.Module]):
         super().__init__()
         self.network = network
-        self._frozen: set[str] = set()
-        self._keeps_statistics = False
+        self._trunk = network.trunk()  # kept, as each step asks for them
+        self._head = network.head()
+        self._kept: list[nn.Module] = []  # normalisation layers whose statistics do not change
         mean = torch.tensor(IMAGENET_MEAN).mul_(255)
         self.register_buffer("pixel_mean", mean, persistent=False)
         self.register_buffer("pixel_std", torch.tensor(IMAGENET_STD).mul_(255), persistent=False)
@@ -43,7 +44,7 @@ class Backbone(nn.Module):
         self, x: Tensor, dense: bool = False, parts: Sequence[Part] | None = None
     ) -> Tensor:
         """Return the map N,channels,H,W of preprocessed images, or the output of some parts."""
-        for part in self.network.trunk() if parts is None else parts:
+        for part in self._trunk if parts is None else parts:
             x = self.run_part(part, x, dense)
         return x
 
@@ -54,7 +55,7 @@ class Backbone(nn.Module):
     def run_head(self, pooled: Tensor, upto: str | None = None) -> Tensor:
         """Return the vectors N,vector_size of pooled maps, or the output of the part `upto`."""
         x = pooled
-        for part in self.network.head():
+        for part in self._head:
             x = self.run_part(part, x)
             if part.name == upto:
                 break
@@ -86,28 +87,25 @@ class Backbone(nn.Module):
 
     def freeze(self, *parts: str) -> None:
         """Freeze some parts: neither their parameters nor their statistics change."""
-        self._frozen |= {*parts}
         for path in self.network.paths(*parts):
-            self.get_submodule(path).requires_grad_(False)
+            module = self.get_submodule(path).requires_grad_(False)
+            self._kept += norms_of(module)
         self.train(self.training)
 
     def keep_statistics(self) -> None:
         """Keep the statistics of all normalisation layers, as is usual for training on regions."""
-        self._keeps_statistics = True
+        self._kept = norms_of(self)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Set training mode; normalisation layers of frozen parts stay in evaluation mode."""
         super().train(mode)
-        for layer in self._frozen_norms():
+        for layer in self._kept:
             layer.eval()
         return self
 
-    def _frozen_norms(self) -> Iterator[nn.Module]:
-        """Yield the normalisation layers whose statistics are kept."""
-        paths = self.network.paths(*self._frozen)
-        roots = [self] if self._keeps_statistics else map(self.get_submodule, paths)
-        for root in roots:
-            for module in root.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    yield module
+
+def norms_of(module: nn.Module) -> list[nn.Module]:
+    """Return a module's normalisation layers that have statistics."""
+    kind = nn.modules.batchnorm._BatchNorm
+    return [layer for layer in module.modules() if isinstance(layer, kind)]

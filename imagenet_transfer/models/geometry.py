@@ -7,6 +7,7 @@ own, a subclass of `Network` in its own module; `models.NETWORKS` lists them.
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from imagenet_transfer.keys import side
@@ -109,17 +110,17 @@ class Network:
         """Return all parts except the last layer."""
         return (*self.trunk(), *self.head())
 
-    @property
+    @cached_property
     def channels(self) -> int:
         """Return the channels of the trunk's map."""
         return self.trunk()[-1].layers[-1].units
 
-    @property
+    @cached_property
     def stride(self) -> int:
         """Return the pixels per cell of the trunk's map of whole images."""
         return self.trunk()[-1].layers[-1].stride
 
-    @property
+    @cached_property
     def vector_size(self) -> int:
         """Return the size of the head's vector."""
         return self.head()[-1].layers[-1].units
