@@ -142,7 +142,7 @@ def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespac
     images = recipe["batch_size"] * (1 if work == "embed" else Recipe.of(recipe).accumulate)
     threads = f", {torch.get_num_threads()} thread(s)" if options.device == "cpu" else ""
     rate = images_per_second(step, images, options.rounds, options.device)
-    source = f"benchmarks/training_rate.py, {options.config}, {images} images a step{threads}, "
+    source = f"benchmarks/training_rate.py, {options.config}, {images} images per step{threads}, "
     return {
         "device": options.name,
         "work": work,

@@ -65,3 +65,16 @@ def box_tensor(*rows: Sequence[float]) -> torch.Tensor:
     import torch
 
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
+
+
+def check_computes_the_same(ours, theirs) -> None:
+    """Check that a network gives torchvision's scores of 224-pixel images with torchvision's weights."""
+    import torch
+    from torchvision.transforms import Normalize
+
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randint(0, 256, (2, 224, 224, 3), generator=torch.Generator().manual_seed(1))
+    normalise = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    with torch.no_grad():
+        expected = theirs(normalise(images.permute(0, 3, 1, 2) / 255))
+        torch.testing.assert_close(ours(images.byte()), expected)

@@ -210,6 +210,7 @@ def test_it_finds_and_judges_regions(network):
     from imagenet_transfer.models.region_configs import DetectorConfig, RStarConfig
     from imagenet_transfer.models.rstarcnn import Regions, RStarCNN
 
+    torch.manual_seed(1)
     side = 8 * network.stride
     images = torch.randint(0, 256, (2, side, 2 * side, 3)).byte()
     box = torch.tensor([[side / 4, side / 4, side / 1.5, side / 1.2]])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torchvision
+from helpers import check_computes_the_same
 
 from imagenet_transfer.models import build_model, network_of
 
@@ -15,12 +16,7 @@ def test_it_computes_what_torchvisions_computes(batch_norm):
     torch.manual_seed(3)
     theirs = make(num_classes=10).eval()
     ours = build_model(PAPER | {"batch_norm": batch_norm}, 10).eval()
-    ours.load_state_dict(theirs.state_dict())
-    images = torch.randint(0, 256, (1, 224, 224, 3)).byte()
-    normalise = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    with torch.no_grad():
-        expected = theirs(normalise(images.permute(0, 3, 1, 2) / 255))
-        torch.testing.assert_close(ours(images), expected)
+    check_computes_the_same(ours, theirs)
 
 
 def test_its_first_values_are_torchvisions():
