@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from imagenet_transfer.data.known_layouts import LAYOUTS
 from imagenet_transfer.figures.builders import BUILDERS
 from imagenet_transfer.keys import schema_of
 from imagenet_transfer.models import NETWORKS, network_class
@@ -27,6 +28,8 @@ def config_schema(path: Path | str) -> Schema:
     sections = schema["properties"]
     sections["architectures"]["additionalProperties"] = _networks()
     sections["recipes"]["additionalProperties"] = recipe_schema()
+    dataset = sections["datasets"]["additionalProperties"]["properties"]
+    dataset["layout"]["enum"] = list(LAYOUTS)
     task = sections["tasks"]["additionalProperties"]["properties"]
     task["kind"]["enum"] = list(KINDS)
     _add_builders(sections["outputs"], schema["$defs"])

@@ -9,9 +9,9 @@ from typing import Any
 
 from imagenet_transfer.study.config_file import unknown_name
 from imagenet_transfer.study.data_checks import (
-    WITH_BOXES,
     class_problems,
     dataset_problems,
+    has_boxes,
     label_set_problems,
     subset_problems,
 )
@@ -54,11 +54,13 @@ def _task_problems(config: Config) -> Iterator[str]:
         yield from _kind_problems(where, entry)
         dataset = config["datasets"].get(entry.get("dataset"))
         if dataset:
-            yield from _image_problems(where, entry, dataset)
+            yield from _image_problems(config, where, entry, dataset)
 
 
 def _section_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    recipe = config["recipes"].get(entry["recipe"])
+    if "recipe" not in entry:
+        yield f"{where}: kind {entry['kind']} needs the key `recipe`, one of recipes."
+    recipe = config["recipes"].get(entry.get("recipe"))
     if recipe is None:
         return
     for name, kind in KINDS.items():
@@ -75,8 +77,6 @@ def _section_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
 def _kind_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     name = entry["kind"]
     kind = KINDS[name]
-    if kind.judges_boxes and "average_precision" not in entry:
-        yield f"{where}: kind {name} needs the key `average_precision` (11-point is VOC2007's)."
     if not kind.judges_boxes and "average_precision" in entry:
         yield f"{where}: kind {name} has no use for the key `average_precision`; remove it."
     if entry["metric"].partition("/")[0] not in kind.metrics:
@@ -88,13 +88,13 @@ def _kind_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _image_problems(
-    where: str, entry: Mapping[str, Any], dataset: Mapping[str, Any]
+    config: Config, where: str, entry: Mapping[str, Any], dataset: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield why a task cannot use a data set's images."""
     kind = KINDS[entry["kind"]]
     name = entry["dataset"]
     if not kind.layout:
-        if dataset["layout"] in WITH_BOXES:
+        if has_boxes(config, name):
             kinds = " or ".join(other for other, of in KINDS.items() if of.layout)
             yield (
                 f"{where}: {name} has boxes instead of one category per image; take kind {kinds}."

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WNIDS
 from imagenet_transfer.study.config_file import unknown_name
 
 Config = Mapping[str, Any]
-KEYS_OF_LAYOUT = {"voc": "year (2007 or 2012)", "sun397": "partition (1 is the first standard one)"}
-LAYOUTS_OF_KEY = {"year": ("voc",), "partition": ("sun397",), "classes": ("voc",)}
 KEYS_OF_METHOD = {
     "identity": (),
     "categories": ("dataset",),
@@ -17,8 +16,7 @@ KEYS_OF_METHOD = {
     "minimal-split": ("depth", "half"),
     "random-split": ("size", "half"),
 }
-CLASSIFIED = ("ilsvrc", "tiny-imagenet")  # layouts whose classes are wnids
-WITH_BOXES = ("voc", "voc-action")  # layouts whose images have boxes instead of one category
+WITHOUT_WORDNET = ("categories",)  # methods whose classes need no place in WordNet
 LAYOUT_OF_PART = {"voc2007": "voc", "voc2012": "voc-action"}  # of rendered parts named otherwise
 RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "ilsvrc": ("image_size", "train_per_class", "val_per_class"),
@@ -32,8 +30,26 @@ PROPOSALS_NEED = {"selective-search": "mode", "file": "path"}
 PROPOSALS_LACK = {"selective-search": ("path",), "file": ("max_boxes", "min_side", "mode")}
 
 
+def has_boxes(config: Config, dataset: str) -> bool:
+    """Return whether a data set's images have boxes instead of one class each."""
+    return dataset in config["datasets"] and LAYOUTS[layout_of(config, dataset)].has_boxes
+
+
+def has_wnids(config: Config, dataset: str) -> bool:
+    """Return whether a data set's classes are the study's WordNet classes."""
+    return LAYOUTS[layout_of(config, dataset)].holds == WNIDS
+
+
+def layout_of(config: Config, dataset: str) -> str:
+    """Return the layout of a data set."""
+    return config["datasets"][dataset]["layout"]
+
+
 def class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
     """Yield what asks for classes that the study does not have; `wnids` are those that it has."""
+    if not wnids:
+        yield from _without_classes(config)
+        return
     number = len(wnids)
     for name, entry in config["outputs"].items():
         for wnid in entry.get("queries", []):
@@ -55,6 +71,19 @@ def class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
                 f"subsets.{name}.classes is {entry['classes']}, but the study has {number} "
                 "classes; take fewer."
             )
+
+
+def _without_classes(config: Config) -> Iterator[str]:
+    """Yield what needs the WordNet classes that a study does not name."""
+    lack = (
+        "needs WordNet classes: name a list or a file of them with the key `classes` of the study"
+    )
+    for name in config["datasets"]:
+        if has_wnids(config, name):
+            yield f"datasets.{name}: layout {layout_of(config, name)} {lack}."
+    for name, entry in config["label_sets"].items():
+        if entry["method"] not in WITHOUT_WORDNET:
+            yield f"label_sets.{name}: method {entry['method']} {lack}."
 
 
 # Data sets
@@ -95,12 +124,13 @@ def _store_problems(where: str, spec: Mapping[str, Any]) -> Iterator[str]:
 
 def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     layout = entry["layout"]
-    key, _, about = KEYS_OF_LAYOUT.get(layout, "layout").partition(" ")
-    if key not in entry:
-        yield f"{where}: layout {layout} needs the key `{key}` {about}."
-    for key, layouts in LAYOUTS_OF_KEY.items():
-        if key in entry and layout not in layouts:
-            yield f"{where}: layout {layout} has no use for the key `{key}`; remove it."
+    known = LAYOUTS[layout]
+    for key, about in known.needs.items():
+        if key not in entry:
+            yield f"{where}: layout {layout} needs the key `{key}` {about}."
+    own = {key for other in LAYOUTS.values() for key in other.keys}
+    for key in sorted(own.difference(known.keys).intersection(entry)):
+        yield f"{where}: layout {layout} has no use for the key `{key}`; remove it."
     part = entry.get("render", layout)
     rendered = LAYOUT_OF_PART.get(part, part)
     if rendered != layout:
@@ -111,7 +141,7 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _proposal_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if ("proposals" in entry) != (entry["layout"] == "voc-action"):
+    if ("proposals" in entry) != (LAYOUTS[entry["layout"]].holds == ACTIONS):
         needs = "has no use for" if "proposals" in entry else "needs the section"
         yield (
             f"{where}: layout {entry['layout']} {needs} `proposals` (the regions that R*CNN "
@@ -144,7 +174,7 @@ def label_set_problems(config: Config) -> Iterator[str]:
         if "dataset" in entry:
             dataset = entry["dataset"]
             yield from unknown_name(config, f"{where}.dataset", dataset, "datasets")
-            if config["datasets"].get(dataset, {"layout": ""})["layout"] in WITH_BOXES:
+            if has_boxes(config, dataset):
                 yield (
                     f"{where}.dataset: the images of {dataset} have boxes instead of one category."
                 )
@@ -180,7 +210,7 @@ def _label_set_fits(
     if label_set["method"] == "categories":
         if label_set.get("dataset") != dataset:
             yield f"{where}: its label set holds the categories of another data set than {dataset}."
-    elif config["datasets"][dataset]["layout"] not in CLASSIFIED:
+    elif not has_wnids(config, dataset):
         yield (
             f"{where}: {dataset} has no WordNet classes; give it a label set of method categories."
         )

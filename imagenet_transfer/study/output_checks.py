@@ -8,7 +8,7 @@ from typing import Any
 from imagenet_transfer.figures.builders import BUILDERS, NEEDED, REFUSED, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.study.config_file import unknown_name
-from imagenet_transfer.study.data_checks import CLASSIFIED, size_problems
+from imagenet_transfer.study.data_checks import WITHOUT_WORDNET, has_wnids, size_problems
 from imagenet_transfer.study.outputs import (
     halves_named,
     label_sets_named,
@@ -112,7 +112,7 @@ def _label_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
 def _class_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
     """Yield what has no WordNet classes where an output is about them."""
     for name in label_sets_named(entry):
-        if config["label_sets"].get(name, {}).get("method") == "categories":
+        if config["label_sets"].get(name, {}).get("method") in WITHOUT_WORDNET:
             yield (
                 f"{where}: the label set '{name}' holds categories, which have no place in "
                 "WordNet; take another one."
@@ -121,8 +121,7 @@ def _class_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
     if "layer" in entry:
         sets += _datasets_of(config, _networks(entry))
     for name in dict.fromkeys(sets):
-        known = config["datasets"].get(name)
-        if known and known["layout"] not in CLASSIFIED:
+        if name in config["datasets"] and not has_wnids(config, name):
             yield (
                 f"{where}: {name} has no WordNet classes, which builder {entry['builder']} needs; "
                 "take another one."

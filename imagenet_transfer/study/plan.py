@@ -31,6 +31,7 @@ COLUMNS = (
     *("images_millions", "disk_gb"),
 )
 TOTAL = "all outputs"
+PLANNED_CLASSES = 1000  # of a data set whose number is not declared; only last layers depend on it
 NETWORKS = (1, 3)  # per subset, of the alternatives
 
 # The kinds of work whose rate a kind takes if it was not measured itself, best first
@@ -299,7 +300,10 @@ def subset_classes(study: Study, subset: str) -> int:
 
 def dataset_classes(study: Study, dataset: str) -> int:
     """Return the classes of a data set: the declared number, as for Places, or the study's."""
-    return study.datasets[dataset].get("num_classes", len(read_classes(study.classes)))
+    declared = study.datasets[dataset].get("num_classes")
+    if declared is None and study.classes is not None:
+        return len(read_classes(study.classes))
+    return declared or PLANNED_CLASSES
 
 
 def store_bytes(study: Study, dataset: str) -> float:

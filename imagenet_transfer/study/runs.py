@@ -32,11 +32,12 @@ class TransferRun:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The features of one network's layer for all images of its data set."""
+    """The features of one network's layer for all images of a data set."""
 
     architecture: str
     subset: str
     replicate: int
+    dataset: str
     layer: str
 
 
@@ -48,8 +49,6 @@ class Runs:
     seed: int
     replicates: int
     compare_with_paper: bool
-    classes: str
-    miniature: Mapping[str, Any] | None
     datasets: Mapping[str, Any]
     label_sets: Mapping[str, Any]
     subsets: Mapping[str, Any]
@@ -59,6 +58,8 @@ class Runs:
     tolerances: Mapping[str, float]
     outputs: Mapping[str, Any]
     claims: Mapping[str, Any] = field(default_factory=dict)
+    classes: str | None = None  # the WordNet classes: a list's name or a file
+    miniature: Mapping[str, Any] | None = None
 
     # Names by kind
 
@@ -251,7 +252,7 @@ class Runs:
             return []
         most = self.replicates if "induction" in inputs else 1
         return [
-            Embedding(run.architecture, run.subset, run.replicate, entry["layer"])
+            Embedding(*astuple(run), self.subsets[subset]["dataset"], entry["layer"])
             for subset in self.subsets_of(output)
             for run in self.networks(entry["architecture"], subset)[:most]
         ]

@@ -15,7 +15,8 @@ from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.study.config_file import canonical, check_schema
 from imagenet_transfer.study.cross_checks import problems_of
-from imagenet_transfer.study.data_checks import CLASSIFIED, RENDERED_FROM
+from imagenet_transfer.study.data_checks import RENDERED_FROM, has_wnids
+from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.versions import VERSIONS
@@ -36,7 +37,9 @@ class Study(Runs):
         It is checked against the schema, then its names and numbers against each other.
         """
         check_schema(config, schema_path)
-        problems = problems_of(config, read_classes(config["classes"]))
+        config = completed(config)
+        wnids = read_classes(config["classes"]) if "classes" in config else ()
+        problems = problems_of(config, wnids)
         if problems:
             raise UserError("\n".join(f"config: {problem}" for problem in problems))
         sections = {
@@ -51,8 +54,10 @@ class Study(Runs):
             "render", seed=self.seed, classes=self.classes, class_list=self.class_list(), spec=spec
         )
 
-    def class_list(self) -> str:
-        """Return a checksum of the classes: a user's file may come to hold others."""
+    def class_list(self) -> str | None:
+        """Return a checksum of the classes, if any: a user's file may come to hold others."""
+        if self.classes is None:
+            return None
         return hashlib.sha256("\n".join(read_classes(self.classes)).encode()).hexdigest()[:16]
 
     def store_settings(self, dataset: str) -> dict[str, Any]:
@@ -63,12 +68,9 @@ class Study(Runs):
         entry["store"] = {
             key: value for key, value in entry["store"].items() if key != "max_unreadable"
         }
-        classified = entry["layout"] in CLASSIFIED
-        classes = (
-            {"classes": self.classes, "class_list": self.class_list()}
-            if classified
-            else {"classes": None}
-        )
+        classes: dict[str, Any] = {"classes": None}
+        if has_wnids({"datasets": self.datasets}, dataset):
+            classes = {"classes": self.classes, "class_list": self.class_list()}
         return _settings("store", entry=entry, **classes)
 
     def proposals_settings(self, dataset: str) -> dict[str, Any]:

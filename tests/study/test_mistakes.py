@@ -67,10 +67,9 @@ def config():
             "AP/",
             "is 'AP/', which is none of what is allowed there. The metric that tables",
         ),
-        ("tasks.pascal-det.average_precision", ..., "needs the key `average_precision`"),
+        ("tasks.pascal-det.recipe", ..., "kind detection needs the key `recipe`"),
         ("tasks.pascal-det.replicates", 0, "tasks.pascal-det.replicates is 0"),
         ("datasets.imagenet.store.size", 32, "datasets.imagenet.store.size is 32"),
-        ("datasets.imagenet.store.size", ..., "codec raw needs the key `size`"),
         ("datasets.sun397.partition", ..., "needs the key `partition`"),
         ("datasets.voc2007.year", ..., "needs the key `year`"),
         ("architectures.alexnet.input_size", 65, "input_size exceeds image_size"),
@@ -109,7 +108,7 @@ def config():
             "holds the categories of another data set than imagenet",
         ),
         ("replicates", 0, "replicates is 0"),
-        ("replicates", ..., "lacks the key 'replicates'"),
+        ("datasets", ..., "lacks the key 'datasets'"),
         ("outputs.figure2.tasks", ["imagenet-cls"], "is shown as `accuracy` already"),
         (
             "outputs.figure5.subsets",
@@ -224,7 +223,7 @@ def test_the_schema_describes_every_key():
             yield from undescribed(node["additionalProperties"], path)
 
     assert not list(undescribed(yaml.safe_load(SCHEMA.read_text()), ""))
-    assert "default" not in SCHEMA.read_text().replace("no defaults", "")
+    assert "default:" not in SCHEMA.read_text()
 
 
 def test_results_of_another_study_are_refused(tmp_path):

@@ -93,7 +93,7 @@ def study():
         "figure4": (
             [PretrainRun("net", "whole", 1), PretrainRun("net", "half", 1)],
             [TransferRun("scenes", "net", "whole", 1), TransferRun("scenes", "net", "half", 1)],
-            [Embedding("net", "half", 1, "fc7")],
+            [Embedding("net", "half", 1, "images", "fc7")],
         ),
     }
     return SimpleNamespace(

@@ -1,7 +1,7 @@
 """What networks know beyond their labels: features, predictions, induction accuracy.
 
 INPUTS:  results/pretrain/{arch}/{subset}/weights.pt, the subset's store, label sets
-OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{layer}.npy and .json,
+OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}.npy and .json,
          results/predictions/{arch}/{subset}/rep{rep}.csv.gz and .json,
          results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv and .json
 """
@@ -12,15 +12,15 @@ include: "lookups/analyses.smk"
 
 rule embed:
     input:
-        store=store_of_subset,
+        store="stores/{dataset}/meta.json",
         weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
     output:
-        features="embeddings/{arch}/{subset}/rep{rep}/{layer}.npy",
-        meta="embeddings/{arch}/{subset}/rep{rep}/{layer}.json",
+        features="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}.npy",
+        meta="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}.json",
     log:
-        "logs/embed/{arch}/{subset}/rep{rep}/{layer}.log",
+        "logs/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}.log",
     benchmark:
-        "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{layer}.tsv"
+        "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -59,7 +59,7 @@ rule induce:
     input:
         store=store_of_subset,
         label_set=label_set_of_subset,
-        features="embeddings/{arch}/{subset}/rep{rep}/{layer}.npy",
+        features=own_features,
         baseline=baseline_features,
         network="results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",
         baseline_network=baseline_metrics,

@@ -19,6 +19,7 @@ from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import feature_layers
 from imagenet_transfer.running.jobs import check_writable, count_gpus, prepare_environment
 from imagenet_transfer.study.config_file import check_owner, place_of_classes, read_config
+from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.runs import TransferRun
 from imagenet_transfer.study.study import Study
 
@@ -38,6 +39,7 @@ def checked_study():
         if "classes" in config:
             config["classes"] = place_of_classes(config["classes"], workflow.configfiles)
         checked = Study.of(config, SCHEMA)
+        config.update(completed(config))
         check_owner("results/config.yaml", checked.name)
         checked.check_given(Path("results"))
         return checked
@@ -118,9 +120,10 @@ def store_file(dataset):
     return f"stores/{dataset}/meta.json"
 
 
-def features_file(network, layer):
-    """Return the features of a network's layer."""
-    return f"embeddings/{network.architecture}/{network.subset}/rep{network.replicate}/{layer}.npy"
+def features_file(network, dataset, layer):
+    """Return the features of a network's layer for all images of a data set."""
+    of = f"{network.architecture}/{network.subset}/rep{network.replicate}"
+    return f"embeddings/{of}/{dataset}/{layer}.npy"
 
 
 def label_set_file(label_set, replicate=1):
@@ -172,9 +175,14 @@ def output_params(wildcards):
     return study.output_layout(output_of(wildcards))
 
 
+def dataset_of_subset(wildcards):
+    """Return the data set that a subset's images are drawn from."""
+    return study.subsets[wildcards.subset]["dataset"]
+
+
 def store_of_subset(wildcards):
     """Return the store that a subset's images are drawn from."""
-    return store_file(study.subsets[wildcards.subset]["dataset"])
+    return store_file(dataset_of_subset(wildcards))
 
 
 def label_set_of_subset(wildcards):

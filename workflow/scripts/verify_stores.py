@@ -8,5 +8,5 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.data.verification import verify
 
     stores = [Path("stores") / dataset for dataset in snakemake.params.datasets]
-    files = {Path("embeddings"): "*/*/*.npy", Path("proposals"): "*/boxes.npz"}
+    files = {Path("embeddings"): "**/*.npy", Path("proposals"): "*/boxes.npz"}
     verify(stores, files, snakemake.threads, snakemake.params.repair)

@@ -1,9 +1,10 @@
 """Readers of data sets as users have them on disk: one module per layout, all return `Listing`s."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagenet_transfer.data.known_layouts import LAYOUTS, reader_of
 from imagenet_transfer.data.layouts.listing import (
     LayoutError,
     Listing,
@@ -13,62 +14,7 @@ from imagenet_transfer.data.layouts.listing import (
 )
 from imagenet_transfer.errors import UserError
 
-__all__ = ["LAYOUTS", "Listing", "list_dataset"]
-
-Reader = Callable[[Path, Mapping[str, Any], Sequence[str]], Listing]
-
-
-def _ilsvrc(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.ilsvrc import read_ilsvrc
-
-    return read_ilsvrc(root, wnids)
-
-
-def _tiny_imagenet(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.tiny_imagenet import read_tiny_imagenet
-
-    return read_tiny_imagenet(root, wnids)
-
-
-def _voc(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.voc import VOC_CLASSES, read_voc
-
-    return read_voc(root, int(entry["year"]), tuple(entry.get("classes", VOC_CLASSES)))
-
-
-def _voc_action(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.voc_action import read_voc_action
-
-    return read_voc_action(root)
-
-
-def _sun397(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.sun import read_sun
-
-    return read_sun(root, int(entry["partition"]))
-
-
-def _places365(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.places import read_places365
-
-    return read_places365(root)
-
-
-def _places205(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    from imagenet_transfer.data.layouts.places import read_places205
-
-    return read_places205(root)
-
-
-LAYOUTS: dict[str, Reader] = {
-    "ilsvrc": _ilsvrc,
-    "tiny-imagenet": _tiny_imagenet,
-    "voc": _voc,
-    "voc-action": _voc_action,
-    "sun397": _sun397,
-    "places365": _places365,
-    "places205": _places205,
-}
+__all__ = ["Listing", "list_dataset"]
 
 
 def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing:
@@ -80,12 +26,12 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
     """
     root = Path(entry["root"])
     layout = entry["layout"]
-    if "classes" in entry and layout != "voc":
+    if "classes" in entry and "classes" not in LAYOUTS[layout].keys:
         raise UserError(
             f"The layout {layout} has no use for the key `classes`: declare `num_classes` instead."
         )
     try:
-        listing = LAYOUTS[layout](check_folder(root), entry, wnids)
+        listing = reader_of(layout)(check_folder(root), entry, wnids)
     except LayoutError as error:
         raise LayoutError(
             f"{error} docs/data.md, row `{layout}`, shows what belongs where."

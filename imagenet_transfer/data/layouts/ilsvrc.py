@@ -3,8 +3,9 @@
 They are sorted into folders, or flat with the labels of Caffe, of the devkit or of Kaggle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from imagenet_transfer.data.layouts.listing import (
     IMAGE,
@@ -41,6 +42,11 @@ GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 NUM_CLASSES = 1000  # of 1860 synsets in meta.mat; the others are inner nodes, which label no image
 BOXES = r"(?:\s+-?[0-9]+){4}"
 ALL_WNIDS = RESOURCES / "classes" / "ilsvrc2012.txt"
+
+
+def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry."""
+    return read_ilsvrc(root, wnids)
 
 
 def read_ilsvrc(root: Path, wnids: Sequence[str]) -> Listing:

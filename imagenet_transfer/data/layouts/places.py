@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from imagenet_transfer.data.layouts.listing import (
     IMAGE,
@@ -25,6 +26,16 @@ PLACES205_IMAGES = ("data/vision/torralba/deeplearning/images256", "images256")
 PLACES205_LISTS = "trainvalsplit_places205"
 PLACES205_CATEGORIES = "categoryIndex_places205.csv"
 Entries = Sequence[tuple[str, int]]  # path without leading slash, label
+
+
+def read_365(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry of layout places365."""
+    return read_places365(root)
+
+
+def read_205(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry of layout places205."""
+    return read_places205(root)
 
 
 def read_places365(root: Path) -> Listing:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from imagenet_transfer.data.layouts.listing import (
     LayoutError,
@@ -18,6 +19,11 @@ from imagenet_transfer.data.layouts.listing import (
 from imagenet_transfer.errors import UserError
 
 LISTS = {"train": "Training", "test": "Testing"}
+
+
+def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry."""
+    return read_sun(root, int(entry["partition"]))
 
 
 def read_sun(root: Path, partition: int) -> Listing:

@@ -1,7 +1,8 @@
 """Tiny ImageNet as unpacked: 200 of the ILSVRC classes at 64×64 pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from imagenet_transfer.data.layouts.listing import (
     IMAGE,
@@ -13,6 +14,11 @@ from imagenet_transfer.data.layouts.listing import (
     make_listing,
     read_columns,
 )
+
+
+def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry."""
+    return read_tiny_imagenet(root, wnids)
 
 
 def read_tiny_imagenet(root: Path, wnids: Sequence[str]) -> Listing:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException, ElementTree
@@ -39,6 +39,11 @@ class Annotation(NamedTuple):
     image: str
     size: tuple[float, float]
     objects: list[tuple]
+
+
+def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry."""
+    return read_voc(root, int(entry["year"]), tuple(entry.get("classes", VOC_CLASSES)))
 
 
 def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Listing:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from imagenet_transfer.data.layouts.listing import (
     NUMBER,
@@ -30,6 +31,11 @@ PERSON = rf"(\S+)\s+({NUMBER})"
 LABEL = rf"{PERSON}\s+(-1|0|1)"  # a line of jumping_train.txt
 UNCLEAR = 0
 Person = tuple[str, int]  # image, position among the objects of its annotation, from 1
+
+
+def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
+    """Return the listing of a config's entry."""
+    return read_voc_action(root)
 
 
 def read_voc_action(root: Path) -> Listing:

@@ -9,7 +9,13 @@ def baseline_of(wildcards):
 
 def baseline_features(wildcards):
     """Return the features of the baseline."""
-    return features_file(baseline_of(wildcards), wildcards.layer)
+    return features_file(baseline_of(wildcards), dataset_of_subset(wildcards), wildcards.layer)
+
+
+def own_features(wildcards):
+    """Return a network's features of the images of its own data set."""
+    run = PretrainRun(wildcards.arch, wildcards.subset, replicate_of(wildcards))
+    return features_file(run, dataset_of_subset(wildcards), wildcards.layer)
 
 
 def baseline_metrics(wildcards):

@@ -49,7 +49,7 @@ def store_of(output):
 
 def features_of(output):
     """Return the features that an output compares."""
-    return [features_file(one, one.layer) for one in study.embeddings(output)]
+    return [features_file(one, one.dataset, one.layer) for one in study.embeddings(output)]
 
 
 def predictions_of(output):

@@ -1,0 +1,58 @@
+"""The layouts of data sets: what each holds, which keys it takes, and who reads it.
+
+A new layout is a module in `data/layouts/` with a function `(root, entry, wnids) -> Listing`, an
+entry here, and its keys under `datasets` in workflow/schemas/config.schema.yaml. Nothing here
+imports pandas: the checks of a config read this table in a dry run.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+WNIDS = "wnids"  # one WordNet class per image, of the study's `classes`
+CLASSES = "classes"  # one class of its own per image
+BOXES = "boxes"  # objects with boxes
+ACTIONS = "actions"  # people with boxes and actions
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which a data set lies on disk.
+
+    `read` names the function that lists it, as "module:function". `needs` are the keys of its own
+    that an entry must have, with what they mean; `takes` those that it may have.
+    """
+
+    read: str
+    holds: str
+    needs: Mapping[str, str] = field(default_factory=dict)
+    takes: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> set[str]:
+        """Return the keys of its own."""
+        return {*self.needs, *self.takes}
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether its images have boxes instead of one class each."""
+        return self.holds in (BOXES, ACTIONS)
+
+
+MODULES = "imagenet_transfer.data.layouts"
+LAYOUTS: Mapping[str, Layout] = {
+    "ilsvrc": Layout(f"{MODULES}.ilsvrc:read", WNIDS),
+    "tiny-imagenet": Layout(f"{MODULES}.tiny_imagenet:read", WNIDS),
+    "voc": Layout(f"{MODULES}.voc:read", BOXES, {"year": "(2007 or 2012)"}, ("classes",)),
+    "voc-action": Layout(f"{MODULES}.voc_action:read", ACTIONS),
+    "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
+    "places365": Layout(f"{MODULES}.places:read_365", CLASSES),
+    "places205": Layout(f"{MODULES}.places:read_205", CLASSES),
+}
+
+
+def reader_of(layout: str) -> Callable[..., Any]:
+    """Return the function that lists a data set of a layout; its module is imported now."""
+    module, _, function = LAYOUTS[layout].read.partition(":")
+    return getattr(importlib.import_module(module), function)
