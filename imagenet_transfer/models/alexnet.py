@@ -27,29 +27,35 @@ class AlexNet(Network):
     last: ClassVar[str] = "fc8"
     last_module: ClassVar[str] = "fc8"
 
-    width: float = number("Channels as a multiple of the paper's.", exclusiveMinimum=0, maximum=8)
-    fc_width: int = whole("Units of fc6 and fc7.", maximum=65536)
-    conv1_kernel: int = side("Kernel of the first layer in pixels.")
-    conv1_stride: int = side("Stride of the first layer in pixels.")
+    input_size: int = side("Side of the crop that the network sees ({default}).", 227, minimum=8)
+    width: float = number(
+        "Channels as a multiple of the paper's ({default}).", 1, exclusiveMinimum=0, maximum=8
+    )
+    fc_width: int = whole("Units of fc6 and fc7 ({default}).", 4096, maximum=65536)
+    conv1_kernel: int = side("Kernel of the first layer in pixels ({default}).", 11)
+    conv1_stride: int = side("Stride of the first layer in pixels ({default}).", 4)
     dropout: float = number(
-        "Share of fc6's and fc7's units that are dropped in training (0.5 in the paper).",
+        "Share of fc6's and fc7's units that are dropped in training ({default}).",
+        0.5,
         training_only=True,
         minimum=0,
         exclusiveMaximum=1,
     )
     init: str = choice(
-        "First values: as the paper's network, or scaled to each layer's inputs.",
+        "First values: as the paper's network, or scaled to each layer's inputs ({default}).",
         "caffe",
         "he",
+        default="caffe",
         training_only=True,
     )
     pixel_mean: tuple[float, ...] = listed(
-        "Blue, green, red; subtracted from 0..255.",
+        "Blue, green, red; subtracted from 0..255 ({default}).",
+        (104, 117, 123),
         items={"type": "number"},
         minItems=3,
         maxItems=3,
     )
-    pixel_std: float = number("Pixels are divided by it (1 in the paper).", exclusiveMinimum=0)
+    pixel_std: float = number("Pixels are divided by it ({default}).", 1, exclusiveMinimum=0)
 
     @property
     def conv_channels(self) -> list[int]:

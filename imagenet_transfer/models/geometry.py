@@ -73,9 +73,11 @@ class Network:
 
     model: str
     image_size: int = side(
-        "Side of the stored images: `store.size` of the data sets it classifies.", minimum=8
+        "Side of the stored images: `store.size` of the data sets it classifies ({default}).",
+        256,
+        minimum=8,
     )
-    input_size: int = side("Side of the crop that the network sees.", minimum=8)
+    input_size: int = side("Side of the crop that the network sees ({default}).", 224, minimum=8)
 
     last: ClassVar[str]  # the last layer's name ...
     last_module: ClassVar[str]  # ... and its path in the torch module

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WNIDS
+from imagenet_transfer.models import network_of
 from imagenet_transfer.study.config_file import unknown_name
 
 Config = Mapping[str, Any]
@@ -218,7 +219,8 @@ def _label_set_fits(
 
 def size_problems(config: Config, names: Iterable[str], architecture: str) -> Iterator[str]:
     """Yield which data sets are not stored at the size that an architecture reads."""
-    size = config["architectures"].get(architecture, {}).get("image_size")
+    known = config["architectures"].get(architecture)
+    size = network_of(known).image_size if known else None
     for name in sorted(set(names) & set(config["datasets"])):
         spec = config["datasets"][name]["store"]
         stored = spec.get("size")

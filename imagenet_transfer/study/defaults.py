@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagenet_transfer.data.known_layouts import LAYOUTS
+from imagenet_transfer.models import network_of
 from imagenet_transfer.training.kinds import KINDS
 
 Config = Mapping[str, Any]
@@ -31,8 +32,8 @@ def _dataset(config: Config, entry: Config) -> dict[str, Any]:
         "max_unreadable": 0,
         **entry.get("store", {}),
     }
-    sides = {network.get("image_size") for network in config["architectures"].values()}
-    if store["codec"] != "original" and len(sides) == 1 and None not in sides:
+    sides = {network_of(network).image_size for network in config["architectures"].values()}
+    if store["codec"] != "original" and len(sides) == 1:
         store = {"size": min(sides), **store}
     return {**entry, "store": store}
 

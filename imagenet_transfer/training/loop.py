@@ -242,7 +242,7 @@ def train(
         while trainer.step < trainer.schedule.iterations:
             trainer.take_step(batches)
             bar.update()
-            if trainer.step % trainer.recipe.evaluate_every == 0 or trainer.finished():
+            if trainer.evaluates():
                 bar.write(trainer.report(), file=sys.stderr)
             if deadline and deadline.passed() and not trainer.finished():
                 trainer.save()
@@ -303,6 +303,11 @@ class _Trainer:
 
     def finished(self) -> bool:
         return self.step == self.schedule.iterations
+
+    def evaluates(self) -> bool:
+        """Return whether the step just taken is followed by an evaluation."""
+        every = self.recipe.evaluate_every
+        return self.finished() or (every is not None and self.step % every == 0)
 
     def batches(self) -> contextlib.AbstractContextManager[Iterator[Any]]:
         stop = self.schedule.iterations * self.accumulate

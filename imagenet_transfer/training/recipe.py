@@ -27,19 +27,29 @@ class Recipe:
     )
     lr: float = number("First learning rate; biases learn twice as fast.", exclusiveMinimum=0)
     lr_steps: Sequence[float] = listed(
-        "When the rate is multiplied by lr_gamma.",
+        "When the rate is multiplied by lr_gamma ({default}).",
+        (),
         items={"type": "number", "exclusiveMinimum": 0},
         uniqueItems=True,
     )
     lr_gamma: float = number(
-        "Factor of the learning rate at each step.", exclusiveMinimum=0, maximum=1
+        "Factor of the learning rate at each step ({default}).",
+        0.1,
+        exclusiveMinimum=0,
+        maximum=1,
     )
-    momentum: float = number("Momentum of SGD.", minimum=0, exclusiveMaximum=1)
-    weight_decay: float = number("L2 decay of weights; biases have none.", minimum=0)
+    momentum: float = number("Momentum of SGD ({default}).", 0.9, minimum=0, exclusiveMaximum=1)
+    weight_decay: float = number(
+        "L2 decay of weights; biases have none ({default}).", 0.0005, minimum=0
+    )
     fresh_lr_factor: float = number(
-        "Factor of the rate in layers that replace pre-trained ones.", exclusiveMinimum=0
+        "Factor of the rate in layers that replace pre-trained ones ({default}).",
+        1,
+        exclusiveMinimum=0,
     )
-    evaluate_every: int = whole("Iterations between evaluations (rows of history.csv).")
+    evaluate_every: int | None = whole(
+        "Iterations between evaluations (rows of history.csv); without it, only at the end.", None
+    )
     precision: str = choice(
         "bfloat16: automatic mixed precision, for GPUs that have it ({default}).",
         "float32",

@@ -55,7 +55,7 @@ def test_the_page_has_every_key(schema):
 def test_values_in_words(schema):
     lines = make_config_page.page(schema).split("\n")
     cells = {line.split(" | ")[0][2:]: line.split(" | ")[1] for line in lines if line[:3] == "| `"}
-    assert cells["`<name>.lr_gamma`*"] == "number > 0, ≤ 1"
+    assert cells["`<name>.lr_gamma`"] == "number > 0, ≤ 1"
     assert cells["`voc.size`*"] == "list of 2: whole number ≥ 1"
     assert cells["`<name>.roots`"] == "`pascal` or list of wnid"
     assert "Exactly one of `iterations` and `epochs` is required." in lines

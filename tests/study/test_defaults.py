@@ -18,8 +18,7 @@ datasets:
 architectures:
   small: {model: resnet18, image_size: 64, input_size: 56}
 recipes:
-  short: {batch_size: 4, iterations: 2, lr: 0.1, lr_steps: [], lr_gamma: 0.1, momentum: 0.9,
-    weight_decay: 0, fresh_lr_factor: 10, evaluate_every: 2}
+  short: {batch_size: 4, iterations: 2, lr: 0.1}
 subsets:
   own: {dataset: flowers, recipe: short}
 tasks:

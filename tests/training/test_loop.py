@@ -122,6 +122,15 @@ def test_a_killed_run_ends_in_the_same_bits(pictures, tmp_path, capsys):
     check_same_tensors(parts.model, whole.model)
 
 
+def test_a_short_recipe_is_evaluated_at_the_end(pictures, tmp_path):
+    short = {key: RECIPE[key] for key in ("batch_size", "iterations", "lr")}
+    _, outcome = fit(pictures, tmp_path / "short.pt", short)
+    _, whole = fit(pictures, tmp_path / "long.pt", short | {"evaluate_every": 3, "lr_steps": []})
+    assert [row["iteration"] for row in outcome.history] == [6]
+    assert [row["iteration"] for row in whole.history] == [3, 6]
+    assert outcome.metrics == whole.metrics
+
+
 def test_a_state_of_other_settings_is_not_used(pictures, tmp_path, capsys):
     _, expected = fit(pictures, tmp_path / "whole.pt")
     with pytest.raises(DeadlineReachedError):
