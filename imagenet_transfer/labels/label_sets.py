@@ -26,6 +26,9 @@ METHODS = (
     "The methods are identity, bottom-up (depth), top-down (round), exclusion (roots: pascal or "
     "a list of wnids), minimal-split (depth, half: a or b) and random-split (size, half: a or b)."
 )
+METHODS_OF_WORDNET = (
+    *("identity", "bottom-up", "top-down", "exclusion", "minimal-split", "random-split"),
+)
 Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of its class
 
 

@@ -1,0 +1,7 @@
+"""`python -m imagenet_transfer`: label sets without a study."""
+
+import sys
+
+from imagenet_transfer.commands.commands import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,41 @@
+"""The commands of `python -m imagenet_transfer`: their arguments, and their errors as sentences."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from imagenet_transfer.commands import labels
+from imagenet_transfer.errors import UserError
+
+COMMANDS = {"labels": labels}  # name: a module with ABOUT, add_arguments(parser), run(arguments)
+
+
+def main(words: Sequence[str]) -> int:
+    """Carry out a command; return the exit status: 0, or 1 after a sentence about the mistake."""
+    arguments = parser().parse_args(words)
+    try:
+        COMMANDS[arguments.command].run(arguments)
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    top = argparse.ArgumentParser(prog="python -m imagenet_transfer", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        module.add_arguments(
+            commands.add_parser(
+                name,
+                help=module.ABOUT,
+                description=module.__doc__,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
+    return top
