@@ -23,7 +23,7 @@ from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.runs import TransferRun
 from imagenet_transfer.study.study import Study
 
-SCHEMA = f"{workflow.basedir}/workflow/schemas/config.schema.yaml"
+SCHEMA = f"{workflow.current_basedir}/../schemas/config.schema.yaml"
 WRITTEN = (".", ".snakemake", "results", "logs")  # by every run and by Snakemake
 
 prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
