@@ -13,7 +13,9 @@ min_version("9.11")
 # --configfile merges into it: the default study is read only if no study was given.
 if "study" not in config:
 
-    read_config(f"{workflow.current_basedir}/config.yaml")  # says what is wrong with it, and in which line
+    read_config(
+        f"{workflow.current_basedir}/config.yaml"
+    )  # says what is wrong with it, and in which line
 
     configfile: f"{workflow.current_basedir}/config.yaml"
 
