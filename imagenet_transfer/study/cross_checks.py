@@ -4,10 +4,10 @@ Data and outputs have files of their own; here are networks, recipes and tasks.
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from imagenet_transfer.study.config_file import unknown_name
+from imagenet_transfer.study.config_file import nearest_name, unknown_name
 from imagenet_transfer.study.data_checks import (
     class_problems,
     dataset_problems,
@@ -55,6 +55,7 @@ def _task_problems(config: Config) -> Iterator[str]:
         dataset = config["datasets"].get(entry.get("dataset"))
         if dataset:
             yield from _image_problems(config, where, entry, dataset)
+            yield from _class_problems(where, entry, dataset.get("classes", ()))
 
 
 def _section_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterator[str]:
@@ -85,6 +86,16 @@ def _kind_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     allowed = "manifest" in kind.inputs
     if learns_subset == ("dataset" in entry) or (learns_subset and not allowed):
         yield f"{where} needs the key `dataset`, or (classification) `subset`, and not both."
+
+
+def _class_problems(where: str, entry: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
+    """Yield that a task's metric is about a class that its data set does not name in the config."""
+    _, _, name = entry["metric"].partition("/")
+    if name and classes and name not in classes:
+        yield (
+            f"{where}.metric: {entry['metric']} is about none of the classes of "
+            f"{entry['dataset']}.{nearest_name(name, classes)}"
+        )
 
 
 def _image_problems(

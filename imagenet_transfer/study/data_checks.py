@@ -138,6 +138,10 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
             f"{where}.render: {part} is rendered in the layout {rendered}, not {layout}; "
             "change one."
         )
+    elif (
+        "render" in entry and "year" in known.keys and not part.endswith(f"{entry.get('year', '')}")
+    ):
+        yield f"{where}.year: {part} is not rendered as the year {entry['year']}; change one."
 
 
 def _proposal_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:

@@ -71,7 +71,6 @@ def config():
         ("tasks.pascal-det.replicates", 0, "tasks.pascal-det.replicates is 0"),
         ("datasets.imagenet.store.size", 32, "datasets.imagenet.store.size is 32"),
         ("datasets.sun397.partition", ..., "needs the key `partition`"),
-        ("datasets.voc2007.year", ..., "needs the key `year`"),
         ("architectures.alexnet.input_size", 65, "input_size exceeds image_size"),
         ("miniature", ..., "needs the section `miniature`"),
         (
@@ -93,7 +92,21 @@ def config():
             {"codec": "jpeg", "size": 64, "max_unreadable": 0},
             "is stored warped",
         ),
-        ("datasets.voc2007.year", 2012, "needs a data set of layout voc of the year 2007"),
+        ("datasets.voc2007.year", 2012, "voc2007.year: voc2007 is not rendered as the year 2012"),
+        (
+            "datasets.voc2007.classes",
+            ["dog", "fire/truck"],
+            "classes.1 is 'fire/truck', but names of classes have 1 to 100 printable characters",
+        ),
+        ("datasets.voc2007.classes", ["dog\n"], "'dog\\n', but names of classes have 1 to 100"),
+        ("datasets.voc2007.classes", ["dog" * 40], "but names of classes have 1 to 100"),
+        ("datasets.voc2007.classes", [7], "classes.0 is 7, but should be text (put it in quotes)"),
+        (
+            "tasks.pascal-det.metric",
+            "AP/dgo",
+            "AP/dgo is about none of the classes of voc2007. Did you mean 'dog'?",
+        ),
+        ("tasks.pascal-det.metric", "AP/a/b", "is none of what is allowed there. The metric that"),
         (
             "recipes.action.rstarcnn.secondary_iou",
             [0.75, 0.2],

@@ -1,7 +1,10 @@
-"""PASCAL VOC's detection sets: `VOCdevkit/VOC20xx/{Annotations,JPEGImages,ImageSets/Main}`."""
+"""Detection sets in PASCAL VOC's layout: `Annotations`, `JPEGImages` and `ImageSets/Main`.
+
+PASCAL's own are in `VOCdevkit/VOC20xx`, others in the root or in a folder of any name.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
@@ -10,14 +13,20 @@ from defusedxml import DefusedXmlException, ElementTree
 
 from imagenet_transfer.data.layouts.listing import (
     CORNERS,
+    LayoutError,
     Listing,
     check_folder,
+    check_named,
     check_present,
     check_unique,
     files_by_stem,
+    first_names,
+    found_in,
+    is_class_name,
     make_listing,
     printable,
     read_columns,
+    subfolders,
 )
 from imagenet_transfer.errors import UserError
 
@@ -28,6 +37,11 @@ VOC_CLASSES = (
     "tvmonitor",
 )
 # fmt: on
+PARTS = ("Annotations", "JPEGImages", "ImageSets")
+# Training and test split: those of PASCAL's years (2007 has annotations of its test images), and of
+# any other set, whose first pair of lists counts.
+SPLITS_OF_YEAR = {2007: ("trainval", "test"), 2012: ("train", "val")}
+SPLITS = (("trainval", "test"), ("train", "test"), ("train", "val"))
 DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
 TOLERANCE = 1  # pixels beyond the image, as in boxes that count from 0 or have open ends
@@ -42,26 +56,94 @@ class Annotation(NamedTuple):
 
 
 def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
-    """Return the listing of a config's entry."""
-    return read_voc(root, int(entry["year"]), tuple(entry.get("classes", VOC_CLASSES)))
+    """Return the images of a config's entry with the objects, if any, of its classes.
 
-
-def read_voc(root: Path, year: int, classes: Sequence[str] = VOC_CLASSES) -> Listing:
-    """Return the images of `root/VOC<year>` with the objects, if any, of `classes` (then sorted).
-
-    Splits: trainval and test for 2007, whose test annotations are public; train and val for later
-    years. Raises UserError for anything missing or wrong.
+    With a `year`, these are those of `root/VOC<year>`, and the classes VOC's twenty unless the
+    entry has `classes`; else all that the annotations name. Raises UserError for anything missing
+    or wrong.
     """
-    data = check_folder(root / f"VOC{year}")
-    files = files_by_stem(check_folder(data / "JPEGImages"))
-    rows = []
-    for split in ("trainval", "test") if year == 2007 else ("train", "val"):
-        names = read_image_list(data / "ImageSets" / "Main" / f"{split}.txt")
-        rows += image_rows(data / "JPEGImages", files, names, split)
+    year = entry.get("year")
+    data = check_folder(root / f"VOC{year}") if year else _data_folder(root)
+    lists = data / "ImageSets" / "Main"
+    rows = _image_rows(root, data, SPLITS_OF_YEAR[year] if year else _splits(lists))
     images = sorted(image for _, image, _, _ in rows)
     annotations = read_annotations(data / "Annotations", images)
-    objects = _objects(data / "Annotations", annotations, frozenset(classes))
-    return make_listing(rows, sorted(classes), objects, sizes=sizes_of(annotations))
+    objects = [row for annotation in annotations for row in annotation.objects]
+    known = VOC_CLASSES if year else None
+    _check_classes(data / "Annotations", objects, known and {*known, *entry.get("classes", ())})
+    classes = _classes(data / "Annotations", objects, known, entry.get("classes"))
+    chosen = [row for row in objects if row[2] in classes]
+    return make_listing(rows, sorted(classes), chosen, sizes=sizes_of(annotations))
+
+
+def _data_folder(root: Path) -> Path:
+    """Return the folder that holds the parts: the root, or the only one in it that does."""
+    if any((root / part).is_dir() for part in PARTS):
+        return root
+    inner = [name for name in subfolders(root) if (root / name / "Annotations").is_dir()]
+    if len(inner) == 1:
+        return root / inner[0]
+    if inner:
+        raise LayoutError(
+            f"{root} holds several data sets ({first_names(inner)}): make the folder of one of "
+            "them the `root`, or name one of PASCAL's with `year`."
+        )
+    raise LayoutError(
+        f"{root} lacks the folders {', '.join(PARTS)}, and so does each folder in it"
+        f"{found_in(root)}: unpack the data set there or correct its `root` in the config."
+    )
+
+
+def _splits(lists: Path) -> tuple[str, str]:
+    """Return the names of the training and the test split of a set that is not PASCAL's."""
+    present = {path.stem for path in check_folder(lists).glob("*.txt")}
+    for pair in SPLITS:
+        if present.issuperset(pair):
+            return pair
+    wanted = ", ".join(f"{train}.txt and {test}.txt" for train, test in SPLITS)
+    raise LayoutError(
+        f"{lists} lacks the lists of a training and a test split, one of the pairs {wanted}"
+        f"{found_in(lists)}: add the lists, with one image id per line, or correct `root` in the "
+        "config."
+    )
+
+
+def _image_rows(root: Path, data: Path, splits: Sequence[str]) -> list[tuple]:
+    """Return the rows of the images that the lists of these splits name."""
+    folder = check_folder(data / "JPEGImages")
+    files = files_by_stem(folder)
+    lists = data / "ImageSets" / "Main"
+    return [
+        row
+        for split in splits
+        for row in image_rows(root, folder, files, read_image_list(lists / f"{split}.txt"), split)
+    ]
+
+
+def _check_classes(folder: Path, objects: Sequence[tuple], known: Collection[str] | None) -> None:
+    """Raise UserError for an object whose name is not among `known`, or (None) not a name."""
+    wrong = "a class of VOC" if known else "the name of a class: 1 to 100 printable characters"
+    for image, number, name, *_ in objects:
+        if not (name in known if known else is_class_name(name)):
+            raise UserError(
+                f"{folder / image}.xml: object {number} is a '{printable(name)}', which is not "
+                f"{wrong}: correct it, or unpack the annotations again."
+            )
+
+
+def _classes(
+    folder: Path,
+    objects: Sequence[tuple],
+    known: Sequence[str] | None,
+    named: Sequence[str] | None,
+) -> frozenset[str]:
+    """Return the classes to detect: those `named` in the config, or else `known`, or else all."""
+    found = {row[2] for row in objects}
+    if not found and not known:
+        raise UserError(f"{folder} has no objects: unpack the annotations again.")
+    if named:
+        check_named(named, found.union(known or ()), folder)
+    return frozenset(named or known or found)
 
 
 def read_image_list(path: Path) -> list[str]:
@@ -72,16 +154,16 @@ def read_image_list(path: Path) -> list[str]:
 
 
 def image_rows(
-    folder: Path, files: Mapping[str, str], names: Sequence[str], split: str
+    root: Path, folder: Path, files: Mapping[str, str], names: Sequence[str], split: str
 ) -> list[tuple]:
-    """Return the (split, image, class, path) rows of the named images in `VOC20xx/JPEGImages`.
+    """Return the (split, image, class, path) rows of the named images in a folder below `root`.
 
     `files`: the files there by image. Raises UserError if an image has no file.
     """
     check_present(
         [name for name in names if name not in files], len(names), folder, f"{split} images"
     )
-    prefix = f"{folder.parent.name}/{folder.name}"
+    prefix = folder.relative_to(root).as_posix()
     return [(split, name, "", f"{prefix}/{files[name]}") for name in names]
 
 
@@ -104,19 +186,6 @@ def read_annotations(folder: Path, images: Sequence[str]) -> list[Annotation]:
 def sizes_of(annotations: Sequence[Annotation]) -> dict[str, tuple[float, float]]:
     """Return the width and height that annotations state, by image."""
     return {annotation.image: annotation.size for annotation in annotations}
-
-
-def _objects(
-    folder: Path, annotations: Sequence[Annotation], classes: frozenset[str]
-) -> list[tuple]:
-    rows = [row for annotation in annotations for row in annotation.objects]
-    for image, number, name, *_ in rows:
-        if name not in classes and name not in VOC_CLASSES:
-            raise UserError(
-                f"{folder / image}.xml: object {number} is a '{printable(name)}', which is not a "
-                "class of VOC: correct it, or unpack the annotations again."
-            )
-    return [row for row in rows if row[2] in classes]
 
 
 class _Flaw(Exception):

@@ -54,7 +54,7 @@ def read_voc_action(root: Path) -> Listing:
         people = _read_labels(lists, split)
         images = sorted({image for image, _ in people})
         _check_apart(labels, images, lists)
-        rows += image_rows(data / "JPEGImages", files, images, split)
+        rows += image_rows(root, data / "JPEGImages", files, images, split)
         labels |= people
     annotations = read_annotations(data / "Annotations", sorted({image for image, _ in labels}))
     people = _people(data / "Annotations", annotations, labels)
