@@ -44,7 +44,7 @@ MODULES = "imagenet_transfer.data.layouts"
 LAYOUTS: Mapping[str, Layout] = {
     "ilsvrc": Layout(f"{MODULES}.ilsvrc:read", WNIDS),
     "tiny-imagenet": Layout(f"{MODULES}.tiny_imagenet:read", WNIDS),
-    "voc": Layout(f"{MODULES}.voc:read", BOXES, takes=("year", "classes")),
+    "voc": Layout(f"{MODULES}.voc:read", BOXES, takes=("year", "classes", "bad_boxes")),
     "voc-action": Layout(f"{MODULES}.voc_action:read", ACTIONS),
     "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
     "places365": Layout(f"{MODULES}.places:read_365", CLASSES),

@@ -322,15 +322,15 @@ def test_a_set_without_objects_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<annotation><object>", "not a VOC annotation"),
+        ("<annotation><object>", "1 of 3 annotations are wrong (first: 000005.xml: it is not XML"),
         (annotation(("unicorn", "")), "unicorn"),
         (
             annotation(("dog", ""), box=BOX.replace("50", "5")),
             "object 1 has a box from (10, 1) to (5, 40.5)",
         ),
         (annotation(("dog", ""), box=BOX.replace("50", "wide")), "'wide' for a number in <xmax>"),
-        (annotation(("dog", ""), box=""), "not a VOC annotation"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "not a VOC annotation"),
+        (annotation(("dog", ""), box=""), "object 1 has no <xmin>"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "a document type"),
     ],
 )
 def test_broken_annotations_are_named(tmp_path, text, words):

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException, ElementTree
 
+from imagenet_transfer.data.layouts.flaws import BadBox, Flaw, Flaws, check_inside
 from imagenet_transfer.data.layouts.listing import (
     CORNERS,
     LayoutError,
@@ -29,6 +30,7 @@ from imagenet_transfer.data.layouts.listing import (
     subfolders,
 )
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.files import check_regular
 
 # fmt: off
 VOC_CLASSES = (
@@ -44,7 +46,6 @@ SPLITS_OF_YEAR = {2007: ("trainval", "test"), 2012: ("train", "val")}
 SPLITS = (("trainval", "test"), ("train", "test"), ("train", "val"))
 DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 MAX_BYTES = 2**22  # of an annotation; VOC's have a few thousand
-TOLERANCE = 1  # pixels beyond the image, as in boxes that count from 0 or have open ends
 
 
 class Annotation(NamedTuple):
@@ -67,11 +68,13 @@ def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     lists = data / "ImageSets" / "Main"
     rows = _image_rows(root, data, SPLITS_OF_YEAR[year] if year else _splits(lists))
     images = sorted(image for _, image, _, _ in rows)
-    annotations = read_annotations(data / "Annotations", images)
+    flaws = Flaws.of(entry)
+    annotations = read_annotations(data / "Annotations", images, flaws)
     objects = [row for annotation in annotations for row in annotation.objects]
-    known = VOC_CLASSES if year else None
-    _check_classes(data / "Annotations", objects, known and {*known, *entry.get("classes", ())})
-    classes = _classes(data / "Annotations", objects, known, entry.get("classes"))
+    known = {*VOC_CLASSES, *entry.get("classes", ())} if year else None
+    _check_classes(objects, known, flaws)
+    flaws.settle(data / "Annotations", len(images))
+    classes = _classes(data / "Annotations", objects, bool(year), entry.get("classes"))
     chosen = [row for row in objects if row[2] in classes]
     return make_listing(rows, sorted(classes), chosen, sizes=sizes_of(annotations))
 
@@ -120,30 +123,25 @@ def _image_rows(root: Path, data: Path, splits: Sequence[str]) -> list[tuple]:
     ]
 
 
-def _check_classes(folder: Path, objects: Sequence[tuple], known: Collection[str] | None) -> None:
-    """Raise UserError for an object whose name is not among `known`, or (None) not a name."""
-    wrong = "a class of VOC" if known else "the name of a class: 1 to 100 printable characters"
+def _check_classes(objects: Sequence[tuple], known: Collection[str] | None, flaws: Flaws) -> None:
+    """Collect the objects whose names are not among `known`; None: those that are not names."""
+    wanted = "a class of VOC" if known else "the name of a class: 1 to 100 characters, no slash"
     for image, number, name, *_ in objects:
         if not (name in known if known else is_class_name(name)):
-            raise UserError(
-                f"{folder / image}.xml: object {number} is a '{printable(name)}', which is not "
-                f"{wrong}: correct it, or unpack the annotations again."
-            )
+            with flaws.of_annotation(f"{image}.xml"):
+                raise Flaw(f"object {number} is a '{printable(name)}', which is not {wanted}")
 
 
 def _classes(
-    folder: Path,
-    objects: Sequence[tuple],
-    known: Sequence[str] | None,
-    named: Sequence[str] | None,
+    folder: Path, objects: Sequence[tuple], of_pascal: bool, named: Sequence[str] | None
 ) -> frozenset[str]:
-    """Return the classes to detect: those `named` in the config, or else `known`, or else all."""
-    found = {row[2] for row in objects}
-    if not found and not known:
+    """Return the classes to detect: those `named` in the config, or else VOC's or all that are."""
+    known = {*VOC_CLASSES} if of_pascal else {row[2] for row in objects}
+    if not known:
         raise UserError(f"{folder} has no objects: unpack the annotations again.")
     if named:
-        check_named(named, found.union(known or ()), folder)
-    return frozenset(named or known or found)
+        check_named(named, known.union(row[2] for row in objects), folder)
+    return frozenset(named or known)
 
 
 def read_image_list(path: Path) -> list[str]:
@@ -167,10 +165,10 @@ def image_rows(
     return [(split, name, "", f"{prefix}/{files[name]}") for name in names]
 
 
-def read_annotations(folder: Path, images: Sequence[str]) -> list[Annotation]:
-    """Return the images' annotations, in the order of `images`.
+def read_annotations(folder: Path, images: Sequence[str], flaws: Flaws) -> list[Annotation]:
+    """Return the images' annotations, in the order of `images`, and collect their flaws.
 
-    Raises UserError if a file in the folder `Annotations` is missing or is not an annotation.
+    Raises UserError if a file in the folder `Annotations` is missing.
     """
     files = {
         path.stem: path
@@ -180,7 +178,11 @@ def read_annotations(folder: Path, images: Sequence[str]) -> list[Annotation]:
     check_present(
         [image for image in images if image not in files], len(images), folder, "annotations"
     )
-    return [_read_annotation(files[image]) for image in images]
+    annotations = []
+    for image in images:
+        with flaws.of_annotation(files[image].name):
+            annotations.append(_read_annotation(files[image], flaws))
+    return annotations
 
 
 def sizes_of(annotations: Sequence[Annotation]) -> dict[str, tuple[float, float]]:
@@ -188,38 +190,29 @@ def sizes_of(annotations: Sequence[Annotation]) -> dict[str, tuple[float, float]
     return {annotation.image: annotation.size for annotation in annotations}
 
 
-class _Flaw(Exception):
-    """What is wrong with an annotation, without its file's name."""
-
-
-def _read_annotation(path: Path) -> Annotation:
+def _read_annotation(path: Path, flaws: Flaws) -> Annotation:
     """Return a file's annotation; its objects are numbered from 1 as in VOC's action lists."""
-    try:
-        root = _parse(path)
-        size = _image_size(root)
-        objects = [
-            (path.stem, number, *_read_object(element, f"object {number}", size))
-            for number, element in enumerate(root.findall("object"), start=1)
-        ]
-        return Annotation(path.stem, size, objects)
-    except _Flaw as flaw:
-        raise UserError(
-            f"{path} is not a VOC annotation: {flaw}. Correct it, or unpack all again."
-        ) from flaw
+    root = _parse(path)
+    size = _image_size(root)
+    objects: list[tuple] = []
+    for number, element in enumerate(root.findall("object"), start=1):
+        with flaws.of_annotation(path.name):
+            objects.append((path.stem, number, *_read_object(element, f"object {number}", size)))
+    return Annotation(path.stem, size, objects)
 
 
 def _parse(path: Path) -> Element:
     """Return the root of the file's XML, which may not declare entities or refer to other files."""
-    if path.stat().st_size > MAX_BYTES:
-        raise _Flaw(f"it has {path.stat().st_size:,} bytes, which is far too many")
+    if check_regular(path).stat().st_size > MAX_BYTES:
+        raise Flaw(f"it has {path.stat().st_size:,} bytes, which is far too many")
     try:
         root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
     except DefusedXmlException as error:
-        raise _Flaw("it declares a document type, as attacks with entities do") from error
+        raise Flaw("it declares a document type, as attacks with entities do") from error
     except (ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise _Flaw(f"it is not XML ({printable(str(error))})") from error
+        raise Flaw(f"it is not XML ({printable(str(error))})") from error
     if root.tag != "annotation":
-        raise _Flaw(f"its outermost tag is <{printable(root.tag)}>, not <annotation>")
+        raise Flaw(f"its outermost tag is <{printable(root.tag)}>, not <annotation>")
     return root
 
 
@@ -227,42 +220,42 @@ def _image_size(root: Element) -> tuple[float, float]:
     size = _child(root, "size", "it")
     width, height = (_number(size, tag, "its <size>") for tag in ("width", "height"))
     if width < 1 or height < 1:
-        raise _Flaw(f"its image has {width:g}×{height:g} pixels")
+        raise Flaw(f"its image has {width:g}×{height:g} pixels")
     return width, height
 
 
 def _read_object(element: Element, name: str, size: tuple[float, float]) -> tuple:
     """Return class, corners (perhaps fractions) and difficulty (0 by default) of an object."""
     box = _child(element, "bndbox", name)
-    xmin, ymin, xmax, ymax = (_number(box, corner, name) for corner in CORNERS)
-    where = f"{name} has a box from ({xmin:g}, {ymin:g}) to ({xmax:g}, {ymax:g})"
-    if not (xmin < xmax and ymin < ymax):
-        raise _Flaw(f"{where}, which is empty")
-    if min(xmin, ymin) < 1 - TOLERANCE or xmax > size[0] + TOLERANCE or ymax > size[1] + TOLERANCE:
-        raise _Flaw(f"{where}, outside the image of {size[0]:g}×{size[1]:g} pixels")
+    xmin, ymin, xmax, ymax = corners = tuple(_number(box, corner, name) for corner in CORNERS)
     difficult = (element.findtext("difficult") or "").strip() or "0"
     if difficult not in ("0", "1"):
-        raise _Flaw(f"{name} has <difficult> '{printable(difficult)}', neither 0 nor 1")
-    return _text(element, "name", name), xmin, ymin, xmax, ymax, int(difficult)
+        raise Flaw(f"{name} has <difficult> '{printable(difficult)}', neither 0 nor 1")
+    label = _text(element, "name", name)
+    words = f"{name} has a box from ({xmin:g}, {ymin:g}) to ({xmax:g}, {ymax:g})"
+    if not (xmin < xmax and ymin < ymax):
+        raise BadBox(f"{words}, which is empty")
+    check_inside(corners, size, words)
+    return label, *corners, int(difficult)
 
 
 def _child(element: Element, tag: str, name: str) -> Element:
     """Return the only child with this tag; `name` is what the element is called in a complaint."""
     found = element.findall(tag)
     if len(found) != 1:
-        raise _Flaw(f"{name} has {len(found) or 'no'} <{tag}>")
+        raise Flaw(f"{name} has {len(found) or 'no'} <{tag}>")
     return found[0]
 
 
 def _text(element: Element, tag: str, name: str) -> str:
     text = (_child(element, tag, name).text or "").strip()
     if not text:
-        raise _Flaw(f"{name} has an empty <{tag}>")
+        raise Flaw(f"{name} has an empty <{tag}>")
     return text
 
 
 def _number(element: Element, tag: str, name: str) -> float:
     text = _text(element, tag, name)
     if not DECIMAL.fullmatch(text):
-        raise _Flaw(f"{name} has '{printable(text)}' for a number in <{tag}>")
+        raise Flaw(f"{name} has '{printable(text)}' for a number in <{tag}>")
     return float(text)
