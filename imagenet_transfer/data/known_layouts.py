@@ -45,6 +45,11 @@ LAYOUTS: Mapping[str, Layout] = {
     "ilsvrc": Layout(f"{MODULES}.ilsvrc:read", WNIDS),
     "tiny-imagenet": Layout(f"{MODULES}.tiny_imagenet:read", WNIDS),
     "voc": Layout(f"{MODULES}.voc:read", BOXES, takes=("year", "classes", "bad_boxes")),
+    "coco": Layout(
+        f"{MODULES}.coco:read",
+        BOXES,
+        takes=("classes", "bad_boxes", "train_annotations", "test_annotations", "images_folder"),
+    ),
     "voc-action": Layout(f"{MODULES}.voc_action:read", ACTIONS),
     "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
     "places365": Layout(f"{MODULES}.places:read_365", CLASSES),

@@ -1,10 +1,11 @@
 """What the schema cannot say of a config's data: data sets, label sets and subsets."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WNIDS
-from imagenet_transfer.study.config_file import unknown_name
+from imagenet_transfer.study.config_file import shown, unknown_name
 
 Config = Mapping[str, Any]
 KEYS_OF_METHOD = {
@@ -25,6 +26,7 @@ RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "sun397": ("sun",),
     "places365": ("places", "sun"),
 }
+PATHS_BELOW_ROOT = ("train_annotations", "test_annotations", "images_folder")
 CODECS_OF_KEY = {"size": ("jpeg", "raw"), "quality": ("jpeg",)}
 PROPOSALS_NEED = {"selective-search": "mode", "file": "path"}
 PROPOSALS_LACK = {"selective-search": ("path",), "file": ("max_boxes", "min_side", "mode")}
@@ -131,6 +133,10 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     own = {key for other in LAYOUTS.values() for key in other.keys}
     for key in sorted(own.difference(known.keys).intersection(entry)):
         yield f"{where}: layout {layout} has no use for the key `{key}`; remove it."
+    for key in PATHS_BELOW_ROOT:
+        path = PurePath(entry.get(key, ""))
+        if path.is_absolute() or ".." in path.parts:
+            yield f"{where}.{key}: {shown(entry[key])} leads out of `root`; name a path in it."
     part = entry.get("render", layout)
     rendered = LAYOUT_OF_PART.get(part, part)
     if rendered != layout:

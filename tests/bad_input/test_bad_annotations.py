@@ -236,7 +236,10 @@ def test_people_of_actions_are_not_left_out(tmp_path):
 
 
 NO_YEAR = {  # names that are no class's in a set that is not PASCAL's
-    "slash": ("a/b", "object 1 is a 'a/b', which is not the name of a class: 1 to 100 characters, no slash"),
+    "slash": (
+        "a/b",
+        "object 1 is a 'a/b', which is not the name of a class: 1 to 100 characters, no slash",
+    ),
     "two lines": ("a\nb", r"a 'a\nb', which is not the name of a class"),
     "endless": ("x" * 101, "x...', which is not the name of a class"),
     "control character": ("a&#x85;b", r"a 'a\x85b', which is not the name of a class"),

@@ -299,7 +299,10 @@ def test_the_first_pair_of_lists_counts(tmp_path, lists, splits):
 def test_what_a_set_of_vocs_layout_lacks_is_said(tmp_path):
     entry = NO_YEAR | {"root": str(tmp_path)}
     data = make_voc(tmp_path)
-    refused(entry | {"classes": ["dog", "cat"]}, "classes that the config names (first: cat), but")
+    refused(
+        entry | {"classes": ["dog", "cat"]},
+        "lacks 1 of the classes that the config names (first: cat); it has car, chair, dog: ",
+    )
     (data / "ImageSets" / "Main" / "test.txt").unlink()
     refused(entry, "lacks the lists of", "train.txt and val.txt (", "Main holds trainval.txt")
     (data / "ImageSets").rename(data / "Lists")

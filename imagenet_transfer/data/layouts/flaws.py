@@ -53,8 +53,8 @@ class Flaws:
         except Flaw as flaw:
             self.found.append(Found(name, str(flaw), isinstance(flaw, BadBox)))
 
-    def settle(self, where: Path, total: int) -> None:
-        """Raise UserError if any of the `total` annotations is wrong.
+    def settle(self, where: Path, total: int, what: str = "annotations") -> None:
+        """Raise UserError if any of the `total` annotations, or other things, is wrong.
 
         Bad boxes that are left out get a printed line instead.
         """
@@ -64,7 +64,7 @@ class Flaws:
             number = len({one.annotation for one in wrong})
             choice = " leave out bad boxes with `bad_boxes: skip` in the config,"
             raise UserError(
-                f"{where}: {number:,} of {total:,} annotations are wrong (first: {_first(wrong)}): "
+                f"{where}: {number:,} of {total:,} {what} are wrong (first: {_first(wrong)}): "
                 f"correct them,{choice if bad_boxes and self.skip is False else ''} or unpack all "
                 "again."
             )

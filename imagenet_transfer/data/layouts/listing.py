@@ -260,9 +260,9 @@ def check_named(named: Sequence[str], found: Collection[str], where: Path) -> No
     unknown = [name for name in named if name not in found]
     if unknown:
         raise UserError(
-            f"{where} has no object of {len(unknown):,} classes that the config names (first: "
-            f"{first_names(unknown)}), but of: {first_names(sorted(found), 20) or 'none'}: correct "
-            "`classes` in the config."
+            f"{where} lacks {len(unknown):,} of the classes that the config names (first: "
+            f"{first_names(unknown)}); it has {first_names(sorted(found), 20)}: correct `classes` "
+            "in the config."
         )
 
 
