@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from imagenet_transfer.data.known_layouts import content_of, layouts_with
 from imagenet_transfer.study.config_file import nearest_name, unknown_name
 from imagenet_transfer.study.data_checks import (
     class_problems,
@@ -104,16 +105,19 @@ def _image_problems(
     """Yield why a task cannot use a data set's images."""
     kind = KINDS[entry["kind"]]
     name = entry["dataset"]
-    if not kind.layout:
+    if not kind.holds:
         if has_boxes(config, name):
-            kinds = " or ".join(other for other, of in KINDS.items() if of.layout)
+            content = content_of(dataset)
+            kinds = " or ".join(other for other, of in KINDS.items() if of.holds == content)
             yield (
                 f"{where}: {name} has boxes instead of one category per image; take kind {kinds}."
             )
         return
-    wrong_year = kind.years and dataset.get("year") not in kind.years
-    if dataset["layout"] != kind.layout or wrong_year:
-        wanted = f"a data set of layout {kind.data}"
-        yield f"{where}: kind {entry['kind']} needs {wanted}, unlike {name}."
+    if content_of(dataset) != kind.holds:
+        layouts = " or ".join(layouts_with(kind.holds))
+        yield (
+            f"{where}: kind {entry['kind']} needs {kind.holds}, as data sets of layout {layouts} "
+            f"have, unlike {name}."
+        )
     if dataset["store"]["codec"] != "original":
         yield f"{where}: {name} is stored warped, which moves its boxes; set its codec to original."

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WNIDS
+from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WITH_BOXES, WNIDS, content_of
 from imagenet_transfer.study.config_file import shown, unknown_name
 
 Config = Mapping[str, Any]
@@ -34,12 +34,12 @@ PROPOSALS_LACK = {"selective-search": ("path",), "file": ("max_boxes", "min_side
 
 def has_boxes(config: Config, dataset: str) -> bool:
     """Return whether a data set's images have boxes instead of one class each."""
-    return dataset in config["datasets"] and LAYOUTS[layout_of(config, dataset)].has_boxes
+    return dataset in config["datasets"] and content_of(config["datasets"][dataset]) in WITH_BOXES
 
 
 def has_wnids(config: Config, dataset: str) -> bool:
     """Return whether a data set's classes are the study's WordNet classes."""
-    return LAYOUTS[layout_of(config, dataset)].holds == WNIDS
+    return content_of(config["datasets"][dataset]) == WNIDS
 
 
 def layout_of(config: Config, dataset: str) -> str:
@@ -151,7 +151,7 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _proposal_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if ("proposals" in entry) != (LAYOUTS[entry["layout"]].holds == ACTIONS):
+    if ("proposals" in entry) != (content_of(entry) == ACTIONS):
         needs = "has no use for" if "proposals" in entry else "needs the section"
         yield (
             f"{where}: layout {entry['layout']} {needs} `proposals` (the regions that R*CNN "

@@ -157,7 +157,47 @@ def config():
         (
             "tasks.pascal-act.dataset",
             "voc2007",
-            "needs a data set of layout voc-action, unlike voc2007",
+            "kind action needs actions, as data sets of layout voc-action have, unlike voc2007",
+        ),
+        (
+            "tasks.pascal-det.dataset",
+            "voc2012-action",
+            "kind detection needs boxes, as data sets of layout voc or coco have, unlike voc2012-",
+        ),
+        (
+            "tasks.sun-cls.dataset",
+            "voc2007",
+            "voc2007 has boxes instead of one category per image; take kind detection.",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "train_annotations": "../a.json"},
+            "datasets.coco.train_annotations: ../a.json leads out of `root`; name a path in it",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "images_folder": "/"},
+            "datasets.coco.images_folder: / leads out of `root`; name a path in it",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "year": 2017},
+            "datasets.coco.year is 2017, but should be one of 2007, 2012",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "year": 2007},
+            "datasets.coco: layout coco has no use for the key `year`; remove it",
+        ),
+        (
+            "datasets.sun397.bad_boxes",
+            "skip",
+            "datasets.sun397: layout sun397 has no use for the key `bad_boxes`; remove it",
+        ),
+        (
+            "datasets.voc2007.bad_boxes",
+            "keep",
+            "datasets.voc2007.bad_boxes is 'keep', but should be one of refuse, skip",
         ),
         ("tasks.half-random-a.subset", "random-c", "names 'random-c', which is not in subsets"),
         (
