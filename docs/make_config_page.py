@@ -23,6 +23,7 @@ Unknown keys are errors, and so are names that are not declared.
 """
 TABLE = "| key | value | meaning |\n| --- | --- | --- |\n"
 NAMED = {  # what definitions of the schema are called here
+    "class_names": "list of names of classes",
     "name": "name",
     "names": "list of names",
     "objects": "list of PASCAL's objects",

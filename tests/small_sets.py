@@ -1,6 +1,7 @@
 """Data sets of two images per split in every layout, and what they are refused with."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,41 @@ def make_voc(root: Path) -> dict:
         write_file(data / "JPEGImages" / f"{name}.jpg")
         write_file(data / "Annotations" / f"{name}.xml", annotation(an_object()))
     return {"layout": "voc", "year": 2007, "root": str(root)}
+
+
+def coco_image(number: int, **changes) -> dict:
+    return {"id": number, "file_name": f"{number:06}.jpg", "width": 40, "height": 30} | changes
+
+
+def coco_object(number: int, image: int, **changes) -> dict:
+    box = {
+        "bbox": [9, 4, 11, 11],
+        "iscrowd": 0,
+        "area": 121,
+        "segmentation": [[9, 4, 20, 4, 20, 15]],
+    }
+    return {"id": number, "image_id": image, "category_id": 18, **box} | changes
+
+
+COCO_CATEGORIES = [{"id": 18, "name": "dog"}, {"id": 3, "name": "hair drier"}]
+
+
+def coco_file(image: int, **changes) -> str:
+    """Return a file of one image with a dog; changes replace what is in its lists."""
+    content = {
+        "info": {},
+        "images": [coco_image(image)],
+        "annotations": [coco_object(1, image)],
+        "categories": COCO_CATEGORIES,
+    }
+    return json.dumps(content | changes)
+
+
+def make_coco(root: Path) -> dict:
+    for split, image in (("train2017", 1), ("val2017", 2)):
+        write_file(root / f"annotations/instances_{split}.json", coco_file(image))
+        write_file(root / split / f"{image:06}.jpg")
+    return {"layout": "coco", "root": str(root)}
 
 
 ACTION = "VOC2012/ImageSets/Action"

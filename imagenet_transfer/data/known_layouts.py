@@ -14,6 +14,7 @@ WNIDS = "wnids"  # one WordNet class per image, of the study's `classes`
 CLASSES = "classes"  # one class of its own per image
 BOXES = "boxes"  # objects with boxes
 ACTIONS = "actions"  # people with boxes and actions
+WITH_BOXES = (BOXES, ACTIONS)
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,15 @@ class Layout:
     """One way in which a data set lies on disk.
 
     `read` names the function that lists it, as "module:function". `needs` are the keys of its own
-    that an entry must have, with what they mean; `takes` those that it may have.
+    that an entry must have, with what they mean; `takes` those that it may have. An entry with one
+    of the keys in `holds_with` holds what stands there instead.
     """
 
     read: str
     holds: str
     needs: Mapping[str, str] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
+    holds_with: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keys(self) -> set[str]:
@@ -35,21 +38,38 @@ class Layout:
         return {*self.needs, *self.takes}
 
     @property
-    def has_boxes(self) -> bool:
-        """Whether its images have boxes instead of one class each."""
-        return self.holds in (BOXES, ACTIONS)
+    def may_hold(self) -> set[str]:
+        """Return all that data sets of this layout may hold."""
+        return {self.holds, *self.holds_with.values()}
 
 
 MODULES = "imagenet_transfer.data.layouts"
 LAYOUTS: Mapping[str, Layout] = {
     "ilsvrc": Layout(f"{MODULES}.ilsvrc:read", WNIDS),
     "tiny-imagenet": Layout(f"{MODULES}.tiny_imagenet:read", WNIDS),
-    "voc": Layout(f"{MODULES}.voc:read", BOXES, {"year": "(2007 or 2012)"}, ("classes",)),
+    "voc": Layout(f"{MODULES}.voc:read", BOXES, takes=("year", "classes", "bad_boxes")),
+    "coco": Layout(
+        f"{MODULES}.coco:read",
+        BOXES,
+        takes=("classes", "bad_boxes", "train_annotations", "test_annotations", "images_folder"),
+    ),
     "voc-action": Layout(f"{MODULES}.voc_action:read", ACTIONS),
     "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
     "places365": Layout(f"{MODULES}.places:read_365", CLASSES),
     "places205": Layout(f"{MODULES}.places:read_205", CLASSES),
 }
+
+
+def content_of(entry: Mapping[str, Any]) -> str:
+    """Return what the images of a config's data set have: WNIDS, CLASSES, BOXES or ACTIONS."""
+    layout = LAYOUTS[entry["layout"]]
+    special = (held for key, held in layout.holds_with.items() if key in entry)
+    return next(special, layout.holds)
+
+
+def layouts_with(content: str) -> list[str]:
+    """Return the layouts whose data sets hold, or may hold, this."""
+    return [name for name, layout in LAYOUTS.items() if content in layout.may_hold]
 
 
 def reader_of(layout: str) -> Callable[..., Any]:

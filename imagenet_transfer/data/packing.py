@@ -411,7 +411,7 @@ def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.n
         return
     for number in set(index["shard"][images["image"].isin(wrong).to_numpy()].tolist()):
         plan.part(number).unlink(missing_ok=True)
-    sentence = "{}: {}×{} pixels, <size> says {:g}×{:g}"
+    sentence = "{}: {}×{} pixels, its annotation says {:g}×{:g}"
     first = "; ".join(
         sentence.format(printable(image), *found[image], *listing.sizes[image])
         for image in wrong[:3]
@@ -420,5 +420,5 @@ def _check_sizes(plan: Plan, listing: Listing, images: pd.DataFrame, index: np.n
         f"{plan.root}: {len(wrong):,} of {len(found):,} images do not have the width and height in "
         f"their annotations ({first}{'; ...' if len(wrong) > 3 else ''}), so that boxes would not "
         "fit the objects. Restore the images that the annotations were made for, or correct the "
-        "annotations: <size> and all boxes."
+        "annotations: sizes and all boxes."
     )

@@ -20,12 +20,17 @@ from imagenet_transfer.versions import VERSIONS
 
 META_KEYS = ("version", "codec", "size", "classes", "num_images", "shard_bytes", "digest")
 
-__all__ = ["Store", "build_store", "tested_split"]
+__all__ = ["Store", "build_store", "tested_split", "training_split"]
 
 
 def tested_split(images: pd.DataFrame) -> str:
     """Return the split that networks are tested on: `test` if there is one (SUN397), else `val`."""
     return "test" if (images["split"] == "test").any() else "val"
+
+
+def training_split(images: pd.DataFrame) -> str:
+    """Return the split that networks learn: `trainval` if there is one (VOC2007), else `train`."""
+    return "trainval" if (images["split"] == "trainval").any() else "train"
 
 
 class Store:
@@ -65,7 +70,7 @@ class Store:
 
     @cached_property
     def objects(self) -> pd.DataFrame:
-        """The boxes of VOC (see `layouts.Listing`); empty for other data sets."""
+        """The boxes of the images (see `layouts.Listing`); empty for data sets without boxes."""
         return self._table("objects", ("image", "class"), {"image": str, "class": str})
 
     def _table(self, name: str, columns: Sequence[str], types: Any) -> pd.DataFrame:

@@ -4,10 +4,11 @@ Data and outputs have files of their own; here are networks, recipes and tasks.
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from imagenet_transfer.study.config_file import unknown_name
+from imagenet_transfer.data.known_layouts import content_of, layouts_with
+from imagenet_transfer.study.config_file import nearest_name, unknown_name
 from imagenet_transfer.study.data_checks import (
     class_problems,
     dataset_problems,
@@ -55,6 +56,7 @@ def _task_problems(config: Config) -> Iterator[str]:
         dataset = config["datasets"].get(entry.get("dataset"))
         if dataset:
             yield from _image_problems(config, where, entry, dataset)
+            yield from _class_problems(where, entry, dataset.get("classes", ()))
 
 
 def _section_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterator[str]:
@@ -87,22 +89,35 @@ def _kind_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"{where} needs the key `dataset`, or (classification) `subset`, and not both."
 
 
+def _class_problems(where: str, entry: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
+    """Yield that a task's metric is about a class that its data set does not name in the config."""
+    _, _, name = entry["metric"].partition("/")
+    if name and classes and name not in classes:
+        yield (
+            f"{where}.metric: {entry['metric']} is about none of the classes of "
+            f"{entry['dataset']}.{nearest_name(name, classes)}"
+        )
+
+
 def _image_problems(
     config: Config, where: str, entry: Mapping[str, Any], dataset: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield why a task cannot use a data set's images."""
     kind = KINDS[entry["kind"]]
     name = entry["dataset"]
-    if not kind.layout:
+    if not kind.holds:
         if has_boxes(config, name):
-            kinds = " or ".join(other for other, of in KINDS.items() if of.layout)
+            content = content_of(dataset)
+            kinds = " or ".join(other for other, of in KINDS.items() if of.holds == content)
             yield (
                 f"{where}: {name} has boxes instead of one category per image; take kind {kinds}."
             )
         return
-    wrong_year = kind.years and dataset.get("year") not in kind.years
-    if dataset["layout"] != kind.layout or wrong_year:
-        wanted = f"a data set of layout {kind.data}"
-        yield f"{where}: kind {entry['kind']} needs {wanted}, unlike {name}."
+    if content_of(dataset) != kind.holds:
+        layouts = " or ".join(layouts_with(kind.holds))
+        yield (
+            f"{where}: kind {entry['kind']} needs {kind.holds}, as data sets of layout {layouts} "
+            f"have, unlike {name}."
+        )
     if dataset["store"]["codec"] != "original":
         yield f"{where}: {name} is stored warped, which moves its boxes; set its codec to original."

@@ -1,11 +1,12 @@
 """What the schema cannot say of a config's data: data sets, label sets and subsets."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
-from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WNIDS
+from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WITH_BOXES, WNIDS, content_of
 from imagenet_transfer.models import network_of
-from imagenet_transfer.study.config_file import unknown_name
+from imagenet_transfer.study.config_file import shown, unknown_name
 
 Config = Mapping[str, Any]
 KEYS_OF_METHOD = {
@@ -26,6 +27,7 @@ RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "sun397": ("sun",),
     "places365": ("places", "sun"),
 }
+PATHS_BELOW_ROOT = ("train_annotations", "test_annotations", "images_folder")
 CODECS_OF_KEY = {"size": ("jpeg", "raw"), "quality": ("jpeg",)}
 PROPOSALS_NEED = {"selective-search": "mode", "file": "path"}
 PROPOSALS_LACK = {"selective-search": ("path",), "file": ("max_boxes", "min_side", "mode")}
@@ -33,12 +35,12 @@ PROPOSALS_LACK = {"selective-search": ("path",), "file": ("max_boxes", "min_side
 
 def has_boxes(config: Config, dataset: str) -> bool:
     """Return whether a data set's images have boxes instead of one class each."""
-    return dataset in config["datasets"] and LAYOUTS[layout_of(config, dataset)].has_boxes
+    return dataset in config["datasets"] and content_of(config["datasets"][dataset]) in WITH_BOXES
 
 
 def has_wnids(config: Config, dataset: str) -> bool:
     """Return whether a data set's classes are the study's WordNet classes."""
-    return LAYOUTS[layout_of(config, dataset)].holds == WNIDS
+    return content_of(config["datasets"][dataset]) == WNIDS
 
 
 def layout_of(config: Config, dataset: str) -> str:
@@ -132,6 +134,10 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     own = {key for other in LAYOUTS.values() for key in other.keys}
     for key in sorted(own.difference(known.keys).intersection(entry)):
         yield f"{where}: layout {layout} has no use for the key `{key}`; remove it."
+    for key in PATHS_BELOW_ROOT:
+        path = PurePath(entry.get(key, ""))
+        if path.is_absolute() or ".." in path.parts:
+            yield f"{where}.{key}: {shown(entry[key])} leads out of `root`; name a path in it."
     part = entry.get("render", layout)
     rendered = LAYOUT_OF_PART.get(part, part)
     if rendered != layout:
@@ -139,10 +145,14 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
             f"{where}.render: {part} is rendered in the layout {rendered}, not {layout}; "
             "change one."
         )
+    elif (
+        "render" in entry and "year" in known.keys and not part.endswith(f"{entry.get('year', '')}")
+    ):
+        yield f"{where}.year: {part} is not rendered as the year {entry['year']}; change one."
 
 
 def _proposal_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if ("proposals" in entry) != (LAYOUTS[entry["layout"]].holds == ACTIONS):
+    if ("proposals" in entry) != (content_of(entry) == ACTIONS):
         needs = "has no use for" if "proposals" in entry else "needs the section"
         yield (
             f"{where}: layout {entry['layout']} {needs} `proposals` (the regions that R*CNN "

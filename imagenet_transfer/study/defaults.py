@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from imagenet_transfer.data.known_layouts import LAYOUTS
+from imagenet_transfer.data.known_layouts import WITH_BOXES, content_of
 from imagenet_transfer.models import network_of
 from imagenet_transfer.training.kinds import KINDS
 
@@ -26,7 +26,7 @@ def completed(config: Config) -> dict[str, Any]:
 
 def _dataset(config: Config, entry: Config) -> dict[str, Any]:
     """Return a data set with its store: files as they are with boxes, else JPEGs of one size."""
-    boxes = LAYOUTS[entry["layout"]].has_boxes
+    boxes = content_of(entry) in WITH_BOXES
     store = {
         "codec": "original" if boxes else "jpeg",
         "max_unreadable": 0,

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from imagenet_transfer.data.known_layouts import ACTIONS, BOXES
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -22,19 +24,13 @@ class Kind:
     task: str
     inputs: tuple[str, ...] = ()
     section: str = ""  # of the recipe, with the kind's switches
-    layout: str = ""  # of its data set; empty: any with one category per image
-    years: tuple[int, ...] = ()  # of this layout's data sets, if they have one
+    holds: str = ""  # what the images of its data set have; empty: one category each
     metrics: tuple[str, ...] = ("top1", "top5")
 
     @property
     def judges_boxes(self) -> bool:
         """Whether it is measured by average precision, of boxes in images that keep their size."""
         return "mAP" in self.metrics
-
-    @property
-    def data(self) -> str:
-        """Return what kind of data set it needs, in words."""
-        return f"{self.layout} of the year {self.years[0]}" if self.years else self.layout
 
 
 MAKERS = "imagenet_transfer.training.stages"
@@ -43,15 +39,14 @@ KINDS: Mapping[str, Kind] = {
     "detection": Kind(
         f"{MAKERS}:detection_task",
         section="detector",
-        layout="voc",
-        years=(2007,),
+        holds=BOXES,
         metrics=("mAP", "AP"),
     ),
     "action": Kind(
         f"{MAKERS}:action_task",
         inputs=("proposals",),
         section="rstarcnn",
-        layout="voc-action",
+        holds=ACTIONS,
         metrics=("mAP", "AP"),
     ),
 }

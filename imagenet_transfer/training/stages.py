@@ -139,7 +139,10 @@ def classification_task(
 def detection_task(
     store: Store, inputs: Mapping[str, Path], settings: Mapping[str, Any], device: str
 ) -> Task:
-    """Return the training of a detector on VOC's trainval, tested on VOC's test."""
+    """Return the training of a detector on a data set's `trainval` or `train`.
+
+    It is tested on `test` or else `val`.
+    """
     # Imported here, as it loads torchvision's operators, which takes time.
     from imagenet_transfer.training.tasks.detection import DetectionTask
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from damages import pipe
 from helpers import write_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_sets import FUZZED, SIZE, an_object, annotation, box, make_voc, said_of
+from small_sets import FUZZED, SIZE, an_object, annotation, box, make_action, make_voc, said_of
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.errors import UserError
@@ -166,6 +167,99 @@ def test_a_bad_annotation_is_named(voc, case):
     said = said_of(voc)
     assert "000005.xml" in said
     assert words in said
+
+
+def many(voc: dict, *data: str) -> None:
+    """Give the training split an image and an annotation for each of the texts."""
+    folder = Path(voc["root"]) / "VOC2007"
+    names = [f"{number:06}" for number in range(10, 10 + len(data))]
+    write_file(folder / "ImageSets/Main/trainval.txt", "\n".join(names))
+    for name, text in zip(names, data, strict=True):
+        write_file(folder / f"JPEGImages/{name}.jpg")
+        write_file(folder / f"Annotations/{name}.xml", text)
+
+
+EMPTY = box(xmax="10")
+OUTSIDE = box(xmax="42")
+
+
+def test_all_wrong_annotations_are_counted_and_the_first_are_shown(voc):
+    twice = annotation(an_object(EMPTY), an_object(), an_object(OUTSIDE))
+    unknown = annotation(an_object(name="<name>yak</name>"), an_object(EMPTY))
+    many(voc, twice, annotation(an_object()), "<cut", unknown, annotation(size=""))
+    said = said_of(voc)
+    assert said.startswith(
+        f"{voc['root']}/VOC2007/Annotations: 4 of 6 annotations are wrong (first: "
+        "000010.xml: object 1 has a box from (10, 5) to (10, 15), which is empty; "
+        "000010.xml: object 3 has a box from (10, 5) to (42, 15), outside the image of 40×30 "
+        "pixels; 000012.xml: it is not XML (unclosed token: line 1, column 0); ...): correct them, "
+        "leave out bad boxes with `bad_boxes: skip` in the config, or unpack all again."
+    )
+    assert said_of(voc | {"bad_boxes": "refuse"}) == said
+    skipping = said_of(voc | {"bad_boxes": "skip"})
+    assert "3 of 6 annotations are wrong (first: 000012.xml: it is not XML" in skipping
+    assert "000013.xml: object 1 is a 'yak', which is not a class of VOC)" in skipping
+    assert "bad_boxes" not in skipping
+
+
+def test_bad_boxes_are_left_out_if_the_config_says_so(voc, capfd):
+    good = an_object(box("1", "2", "3", "4"))
+    many(voc, annotation(an_object(EMPTY), good), annotation(an_object(OUTSIDE)), annotation(good))
+    listing = list_dataset(voc | {"bad_boxes": "skip"})
+    rows = listing.objects[["image", "object", "xmin", "ymax"]].to_numpy().tolist()
+    assert rows == [["000001", 1, 10, 15], ["000010", 2, 1, 4], ["000012", 1, 1, 4]]
+    assert len(listing.images) == 4
+    assert capfd.readouterr().err == (
+        f"{voc['root']}/VOC2007/Annotations: 2 bad boxes are left out (first: 000010.xml: object 1 "
+        "has a box from (10, 5) to (10, 15), which is empty; 000011.xml: object 1 has a box from "
+        "(10, 5) to (42, 15), outside the image of 40×30 pixels).\n"
+    )
+    many(voc, annotation(good))
+    list_dataset(voc | {"bad_boxes": "skip"})
+    assert capfd.readouterr().err == ""
+
+
+def test_long_texts_are_cut_short(voc):
+    many(voc, *[annotation(an_object(name=f"<name>{'x' * 9999}</name>"))] * 9)
+    assert "9 of 10 annotations are wrong" in said_of(voc)
+    many(voc, *[f"<{'y' * 9999}/>"] * 9)
+    assert "its outermost tag is <yyy" in said_of(voc)
+
+
+def test_people_of_actions_are_not_left_out(tmp_path):
+    entry = make_action(tmp_path)
+    person = an_object(EMPTY, "<name>person</name>")
+    write_file(tmp_path / "VOC2012/Annotations/2011_000001.xml", annotation(person))
+    said = said_of(entry)
+    assert "1 of 2 annotations are wrong (first: 2011_000001.xml: object 1 has a box" in said
+    assert "bad_boxes" not in said
+
+
+NO_YEAR = {  # names that are no class's in a set that is not PASCAL's
+    "slash": (
+        "a/b",
+        "object 1 is a 'a/b', which is not the name of a class: 1 to 100 characters, no slash",
+    ),
+    "two lines": ("a\nb", r"a 'a\nb', which is not the name of a class"),
+    "endless": ("x" * 101, "x...', which is not the name of a class"),
+    "control character": ("a&#x85;b", r"a 'a\x85b', which is not the name of a class"),
+    "right to left": ("a&#x202e;b", r"a 'a\u202eb', which is not the name of a class"),
+}
+
+
+@pytest.mark.parametrize("case", NO_YEAR)
+def test_names_that_cannot_be_classes(voc, case):
+    name, words = NO_YEAR[case]
+    annotate(voc, annotation(an_object(name=f"<name>{name}</name>")))
+    said = said_of({"layout": "voc", "root": voc["root"]})
+    assert "1 of 2 annotations are wrong (first: 000005.xml: " in said
+    assert words in said
+
+
+def test_a_pipe_is_not_waited_for(voc):
+    path = Path(voc["root"]) / "VOC2007/Annotations/000005.xml"
+    pipe(path)
+    assert f"{path} cannot be read (it is not a regular file)" in said_of(voc)
 
 
 ACCEPTED = {

@@ -11,6 +11,7 @@ FIRST_EXPECTED = {
     "ilsvrc": "train is missing",
     "tiny-imagenet": "wnids.txt is missing",
     "voc": "VOC2007 is missing",
+    "coco": "annotations is missing",
     "voc-action": "VOC2012 is missing",
     "sun397": "Partitions is missing",
     "places365": "categories_places365.txt is missing",

@@ -1,6 +1,7 @@
 """Readers of real layouts, on small trees with the oddities that users' disks have."""
 
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
@@ -245,18 +246,94 @@ def test_later_years_of_voc_have_train_and_val(tmp_path):
     assert list(list_dataset({**voc(tmp_path), "year": 2012}).images.split) == ["train", "val"]
 
 
+NO_YEAR = {"layout": "voc"}
+
+
+@pytest.mark.parametrize("name", ["", "VOC2007", "blood cells"])
+def test_any_folder_may_hold_vocs_parts(tmp_path, name):
+    make_voc(tmp_path).rename(tmp_path / "set")
+    (tmp_path / "set").rename(tmp_path / (name or "set"))
+    write_file(tmp_path / "notes" / "Annotations.txt")
+    root = tmp_path / ("" if name else "set")
+    listing = list_dataset(NO_YEAR | {"root": str(root)})
+    assert listing.classes == ("car", "chair", "dog")
+    assert listing.images.split.tolist() == ["test", "trainval", "trainval"]
+    assert all((root / path).is_file() for path in listing.images.path)
+    assert len(listing.objects) == 4
+
+
+def test_classes_of_any_name(tmp_path):
+    data = make_voc(tmp_path)
+    names = ("hair drier", "Süßkirsche, rot", 'a "b" <c>')
+    objects = [(escape(name), "") for name in (*names, "dog")]
+    write_file(data / "Annotations" / "000005.xml", annotation(*objects))
+    entry = NO_YEAR | {"root": str(tmp_path)}
+    assert list_dataset(entry).classes == tuple(sorted([*names, "car", "dog"]))
+    chosen = list_dataset(entry | {"classes": list(names)})
+    assert chosen.classes == tuple(sorted(names))
+    assert chosen.objects["object"].tolist() == [1, 2, 3]
+    assert len(chosen.images) == 3
+    of_year = list_dataset(voc(tmp_path, classes=[*names, "dog", "sofa"]))
+    assert "sofa" in of_year.classes and len(of_year.objects) == 5
+
+
+@pytest.mark.parametrize(
+    ("lists", "splits"),
+    [
+        ("train val trainval test", {"trainval", "test"}),
+        ("train val test", {"train", "test"}),
+        ("train val", {"train", "val"}),
+        ("train val trainval dog_train", {"train", "val"}),
+    ],
+)
+def test_the_first_pair_of_lists_counts(tmp_path, lists, splits):
+    data = make_voc(tmp_path)
+    for path in (data / "ImageSets" / "Main").iterdir():
+        path.unlink()
+    names = {"train": "000005", "val": "000007", "trainval": "000005\n000007", "test": "000001"}
+    for name in lists.split():
+        write_file(data / "ImageSets" / "Main" / f"{name}.txt", names.get(name, "000005 -1"))
+    assert set(list_dataset(NO_YEAR | {"root": str(tmp_path)}).images.split) == splits
+
+
+def test_what_a_set_of_vocs_layout_lacks_is_said(tmp_path):
+    entry = NO_YEAR | {"root": str(tmp_path)}
+    data = make_voc(tmp_path)
+    refused(
+        entry | {"classes": ["dog", "cat"]},
+        "lacks 1 of the classes that the config names (first: cat); it has car, chair, dog: ",
+    )
+    (data / "ImageSets" / "Main" / "test.txt").unlink()
+    refused(entry, "lacks the lists of", "train.txt and val.txt (", "Main holds trainval.txt")
+    (data / "ImageSets").rename(data / "Lists")
+    refused(entry, "ImageSets/Main is missing (", "holds Annotations/, JPEGImages/, Lists/")
+    make_voc(tmp_path / "more").rename(tmp_path / "VOC2012")
+    (tmp_path / "more").rmdir()
+    refused(entry, "holds several data sets (VOC2007, VOC2012)", "with `year`")
+    for name in ("VOC2007", "VOC2012"):
+        (tmp_path / name / "Annotations").rename(tmp_path / name / "xml")
+    refused(entry, "lacks the folders Annotations, JPEGImages, ImageSets", "holds VOC2007/")
+
+
+def test_a_set_without_objects_is_refused(tmp_path):
+    data = make_voc(tmp_path)
+    for path in (data / "Annotations").iterdir():
+        write_file(path, annotation())
+    refused(NO_YEAR | {"root": str(tmp_path)}, "has no objects")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<annotation><object>", "not a VOC annotation"),
+        ("<annotation><object>", "1 of 3 annotations are wrong (first: 000005.xml: it is not XML"),
         (annotation(("unicorn", "")), "unicorn"),
         (
             annotation(("dog", ""), box=BOX.replace("50", "5")),
             "object 1 has a box from (10, 1) to (5, 40.5)",
         ),
         (annotation(("dog", ""), box=BOX.replace("50", "wide")), "'wide' for a number in <xmax>"),
-        (annotation(("dog", ""), box=""), "not a VOC annotation"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "not a VOC annotation"),
+        (annotation(("dog", ""), box=""), "object 1 has no <xmin>"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "a document type"),
     ],
 )
 def test_broken_annotations_are_named(tmp_path, text, words):

@@ -46,7 +46,7 @@ def test_another_size_is_named(entry, size):
         pack(entry)
     said = str(caught.value)
     assert said.startswith(f"{entry['root']}: 1 of 2 images do not have the width and height")
-    assert f"({second.stem}: {size[0]}×{size[1]} pixels, <size> says 40×30)" in said
+    assert f"({second.stem}: {size[0]}×{size[1]} pixels, its annotation says 40×30)" in said
     assert not (Path(entry["root"]) / "store/meta.json").exists()
 
 

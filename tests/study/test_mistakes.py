@@ -71,7 +71,6 @@ def config():
         ("tasks.pascal-det.replicates", 0, "tasks.pascal-det.replicates is 0"),
         ("datasets.imagenet.store.size", 32, "datasets.imagenet.store.size is 32"),
         ("datasets.sun397.partition", ..., "needs the key `partition`"),
-        ("datasets.voc2007.year", ..., "needs the key `year`"),
         ("architectures.alexnet.input_size", 65, "input_size exceeds image_size"),
         ("miniature", ..., "needs the section `miniature`"),
         (
@@ -93,7 +92,21 @@ def config():
             {"codec": "jpeg", "size": 64, "max_unreadable": 0},
             "is stored warped",
         ),
-        ("datasets.voc2007.year", 2012, "needs a data set of layout voc of the year 2007"),
+        ("datasets.voc2007.year", 2012, "voc2007.year: voc2007 is not rendered as the year 2012"),
+        (
+            "datasets.voc2007.classes",
+            ["dog", "fire/truck"],
+            "classes.1 is 'fire/truck', but names of classes have 1 to 100 printable characters",
+        ),
+        ("datasets.voc2007.classes", ["dog\n"], "'dog\\n', but names of classes have 1 to 100"),
+        ("datasets.voc2007.classes", ["dog" * 40], "but names of classes have 1 to 100"),
+        ("datasets.voc2007.classes", [7], "classes.0 is 7, but should be text (put it in quotes)"),
+        (
+            "tasks.pascal-det.metric",
+            "AP/dgo",
+            "AP/dgo is about none of the classes of voc2007. Did you mean 'dog'?",
+        ),
+        ("tasks.pascal-det.metric", "AP/a/b", "is none of what is allowed there. The metric that"),
         (
             "recipes.action.rstarcnn.secondary_iou",
             [0.75, 0.2],
@@ -144,7 +157,47 @@ def config():
         (
             "tasks.pascal-act.dataset",
             "voc2007",
-            "needs a data set of layout voc-action, unlike voc2007",
+            "kind action needs actions, as data sets of layout voc-action have, unlike voc2007",
+        ),
+        (
+            "tasks.pascal-det.dataset",
+            "voc2012-action",
+            "kind detection needs boxes, as data sets of layout voc or coco have, unlike voc2012-",
+        ),
+        (
+            "tasks.sun-cls.dataset",
+            "voc2007",
+            "voc2007 has boxes instead of one category per image; take kind detection.",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "train_annotations": "../a.json"},
+            "datasets.coco.train_annotations: ../a.json leads out of `root`; name a path in it",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "images_folder": "/"},
+            "datasets.coco.images_folder: / leads out of `root`; name a path in it",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "year": 2017},
+            "datasets.coco.year is 2017, but should be one of 2007, 2012",
+        ),
+        (
+            "datasets.coco",
+            {"layout": "coco", "root": "coco", "year": 2007},
+            "datasets.coco: layout coco has no use for the key `year`; remove it",
+        ),
+        (
+            "datasets.sun397.bad_boxes",
+            "skip",
+            "datasets.sun397: layout sun397 has no use for the key `bad_boxes`; remove it",
+        ),
+        (
+            "datasets.voc2007.bad_boxes",
+            "keep",
+            "datasets.voc2007.bad_boxes is 'keep', but should be one of refuse, skip",
         ),
         ("tasks.half-random-a.subset", "random-c", "names 'random-c', which is not in subsets"),
         (

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import RECIPE
 from helpers import box_tensor
-from small_tasks import DETECTING, DETECTOR, Squares, detection_task
+from small_tasks import DETECTING, DETECTOR, PictureStore, Squares, detection_task
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
@@ -41,6 +41,59 @@ def test_training_leaves_out_difficult_objects_and_images_without_others():
     assert task.train_rows == [0, 2]
     assert task.num_images == 2
     assert len(task.test_objects) == 6
+
+
+class Parted(Squares):
+    """The squares with an image per split; image i has the classes i and i + 1 of three."""
+
+    split = PictureStore.split
+
+    def __init__(self, *splits, difficult=()):
+        super().__init__(((64, 80),) * len(splits), difficult)
+        self.images["split"] = splits
+
+
+@pytest.mark.parametrize(
+    ("splits", "learnt", "tested"),
+    [
+        (("trainval", "test", "train", "val"), [0], [1]),
+        (("train", "test", "val"), [0], [1]),
+        (("val", "train", "val"), [1], [0, 2]),
+        (("test", "trainval", "trainval"), [1, 2], [0]),
+    ],
+)
+def test_the_splits_of_any_data_set_are_learnt_and_tested(splits, learnt, tested):
+    task = detection_task(Parted(*splits))
+    assert task.train_rows == learnt
+    assert task.test_rows.tolist() == tested
+
+
+def test_classes_without_objects_in_a_split_are_said(capfd):
+    task = detection_task(Parted("train", "val"), score_threshold=1.0)  # blue green, green red
+    assert capfd.readouterr().err == (
+        "No training image shows red: what is not learnt is not found.\n"
+        "No tested image shows blue: there is no average precision of it, and mAP is the mean of "
+        "the others.\n"
+    )
+    assert task.evaluate() == {"mAP": 0.0, "AP/green": 0.0, "AP/red": 0.0}
+    fit(task, 1, 0.01)
+    detection_task(Squares())
+    assert capfd.readouterr().err == ""
+
+
+def test_images_without_boxes_are_tested_and_not_learnt():
+    store = Parted("train", "train", "val", "val")
+    store.objects = store.objects[~store.objects["image"].isin(["000001", "000003"])]
+    task = detection_task(store)
+    assert task.train_rows == [0]
+    assert task.test_rows.tolist() == [2, 3]
+    fit(task, 1, 0.01)
+    assert set(task.evaluate()) == {"mAP", "AP/blue", "AP/red"}
+
+
+def test_tested_images_without_usable_objects_are_reported():
+    with pytest.raises(UserError, match="stores/squares: no tested image has an object that coun"):
+        detection_task(Parted("train", "val", difficult=(1,)))
 
 
 def test_images_are_mirrored_with_their_objects():
@@ -150,7 +203,7 @@ def test_anchors_that_fit_nowhere_are_reported():
 
 
 def test_a_data_set_without_usable_objects_is_reported():
-    with pytest.raises(UserError, match="stores/squares: no trainval image"):
+    with pytest.raises(UserError, match="stores/squares: no training image"):
         detection_task(Squares(difficult=(0, 1, 2)))
 
 

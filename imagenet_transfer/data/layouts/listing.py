@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,7 @@ def make_listing(
     image.
     """
     ordered = sorted(rows)
+    _check_encoding(path for *_, path in ordered)  # pandas' strings may be Arrow's, only UTF-8
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images[images.image.duplicated(keep=False)]
     if len(repeated) and repeated.path.duplicated().any():
@@ -75,7 +76,6 @@ def make_listing(
             f"{first_names(repeated.path)}), but an image is known by its name without suffix: "
             "remove or rename the copies."
         )
-    _check_encoding(images.path)
     boxes = pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns])
     return Listing(images, boxes, tuple(classes), sizes or {})
 
@@ -247,6 +247,22 @@ def check_unique(names: Iterable[str], path: Path, what: str) -> None:
         raise UserError(
             f"{path} names {len(repeated):,} {what} more than once (first: "
             f"{first_names(repeated)}): remove the copies, or unpack it again."
+        )
+
+
+def is_class_name(name: str) -> bool:
+    """Return whether a text can be the name of a class, as metrics and configs have it."""
+    return name.isprintable() and 1 <= len(name) <= 100 and "/" not in name
+
+
+def check_named(named: Sequence[str], found: Collection[str], where: Path) -> None:
+    """Raise UserError unless all classes that the config names are among those found."""
+    unknown = [name for name in named if name not in found]
+    if unknown:
+        raise UserError(
+            f"{where} lacks {len(unknown):,} of the classes that the config names (first: "
+            f"{first_names(unknown)}); it has {first_names(sorted(found), 20)}: correct `classes` "
+            "in the config."
         )
 
 

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from imagenet_transfer.data.layouts.flaws import Flaws
 from imagenet_transfer.data.layouts.listing import (
     NUMBER,
     Listing,
@@ -54,9 +55,12 @@ def read_voc_action(root: Path) -> Listing:
         people = _read_labels(lists, split)
         images = sorted({image for image, _ in people})
         _check_apart(labels, images, lists)
-        rows += image_rows(data / "JPEGImages", files, images, split)
+        rows += image_rows(root, data / "JPEGImages", files, images, split)
         labels |= people
-    annotations = read_annotations(data / "Annotations", sorted({image for image, _ in labels}))
+    images = sorted({image for image, _ in labels})
+    flaws = Flaws(skip=None)  # a person that a list names cannot be left out
+    annotations = read_annotations(data / "Annotations", images, flaws)
+    flaws.settle(data / "Annotations", len(images))
     people = _people(data / "Annotations", annotations, labels)
     return make_listing(rows, (*ACTIONS, OTHER), people, ACTIONS, sizes_of(annotations))
 

@@ -1,6 +1,10 @@
-"""PASCAL-DET: fine-tune a detector on VOC's trainval images, measure its mAP on the test images."""
+"""Detection: fine-tune a detector on a data set with boxes, measure its mAP on the tested images.
+
+PASCAL-DET is that of VOC2007's trainval and test images.
+"""
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +14,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from imagenet_transfer.data.layouts.listing import CORNERS
-from imagenet_transfer.data.store import Store
+from imagenet_transfer.data.layouts.listing import CORNERS, first_names
+from imagenet_transfer.data.store import Store, tested_split, training_split
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.boxes import from_voc, mirrored, to_voc
 from imagenet_transfer.models.faster_rcnn import Detections, FasterRCNN, Objects
@@ -24,6 +28,9 @@ from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import region_backbone
 
 TEST_BATCH = 16  # images of one size that are tested together
+# What becomes of classes without objects
+UNKNOWN = "what is not learnt is not found"
+UNSEEN = "there is no average precision of it, and mAP is the mean of the others"
 
 
 class Example(NamedTuple):
@@ -51,12 +58,12 @@ def detection_table(image: str, found: Detections, classes: tuple[str, ...]) -> 
 
 
 class DetectionTask:
-    """Fine-tuning of a detector on a VOC store, for `loop.train`.
+    """Fine-tuning of a detector on a store with boxes, for `loop.train`.
 
-    Every epoch goes once through the trainval images with an object that is not marked difficult;
+    Every epoch goes once through the training images with an object that is not marked difficult;
     each is mirrored with probability one half. `weights` are copied except those of the last layer
     (None: a random start). The recipe has a section `detector`; `ap_variant` is 11-point or
-    all-point. Raises UserError if there is nothing to train on.
+    all-point. Raises UserError if there is nothing to train on or to find in the tested images.
     """
 
     # py-faster-rcnn's new layers learn at the rate of all others.
@@ -84,32 +91,44 @@ class DetectionTask:
         self.model = FasterRCNN(backbone, len(self.classes), config)
         self.model.to(device, memory_format=torch.channels_last)
         self.names = store.images["image"].to_numpy()
-        self.test_rows = store.split("test")
+        self.test_rows = store.split(tested_split(store.images))
         tested = store.objects["image"].isin(self.names[self.test_rows])
         self.test_objects = store.objects[tested]
         self.objects = self._training_objects()
         self.train_rows = list(self.objects)
         self.num_images = len(self.train_rows)
-        if self.num_images == 0:
-            raise UserError(
-                f"{store.folder}: no trainval image has an object that counts; check the data "
-                "set's classes."
-            )
+        self._check_objects()
         self.order = DataOrder(self.num_images, recipe.batch_size, seed)
 
     def _training_objects(self) -> dict[int, Objects]:
-        """Return, by record number, the objects of each trainval image that are not difficult.
+        """Return, by record number, the objects of each training image that are not difficult.
 
         Images without such objects are left out.
         """
         usable = self.store.objects[self.store.objects["difficult"] == 0]
         tables = dict(list(usable.groupby("image")))
-        rows = self.store.split("trainval")
+        rows = self.store.split(training_split(self.store.images))
         return {
             int(row): objects_of(tables[name], self.classes)
             for row, name in zip(rows, self.names[rows], strict=True)
             if name in tables
         }
+
+    def _check_objects(self) -> None:
+        """Raise UserError for images without any object, print which classes some lack."""
+        learnt = {number for one in self.objects.values() for number in one.labels.tolist()}
+        sought = set(self.test_objects["class"][self.test_objects["difficult"] == 0])
+        for images, found in (("training", learnt), ("tested", sought)):
+            if not found:
+                raise UserError(
+                    f"{self.store.folder}: no {images} image has an object that counts; check the "
+                    "data set's classes and splits."
+                )
+        unknown = [name for i, name in enumerate(self.classes, start=1) if i not in learnt]
+        unseen = [name for name in self.classes if name not in sought]
+        for images, names, so in (("training", unknown, UNKNOWN), ("tested", unseen, UNSEEN)):
+            if names:
+                print(f"No {images} image shows {first_names(names, 5)}: {so}.", file=sys.stderr)
 
     def load(self, step: int) -> list[Example]:
         """Return the training images of a step, some of them mirrored."""
@@ -145,7 +164,7 @@ class DetectionTask:
         return self.model.loss(images, objects, [example.key for example in group])
 
     def detections(self) -> pd.DataFrame:
-        """Return the detections in the test images, as tables of `detection_table`."""
+        """Return the detections in the tested images, as tables of `detection_table`."""
         rows = self.test_rows
         images = ((self.names[row], torch.from_numpy(self.store.image(row))) for row in rows)
         tables = []
@@ -155,7 +174,7 @@ class DetectionTask:
         return pd.concat(tables, ignore_index=True)
 
     def evaluate(self) -> dict[str, float]:
-        """Return, in percent, mAP and AP/{class} on the test images, for classes with objects."""
+        """Return, in percent, mAP and AP/{class} on the tested images, for classes with objects."""
         self.model.eval()
         found = self.detections()
         self._judged = found.assign(outcome=outcomes(found, self.test_objects, self.classes))
