@@ -9,6 +9,7 @@ VERSIONS = {
     "store": 1,
     "proposals": 1,
     "label_set": 1,
+    "visual": 1,
     "manifest": 1,
     "given": 1,
     "classification": 1,

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from imagenet_transfer.labels.methods import MERGED
+
 REFUSED = "refused"
 ALLOWED = "allowed"
 NEEDED = "needed"
@@ -61,6 +63,7 @@ class Builder:
     halves: str = "label_sets"  # the config's section that `splits` names
     own_accuracy: bool = False  # whether networks are shown as they were pre-trained, too
     labels: LabelsNeeded | None = None
+    takes_merged: bool = False  # whether its label sets may merge classes without WordNet
     names_output: bool = False  # whether an output may have the builder's name
     gpu: bool = False  # whether it takes minutes and a GPU
 
@@ -135,7 +138,7 @@ BUILDERS: Mapping[str, Builder] = {
         picture=f"{RUNS}:induction_picture",
         labels=LabelsNeeded(
             "subsets",
-            ("bottom-up", "top-down"),
+            MERGED,
             "the labels of '{subset}' merge no classes, so none is left to induce; remove it.",
         ),
         caption=(
@@ -161,6 +164,7 @@ BUILDERS: Mapping[str, Builder] = {
         settings=("analysis", "seed"),
         numbers=f"{FEATURES}:coarse_gain_numbers",
         picture=f"{FEATURES}:coarse_gain_picture",
+        takes_merged=True,
         labels=LabelsNeeded(
             "subset",
             ("identity",),

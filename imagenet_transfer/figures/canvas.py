@@ -12,6 +12,7 @@ from matplotlib.ft2font import FT2Font
 from PIL import Image
 
 from imagenet_transfer.figures.style import DPI
+from imagenet_transfer.labels.taxonomy import readable as readable  # for all drawn pictures
 
 INCH = 72.0  # points
 MARGIN = 0.1  # inches about a figure
@@ -32,11 +33,6 @@ def inch_canvas(width: float, height: float) -> tuple[Figure, Axes]:
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     return figure, axes
-
-
-def readable(name: str) -> str:
-    """Return an NLTK name as it is read: "toy terrier" for "toy_terrier.n.01"."""
-    return name.rsplit(".", 2)[0].replace("_", " ")
 
 
 def text_width(text: str, size: float) -> float:

@@ -35,7 +35,9 @@ def draw_induction(frame: pd.DataFrame, layout: Mapping[str, Any]) -> Figure:
     on the same unseen classes. Marks are means over replicates, bars ± 1 standard deviation.
     """
     keys = ["subset", "n_classes", "n_unseen", "k", "network"]
-    frame = over_replicates(numeric(frame, ("n_classes", "n_unseen", "k", "value")), keys, "value")
+    frame = numeric(frame, ("n_classes", "n_unseen", "k", "value"))
+    frame["n_unseen"] = frame.groupby("subset")["n_unseen"].transform("mean")  # drawn labels differ
+    frame = over_replicates(frame, keys, "value")
     figure = new_figure(ONE_COLUMN, 2.9)
     axes = figure.subplots()
     light_grid(axes)

@@ -13,6 +13,14 @@ import pandas as pd
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular
+from imagenet_transfer.labels.groups import (
+    Groups,
+    classes_of,
+    even_groups,
+    groups_of_sizes,
+    names_of,
+)
+from imagenet_transfer.labels.label_files import Labels, digest_of_labels, read_labels
 from imagenet_transfer.labels.taxonomy import (
     Taxonomy,
     read_classes,
@@ -33,18 +41,93 @@ Classes = Mapping[str, str]  # wnid of a fine class that is kept -> wnid of its 
 
 
 def label_set_of(
-    settings: Mapping[str, Any], name: str, categories_of: Sequence[str] = ()
+    settings: Mapping[str, Any],
+    name: str,
+    categories_of: Sequence[str] = (),
+    path: Path | str = "",
 ) -> pd.DataFrame:
     """Return the label set that a study's `Study.label_set_settings` describes.
 
-    `categories_of`: the classes of the data set, for the method "categories".
+    `categories_of`: the classes of its data set, if it names one; `path`: that of the user's file,
+    for the method "file". Raises UserError as the methods do. The method "visual" needs features:
+    `features.class_groups`.
     """
-    if settings["spec"]["method"] == "categories":
-        return categories(categories_of)
+    match settings["spec"]["method"]:
+        case "categories":
+            return categories(categories_of)
+        case "file":
+            return _from_file(settings, name, categories_of, path)
+        case "random-merge":
+            return _random_merge(settings, name, categories_of)
     wnids = read_classes(settings["classes"])
     return build_label_set(
         settings["spec"], wnids, taxonomy_for(wnids), read_pascal_roots(), settings["seed"], name
     )
+
+
+def _from_file(
+    settings: Mapping[str, Any], name: str, known: Sequence[str], path: Path | str
+) -> pd.DataFrame:
+    """Return the label set of a user's file: each label is a class and its name.
+
+    Raises UserError if the file is not a table of labels, is no longer what the study found in it,
+    or lists classes that are not among the `known` ones of a data set.
+    """
+    labels = read_labels(path)
+    if digest_of_labels(labels) != settings["labels"]:
+        raise UserError(
+            f"label_sets.{name}: {path} was changed while the workflow ran; run the same command "
+            "again."
+        )
+    frame = labels_frame(labels)
+    if known:
+        check_classes(frame, known, f"label_sets.{name}: {path}")
+    return frame
+
+
+def labels_frame(labels: Labels) -> pd.DataFrame:
+    """Return the label set of labels by fine class."""
+    return _frame(labels, {label: label for label in labels.values()})
+
+
+def _random_merge(settings: Mapping[str, Any], name: str, own: Sequence[str]) -> pd.DataFrame:
+    """Return the label set of random groups of a data set's own classes, or else of the study's.
+
+    The groups are even, or as large as the classes of the label set that the settings are `like`.
+    """
+    fine = own or read_classes(settings["classes"])
+    if like := settings.get("like"):
+        sizes = label_set_of(like, name).groupby("class_wnid").size().tolist()
+        groups = groups_of_sizes(fine, sizes, settings["seed"])
+    else:
+        number = settings["spec"]["classes"]
+        check_number(number, len(fine), name)
+        groups = even_groups(fine, number, settings["seed"])
+    return merged(groups, None if own else taxonomy_for(fine))
+
+
+def check_number(asked: int, fine: int, name: str) -> None:
+    """Raise UserError if a number of merged classes leaves nothing to merge."""
+    _require(asked < fine, name, f"asks for {asked} merged classes of {fine}; take fewer")
+
+
+def merged(groups: Groups, taxonomy: Taxonomy | None = None) -> pd.DataFrame:
+    """Return the label set in which each group of fine classes is one class.
+
+    `groups.classes_of` and `groups.names_of` say how classes are called.
+    """
+    return _frame(classes_of(groups), names_of(groups, taxonomy))
+
+
+def check_classes(label_set: pd.DataFrame, known: Iterable[str], what: str) -> None:
+    """Raise UserError if a label set has fine classes that a data set does not; `what` has them."""
+    unknown = sorted(set(label_set["wnid"]).difference(known))
+    if unknown:
+        listed = ", ".join(name[:60] for name in unknown[:3]) + (", ..." if unknown[3:] else "")
+        raise UserError(
+            f"{what} has {len(unknown)} classes that its data set does not have ({listed}): correct "
+            "their names, or take the data set that they are of."
+        )
 
 
 def build_label_set(
@@ -71,7 +154,7 @@ def build_label_set(
     )
     if spec["method"] in ("bottom-up", "top-down"):
         _check_name(name, len(set(classes.values())))
-    return _frame(classes, taxonomy)
+    return _frame(classes, taxonomy.names)
 
 
 def _classes(
@@ -218,13 +301,10 @@ def _require(holds: bool, name: str, complaint: str) -> None:
         raise UserError(f"label_sets.{name} {complaint}.")
 
 
-def _frame(classes: Classes, taxonomy: Taxonomy) -> pd.DataFrame:
+def _frame(classes: Classes, names: Mapping[str, str]) -> pd.DataFrame:
     """Return the rows by ascending wnid, labelled with the rank of the class."""
     labels = dict(zip(sorted(set(classes.values())), itertools.count()))
-    rows = [
-        (wnid, labels[above], above, taxonomy.names[above])
-        for wnid, above in sorted(classes.items())
-    ]
+    rows = [(wnid, labels[above], above, names[above]) for wnid, above in sorted(classes.items())]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -90,6 +90,14 @@ def _reachable(wnids: Iterable[str], hypernyms_of: Any) -> set[str]:
     return reached
 
 
+def readable(name: str) -> str:
+    """Return an NLTK name as it is read: "toy terrier" for "toy_terrier.n.01".
+
+    Of other names only underscores change.
+    """
+    return re.sub(r"\.[a-z]\.\d+$", "", name).replace("_", " ")
+
+
 def read_taxonomy(path: Path | str) -> Taxonomy:
     """Return the taxonomy in a CSV with the columns wnid, name, hypernyms (space-separated wnids).
 

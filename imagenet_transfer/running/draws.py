@@ -2,39 +2,121 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import csv_bytes, read_facts, sha256_of
-from imagenet_transfer.labels.label_sets import label_set_of
+from imagenet_transfer.files import csv_bytes, read_facts, sha256_of, write_json
+from imagenet_transfer.labels.label_files import digest_of_labels
+from imagenet_transfer.labels.label_sets import label_set_of, labels_frame, read_label_set
+from imagenet_transfer.running.provenance import digests_of
 
 
-def digest_of_label_set(settings: Mapping[str, Any], name: str, store: str) -> str | None:
-    """Return the SHA-256 of the CSV file that a study's label set should be.
+@dataclass(frozen=True)
+class Expected:
+    """What a label set's file should be.
 
-    `settings` is its `Study.label_set_settings`. None if the label set is a data set's own
-    categories and its `store` is missing.
+    `digest` is the SHA-256 that it should have, None if nobody can tell; `wrong` says what is wrong
+    with the file that is there, if that is known already.
     """
+
+    digest: str | None = None
+    wrong: str = ""
+
+
+OTHER = "is not the label set"
+
+
+def expected_label_set(
+    path: Path | str, settings: Mapping[str, Any], name: str, store: str, network: str = ""
+) -> Expected:
+    """Return what the label set at `path` should be.
+
+    `settings` is its `Study.label_set_settings`, `store` the data set that it names, and `network`
+    the record of the one whose features it is made from. What needs a missing store is not known,
+    nor what a user's file or features say while the label set itself is missing.
+    """
+    method = settings["spec"]["method"]
+    if method in FROM_FILES:
+        return FROM_FILES[method](Path(path), settings, store, network)
     if store and not Path(store).exists():
-        return None
+        return Expected()
     categories = read_facts(store, "classes")["classes"] if store else ()
-    return hashlib.sha256(csv_bytes(label_set_of(settings, name, categories))).hexdigest()
+    return Expected(_digest(csv_bytes(label_set_of(settings, name, categories))))
+
+
+def _from_user(path: Path, settings: Mapping[str, Any], store: str, network: str) -> Expected:
+    """Return the label set of a user's file, which may have moved: its own labels tell."""
+    if not path.exists():
+        return Expected()
+    found = read_label_set(path)
+    labels = dict(zip(found["wnid"], found["class_wnid"], strict=True))
+    if digest_of_labels(labels) != settings["labels"]:
+        return Expected(wrong=OTHER)
+    return Expected(_digest(csv_bytes(labels_frame(labels))))
+
+
+def _from_features(path: Path, settings: Mapping[str, Any], store: str, network: str) -> Expected:
+    """Return the label set that its origin describes, if that is the study's.
+
+    The weights are those that the network has now, the images those that the store has now.
+    """
+    if not path.exists():
+        return Expected()
+    origin = _origin(path)
+    if not origin.exists():
+        return Expected(
+            wrong=f"has no {origin.name} that says what it was made from, so it {OTHER}"
+        )
+    facts = read_facts(origin, "settings", "weights", "store", "label_set")
+    if facts["settings"] != digests_of(settings):
+        return Expected(wrong=OTHER)
+    now = {"weights": (network, "weights"), "store": (store, "digest")}
+    for what, (file, key) in now.items():
+        if Path(file).exists() and facts[what] != read_facts(file, key)[key]:
+            return Expected(
+                wrong=f"was made with other {what} than {file} describes now, so it {OTHER}"
+            )
+    return Expected(facts["label_set"])
+
+
+FROM_FILES = {"file": _from_user, "visual": _from_features}
+
+
+def write_origin(
+    path: Path | str, settings: Mapping[str, Any], features: Mapping[str, Any]
+) -> None:
+    """Write next to a label set what it was made from; `features` is the `meta` of embeddings."""
+    facts = {key: features[key] for key in ("weights", "store")}
+    facts["features"] = features["digest"]
+    facts |= {"settings": digests_of(settings), "label_set": sha256_of(path)}
+    write_json(_origin(Path(path)), facts)
+
+
+def _origin(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def check_draw(
-    run: str, manifest: str, expected: Mapping[str, Any], label_sets: Mapping[str, str | None]
+    run: str, manifest: str, expected: Mapping[str, Any], label_sets: Mapping[str, Expected]
 ) -> None:
     """Raise UserError, naming the run, unless its label set and manifest are those of the study.
 
-    `expected` holds the settings of the draw and the path of its `label_set`; `label_sets` gives
-    the digest that each label set should have. An old manifest whose .json does not record its
-    draw is accepted.
+    `expected` holds the settings of the draw and the path of its `label_set`; `label_sets` says
+    what each label set should be. An old manifest whose .json does not record its draw is accepted.
     """
     label_set = expected["label_set"]
-    digest = label_sets[label_set]
+    known = label_sets[label_set]
+    digest = known.digest
+    if known.wrong:
+        raise _other(run, label_set, known.wrong)
     if digest and Path(label_set).exists() and sha256_of(label_set) != digest:
-        raise _other(run, label_set, "is not the label set")
+        raise _other(run, label_set, OTHER)
     drawn = read_facts(manifest, "digest").get("drawn") if Path(manifest).exists() else None
     if drawn is None:
         return

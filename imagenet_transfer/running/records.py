@@ -13,7 +13,7 @@ import pandas as pd
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, read_table, sha256_of
-from imagenet_transfer.running.draws import check_draw, digest_of_label_set
+from imagenet_transfer.running.draws import check_draw, expected_label_set
 from imagenet_transfer.running.provenance import digests_of
 
 Records = Mapping[str, Mapping[str, Any]]  # what metrics.json files hold, by path
@@ -29,8 +29,8 @@ def check_records(paths: Iterable[Path | str], expected: Mapping[str, Mapping[st
       start), `inputs` (the files whose `digest` tells which `store` and `manifest` it read) and
       `files` (an imported network's checksums);
     - `manifests`, by the manifest's .json: the settings of its draw and its `label_set`'s path;
-    - `label_sets`, by CSV: their `settings`, their `name`, and the `store` of a data set whose
-      categories they are.
+    - `label_sets`, by CSV: their `settings`, their `name`, the `store` of the data set that they
+      name, and the record of the `network` whose features they are made from.
 
     Of an imported network, the settings of its import count. Missing files are not checked:
     results may have been copied without stores. Only records among `paths` tell which weights a
@@ -41,7 +41,7 @@ def check_records(paths: Iterable[Path | str], expected: Mapping[str, Mapping[st
         for path in paths
     }
     label_sets = {
-        path: digest_of_label_set(**entry) for path, entry in expected["label_sets"].items()
+        path: expected_label_set(path, **entry) for path, entry in expected["label_sets"].items()
     }
     for path, record in records.items():
         run = expected["runs"][path]

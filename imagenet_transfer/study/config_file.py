@@ -216,17 +216,54 @@ def place_of_classes(classes: Any, configs: Iterable[Path | str]) -> Any:
     A file is looked up in that folder and then next to the configs, in this order; the names of the
     workflow's own lists come first. Raises UserError, with these places, if it is nowhere.
     """
-    if not isinstance(classes, str) or classes in class_lists() or Path(classes).is_absolute():
+    if isinstance(classes, str) and classes in class_lists():
         return classes
+    kind = f"neither a list of the workflow ({', '.join(class_lists())}) nor a file"
+    return _place_of(classes, configs, "classes", kind, "with one wnid per line")
+
+
+def place_of_labels(config: Mapping[str, Any], configs: Iterable[Path | str]) -> Any:
+    """Return a config's `label_sets`, whose files are looked up as those of `place_of_classes`."""
+    label_sets = config.get("label_sets")
+    if not isinstance(label_sets, Mapping):
+        return label_sets
+    files = {
+        name: entry
+        for name, entry in label_sets.items()
+        if isinstance(entry, Mapping) and "path" in entry
+    }
+    placed = {
+        name: {
+            **entry,
+            "path": _place_of(
+                entry["path"],
+                configs,
+                f"label_sets.{shown(name)}.path",
+                "not a file",
+                "with the header class,label",
+            ),
+        }
+        for name, entry in files.items()
+    }
+    return {**label_sets, **placed}
+
+
+def _place_of(path: Any, configs: Iterable[Path | str], where: str, kind: str, content: str) -> Any:
+    """Return a relative path as seen from the present folder: a file there or next to a config.
+
+    What is not a relative path is returned as it is. Raises UserError if the file is nowhere:
+    `where` is its key, `kind` what it is not, `content` what it should hold.
+    """
+    if not isinstance(path, str) or Path(path).is_absolute():
+        return path
     places = [Path.cwd(), *(Path(config).resolve().parent for config in configs)]
     for place in places:
-        if os.path.lexists(place / classes):
-            return classes if place == places[0] else os.path.relpath(place / classes)
+        if os.path.lexists(place / path):
+            return path if place == places[0] else os.path.relpath(place / path)
     listed = " and ".join(dict.fromkeys(map(str, places)))
     raise UserError(
-        f"config: classes is {shown(classes, quoted=True)}, which is neither a list of the "
-        f"workflow ({', '.join(class_lists())}) nor a file in {listed}: correct the name, or put "
-        "the file there, with one wnid per line."
+        f"config: {where} is {shown(path, quoted=True)}, which is {kind} in {listed}: correct the "
+        f"name, or put the file there, {content}."
     )
 
 

@@ -14,6 +14,7 @@ import yaml
 from imagenet_transfer.data.known_layouts import LAYOUTS
 from imagenet_transfer.figures.builders import BUILDERS
 from imagenet_transfer.keys import schema_of
+from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.models import NETWORKS, network_class
 from imagenet_transfer.training.kinds import KINDS
 from imagenet_transfer.training.recipe import recipe_schema
@@ -28,6 +29,8 @@ def config_schema(path: Path | str) -> Schema:
     sections = schema["properties"]
     sections["architectures"]["additionalProperties"] = _networks()
     sections["recipes"]["additionalProperties"] = recipe_schema()
+    label_set = sections["label_sets"]["additionalProperties"]["properties"]
+    label_set["method"]["enum"] = list(METHODS)
     dataset = sections["datasets"]["additionalProperties"]["properties"]
     dataset["layout"]["enum"] = list(LAYOUTS)
     task = sections["tasks"]["additionalProperties"]["properties"]

@@ -13,9 +13,9 @@ from imagenet_transfer.study.data_checks import (
     class_problems,
     dataset_problems,
     has_boxes,
-    label_set_problems,
     subset_problems,
 )
+from imagenet_transfer.study.label_checks import label_set_problems
 from imagenet_transfer.study.output_checks import claim_problems, output_problems
 from imagenet_transfer.study.training_checks import network_problems, part_problems, recipe_problems
 from imagenet_transfer.training.kinds import KINDS
@@ -33,7 +33,7 @@ def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
         dataset_problems(config),
         network_problems(config),
         recipe_problems(config),
-        label_set_problems(config),
+        label_set_problems(config, wnids),
         subset_problems(config, SECTIONS),
         _task_problems(config),
         output_problems(config),

@@ -5,20 +5,11 @@ from pathlib import PurePath
 from typing import Any
 
 from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WITH_BOXES, WNIDS, content_of
+from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.models import network_of
 from imagenet_transfer.study.config_file import shown, unknown_name
 
 Config = Mapping[str, Any]
-KEYS_OF_METHOD = {
-    "identity": (),
-    "categories": ("dataset",),
-    "bottom-up": ("depth",),
-    "top-down": ("round",),
-    "exclusion": ("roots",),
-    "minimal-split": ("depth", "half"),
-    "random-split": ("size", "half"),
-}
-WITHOUT_WORDNET = ("categories",)  # methods whose classes need no place in WordNet
 LAYOUT_OF_PART = {"voc2007": "voc", "voc2012": "voc-action"}  # of rendered parts named otherwise
 RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "ilsvrc": ("image_size", "train_per_class", "val_per_class"),
@@ -69,7 +60,8 @@ def class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
             )
     for name, entry in config["subsets"].items():
         label_set = config["label_sets"].get(entry.get("label_set"), {"method": "categories"})
-        if label_set["method"] != "categories" and entry.get("classes", 0) > number:
+        in_wordnet = METHODS[label_set["method"]].in_wordnet
+        if in_wordnet and entry.get("classes", 0) > number:
             yield (
                 f"subsets.{name}.classes is {entry['classes']}, but the study has {number} "
                 "classes; take fewer."
@@ -85,7 +77,8 @@ def _without_classes(config: Config) -> Iterator[str]:
         if has_wnids(config, name):
             yield f"datasets.{name}: layout {layout_of(config, name)} {lack}."
     for name, entry in config["label_sets"].items():
-        if entry["method"] not in WITHOUT_WORDNET:
+        needs = METHODS[entry["method"]].in_wordnet or entry["method"] == "random-merge"
+        if needs and "dataset" not in entry:
             yield f"label_sets.{name}: method {entry['method']} {lack}."
 
 
@@ -168,27 +161,7 @@ def _proposal_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}.proposals: method {method} has no use for the key `{key}`; remove it."
 
 
-# Label sets and subsets
-
-
-def label_set_problems(config: Config) -> Iterator[str]:
-    """Yield what is wrong with the label sets."""
-    for name, entry in config["label_sets"].items():
-        where = f"label_sets.{name}"
-        method = entry["method"]
-        needed = KEYS_OF_METHOD[method]
-        for key in needed:
-            if key not in entry:
-                yield f"{where}: method {method} needs the key `{key}`."
-        for key in sorted(set(entry).difference(needed, ["method"])):
-            yield f"{where}: method {method} has no use for the key `{key}`; remove it."
-        if "dataset" in entry:
-            dataset = entry["dataset"]
-            yield from unknown_name(config, f"{where}.dataset", dataset, "datasets")
-            if has_boxes(config, dataset):
-                yield (
-                    f"{where}.dataset: the images of {dataset} have boxes instead of one category."
-                )
+# Subsets
 
 
 def subset_problems(config: Config, sections_of_tasks: Collection[str]) -> Iterator[str]:
@@ -210,21 +183,6 @@ def subset_problems(config: Config, sections_of_tasks: Collection[str]) -> Itera
                 f"{where}.recipe: {entry['recipe']} is for fine-tuning; pre-training needs one of "
                 "all layers."
             )
-        label_set = config["label_sets"].get(entry["label_set"])
-        if label_set and entry["dataset"] in config["datasets"]:
-            yield from _label_set_fits(config, where, entry["dataset"], label_set)
-
-
-def _label_set_fits(
-    config: Config, where: str, dataset: str, label_set: Mapping[str, Any]
-) -> Iterator[str]:
-    if label_set["method"] == "categories":
-        if label_set.get("dataset") != dataset:
-            yield f"{where}: its label set holds the categories of another data set than {dataset}."
-    elif not has_wnids(config, dataset):
-        yield (
-            f"{where}: {dataset} has no WordNet classes; give it a label set of method categories."
-        )
 
 
 def size_problems(config: Config, names: Iterable[str], architecture: str) -> Iterator[str]:

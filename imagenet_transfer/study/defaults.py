@@ -1,9 +1,11 @@
 """What a config may leave out, and what then holds: a short question needs a short config."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from imagenet_transfer.data.known_layouts import WITH_BOXES, content_of
+from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import network_of
 from imagenet_transfer.training.kinds import KINDS
 
@@ -11,6 +13,7 @@ Config = Mapping[str, Any]
 TOLERANCES = {"half": 0.9, "eighth": 0.8, "few_merged": 0.01, "induction": 0.7, "comparable": 0.1}
 SECTIONS = ("label_sets", "subsets", "architectures", "recipes", "tasks", "outputs")
 AVERAGE_PRECISION = "all-point"
+LINKAGE = "average"
 
 
 def completed(config: Config) -> dict[str, Any]:
@@ -43,7 +46,21 @@ def _label_sets(config: Config) -> dict[str, Any]:
     without = [entry for entry in config["subsets"].values() if "label_set" not in entry]
     named = [entry["dataset"] for entry in without if "dataset" in entry]
     own = {name: {"method": "categories", "dataset": name} for name in named}
-    return {**own, **config["label_sets"]}
+    given = {name: _label_set(config, entry) for name, entry in config["label_sets"].items()}
+    return {**own, **given}
+
+
+def _label_set(config: Config, entry: Config) -> dict[str, Any]:
+    """Return a label set; features are of the last layer but one and of the network's own images."""
+    if entry["method"] != "visual":
+        return dict(entry)
+    known = {"linkage": LINKAGE}
+    with contextlib.suppress(KeyError, UserError):  # which the checks have sentences for
+        network = network_of(config["architectures"][entry["architecture"]])
+        known["layer"] = list(network.feature_sizes(num_classes=1))[-2]
+    with contextlib.suppress(KeyError):
+        known["dataset"] = config["subsets"][entry["subset"]]["dataset"]
+    return {**known, **entry}
 
 
 def _subset(entry: Config) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from imagenet_transfer.figures.builders import BUILDERS, NEEDED, REFUSED, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
+from imagenet_transfer.labels.methods import MERGED, METHODS
 from imagenet_transfer.study.config_file import unknown_name
-from imagenet_transfer.study.data_checks import WITHOUT_WORDNET, has_wnids, size_problems
+from imagenet_transfer.study.data_checks import has_wnids, size_problems
 from imagenet_transfer.study.outputs import (
     halves_named,
     label_sets_named,
@@ -111,11 +112,13 @@ def _label_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
 
 def _class_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
     """Yield what has no WordNet classes where an output is about them."""
+    allowed = MERGED if builder_of(entry).takes_merged else ()
     for name in label_sets_named(entry):
-        if config["label_sets"].get(name, {}).get("method") in WITHOUT_WORDNET:
+        method = config["label_sets"].get(name, {"method": "identity"})["method"]
+        if not METHODS[method].in_wordnet and method not in allowed:
             yield (
-                f"{where}: the label set '{name}' holds categories, which have no place in "
-                "WordNet; take another one."
+                f"{where}: the label set '{name}' holds {METHODS[method].holds}, which have no "
+                "place in WordNet; take another one."
             )
     sets = list(values(entry, "dataset"))
     if "layer" in entry:

@@ -6,6 +6,7 @@ multiply-adds from the nearest that was. Evaluation (one to three per cent for t
 rendering, packing and region proposals are not included.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -194,16 +195,21 @@ def run_hours(study: Study, rates: pd.DataFrame, architecture: str) -> dict[str,
 def share_of(study: Study, output: str, seen: set[Any]) -> Share:
     """Return what an output adds to what was seen before, and add it to `seen`."""
     share = Share()
-    for run in study.pretrain_runs(output):
+    for run in _each(study.pretrain_runs(output), study.networks_behind(output)):
         if _new(run, seen, share):
             _add_network(study, run, share, seen)
     for run in study.transfer_runs(output):
         if _new(run, seen, share):
             _add_fine_tuning(study, run, share, seen)
-    for run in study.embeddings(output):
+    for run in _each(study.embeddings(output), study.features_behind(output)):
         if _new(run, seen, share):
             _add_embedding(study, run, share)
     return share
+
+
+def _each(*runs: Iterable[Any]) -> list[Any]:
+    """Return what any of several lists has, each once."""
+    return list(dict.fromkeys(itertools.chain(*runs)))
 
 
 def _add_network(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
@@ -227,7 +233,7 @@ def _add_fine_tuning(study: Study, run: Any, share: Share, seen: set[Any]) -> No
 
 def _add_embedding(study: Study, run: Any, share: Share) -> None:
     network = network_of(study.architectures[run.architecture])
-    counts = declared(study, study.subsets[run.subset]["dataset"])
+    counts = declared(study, run.dataset)
     images = sum(counts.values()) if counts else math.nan
     share.embeddings += 1
     share.work.append(Work("embed", images, work_gmacs("embed", network, None)))

@@ -8,6 +8,7 @@ from typing import Any
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.builders import FIGURES, TABLES, Builder, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
+from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.study.outputs import halves_named, label_sets_named, subsets_named
 
 
@@ -39,6 +40,11 @@ class Embedding:
     replicate: int
     dataset: str
     layer: str
+
+    @property
+    def network(self) -> PretrainRun:
+        """The network that computes them."""
+        return PretrainRun(self.architecture, self.subset, self.replicate)
 
 
 @dataclass(frozen=True)
@@ -79,9 +85,9 @@ class Runs:
         """Return how an output is made."""
         return builder_of(self.outputs[output])
 
-    def label_sets_of_wordnet(self) -> list[str]:
-        """Return the label sets that need no data set: all but a data set's own categories."""
-        return [name for name, entry in self.label_sets.items() if entry["method"] != "categories"]
+    def label_sets_without_images(self) -> list[str]:
+        """Return the label sets that need no data set, neither its classes nor features of it."""
+        return [name for name, entry in self.label_sets.items() if "dataset" not in entry]
 
     def tasks_of_kind(self, kind: str) -> list[str]:
         """Return the tasks of a kind."""
@@ -119,7 +125,8 @@ class Runs:
 
     def runs_of(self, output: str) -> list[PretrainRun | TransferRun]:
         """Return all runs that an output shows or rests on."""
-        return [*self.pretrain_runs(output), *self.transfer_runs(output)]
+        networks = [*self.pretrain_runs(output), *self.networks_behind(output)]
+        return [*networks, *self.transfer_runs(output)]
 
     def all_runs(self) -> list[PretrainRun | TransferRun]:
         """Return all runs that any output needs, each once."""
@@ -186,10 +193,7 @@ class Runs:
             architecture = self.outputs[output]["architecture"]
             subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
             runs += [run for subset in subsets for run in self.networks(architecture, subset)]
-        runs += [
-            PretrainRun(one.architecture, one.subset, one.replicate)
-            for one in self.embeddings(output)
-        ]
+        runs += [one.network for one in self.embeddings(output)]
         runs += self.predictions(output)
         return list(dict.fromkeys(run for run in runs if run))
 
@@ -238,8 +242,49 @@ class Runs:
         )
 
     def is_random(self, label_set: str) -> bool:
-        """Return whether a label set is drawn, so that each replicate has its own."""
-        return self.label_sets[label_set]["method"] == "random-split"
+        """Return whether each replicate has its own label set: drawn, or made by its own network."""
+        entry = self.label_sets[label_set]
+        if entry["method"] == "visual":
+            return self.replicates_of(entry["subset"]) > 1
+        return METHODS[entry["method"]].drawn
+
+    # What label sets are made from
+
+    def source_of_labels(self, label_set: str, replicate: int) -> Embedding | None:
+        """Return the features that a replicate of a label set is made from; None without any."""
+        entry = self.label_sets[label_set]
+        if entry["method"] != "visual":
+            return None
+        network = self._cycled(entry["subset"], replicate)
+        names = (entry["architecture"], entry["subset"], network)
+        return Embedding(*names, entry["dataset"], entry["layer"])
+
+    def features_behind(self, output: str) -> list[Embedding]:
+        """Return the features that the labels of an output's networks are made from.
+
+        Those behind the labels of these features' networks are among them, and so on.
+        """
+        runs = [*self.pretrain_runs(output), *self.transfer_runs(output)]
+        drawn = list(filter(None, map(self._label_set_learnt, runs)))
+        if "label_sets" in self.builder(output).inputs:
+            drawn += [(name, 1) for name in self.label_sets_of(output)]
+        found: dict[Embedding, None] = {}
+        for label_set, replicate in drawn:  # which grows by what networks behind these learnt
+            source = self.source_of_labels(label_set, replicate)
+            if source and source not in found:
+                found[source] = None
+                learnt = self._label_set_learnt(source.network)
+                drawn += [learnt] if learnt else []
+        return list(found)
+
+    def networks_behind(self, output: str) -> list[PretrainRun]:
+        """Return the networks whose features `features_behind` names."""
+        return list(dict.fromkeys(one.network for one in self.features_behind(output)))
+
+    def _label_set_learnt(self, run: PretrainRun | TransferRun) -> tuple[str, int] | None:
+        """Return the label set that a run learns, and which draw of it; None without one."""
+        learnt = self.learnt_by(run)
+        return (self.subsets[learnt[0]]["label_set"], learnt[1]) if learnt else None
 
     def embeddings(self, output: str) -> list[Embedding]:
         """Return the features that an output needs.

@@ -9,7 +9,9 @@ from typing import Any
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import sha256_of
+from imagenet_transfer.labels.label_files import digest_of_labels, read_labels
 from imagenet_transfer.labels.manifests import SCRATCH
+from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.labels.taxonomy import read_classes
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.seeds import seed_of
@@ -85,18 +87,32 @@ class Study(Runs):
     def label_set_settings(self, label_set: str, replicate: int = 1) -> dict[str, Any]:
         """Return what a label set depends on; a random one is drawn anew for each replicate.
 
-        It includes checksums of the hierarchy and of PASCAL's objects where they matter.
+        It includes checksums of the hierarchy and of PASCAL's objects where they matter. A user's
+        file counts by what it says, wherever it lies; features by their own records.
         """
         spec = self.label_sets[label_set]
+        method = spec["method"]
+        if method == "visual":
+            return _settings("visual", spec=spec, **self._names_of_classes(spec["dataset"]))
+        if method == "file":
+            kept = {key: value for key, value in spec.items() if key != "path"}
+            labels = digest_of_labels(read_labels(spec["path"]))
+            return _settings("label_set", spec=kept, labels=labels)
         content = {"spec": spec, "classes": self.classes, "class_list": self.class_list()}
-        content["seed"] = (
-            seed_of(self.seed, "label set", replicate) if self.is_random(label_set) else None
-        )
-        if spec["method"] != "categories":
+        drawn = METHODS[method].drawn
+        content["seed"] = seed_of(self.seed, "label set", replicate) if drawn else None
+        if "like" in spec:
+            content["like"] = self.label_set_settings(spec["like"])
+        if method != "categories":
             content["taxonomy"] = _checksum(RESOURCES / "taxonomy.csv")
         if spec["method"] == "exclusion" and spec["roots"] == "pascal":
             content["pascal_roots"] = _checksum(RESOURCES / "pascal_roots.csv")
         return _settings("label_set", **content)
+
+    def _names_of_classes(self, dataset: str) -> dict[str, str]:
+        """Return a checksum of what names merged classes of a data set, nothing for its own."""
+        named = has_wnids({"datasets": self.datasets}, dataset)
+        return {"taxonomy": _checksum(RESOURCES / "taxonomy.csv")} if named else {}
 
     def manifest_settings(self, subset: str, replicate: int = 1) -> dict[str, Any]:
         """Return what a manifest depends on: no training parameter, so no new draw."""

@@ -93,7 +93,7 @@ def study():
         "figure4": (
             [PretrainRun("net", "whole", 1), PretrainRun("net", "half", 1)],
             [TransferRun("scenes", "net", "whole", 1), TransferRun("scenes", "net", "half", 1)],
-            [Embedding("net", "half", 1, "images", "fc7")],
+            [Embedding("net", "half", 1, "imagenet", "fc7")],
         ),
     }
     return SimpleNamespace(
@@ -104,6 +104,8 @@ def study():
         pretrain_runs=lambda output: runs[output][0],
         transfer_runs=lambda output: runs[output][1],
         embeddings=lambda output: runs[output][2],
+        networks_behind=lambda output: [],
+        features_behind=lambda output: [],
         dataset_of=lambda task: "sun",
         architectures={"net": PAPER_ALEXNET},
         recipes={

@@ -215,6 +215,7 @@ def settings_of_stages(study):
         "render": study.render_settings("ilsvrc"),
         "store": study.store_settings("imagenet"),
         "label_set": study.label_set_settings("imagenet"),
+        "visual": study.label_set_settings("visual-12"),
         "manifest": study.manifest_settings("imagenet"),
         "given": study.given_settings("alexnet"),
         "classification": study.pretrain_settings("alexnet", "imagenet", 1),
@@ -227,11 +228,18 @@ def settings_of_stages(study):
     }
 
 
-def test_each_stage_carries_its_own_version(config, monkeypatch):
+@pytest.fixture
+def with_visual(config):
+    network = {"subset": "imagenet", "architecture": "alexnet"}
+    config["label_sets"]["visual-12"] = {"method": "visual", "classes": 12, **network}
+    return config
+
+
+def test_each_stage_carries_its_own_version(with_visual, monkeypatch):
     """With a number for each stage: most versions are 1, and swapped stages would not be seen."""
     numbers = {stage: 100 + number for number, stage in enumerate(VERSIONS)}
     monkeypatch.setattr("imagenet_transfer.study.study.VERSIONS", numbers)
-    study = Study.of(config, SCHEMA)
+    study = Study.of(with_visual, SCHEMA)
     found = settings_of_stages(study)
     assert {stage: content["version"] for stage, content in found.items()} == numbers
     assert study.transfer_settings("sun-cls", "alexnet", 1)["version"] == numbers["classification"]
@@ -240,8 +248,8 @@ def test_each_stage_carries_its_own_version(config, monkeypatch):
 
 
 @pytest.mark.parametrize("stage", VERSIONS)
-def test_a_raised_version_changes_its_stage_only(config, monkeypatch, stage):
-    study = Study.of(config, SCHEMA)
+def test_a_raised_version_changes_its_stage_only(with_visual, monkeypatch, stage):
+    study = Study.of(with_visual, SCHEMA)
     before = settings_of_stages(study)
     raised = VERSIONS | {stage: VERSIONS[stage] + 1}
     monkeypatch.setattr("imagenet_transfer.study.study.VERSIONS", raised)

@@ -18,7 +18,12 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import feature_layers
 from imagenet_transfer.running.jobs import check_writable, count_gpus, prepare_environment
-from imagenet_transfer.study.config_file import check_owner, place_of_classes, read_config
+from imagenet_transfer.study.config_file import (
+    check_owner,
+    place_of_classes,
+    place_of_labels,
+    read_config,
+)
 from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.runs import TransferRun
 from imagenet_transfer.study.study import Study
@@ -38,6 +43,8 @@ def checked_study():
             read_config(path)
         if "classes" in config:
             config["classes"] = place_of_classes(config["classes"], workflow.configfiles)
+        if "label_sets" in config:
+            config["label_sets"] = place_of_labels(config, workflow.configfiles)
         checked = Study.of(config, SCHEMA)
         config.update(completed(config))
         check_owner("results/config.yaml", checked.name)

@@ -15,4 +15,5 @@ with job_log(snakemake.log[0], snakemake.input):
     store = snakemake.input.get("store")
     classes = Store(Path(store).parent).classes if store else ()
     name = snakemake.wildcards.label_set
-    write_csv(snakemake.output.csv, label_set_of(snakemake.params.settings, name, classes))
+    path = snakemake.config["label_sets"][name].get("path", "")  # moved files change no settings
+    write_csv(snakemake.output.csv, label_set_of(snakemake.params.settings, name, classes, path))

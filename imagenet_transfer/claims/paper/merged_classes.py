@@ -15,19 +15,24 @@ from imagenet_transfer.claims.statement import (
     kept_together,
 )
 from imagenet_transfer.labels.manifests import SCRATCH
+from imagenet_transfer.labels.methods import MERGED, METHODS
+
+OTHERWISE = [name for name in MERGED if not METHODS[name].in_wordnet]
 
 
 def merged_sets(results: Results) -> tuple[list[str], pd.Series]:
     """Return Figure 2's tasks, and the subsets of Figures 2 and 4 by number of classes.
 
-    The full set is the last; other sets with as many classes or more are left out.
+    The full set is the last; other sets with as many classes or more are left out, and so are
+    classes that are merged in other ways than along WordNet, which the paper is not about.
     """
     frame, layout = results.find("figure2", "curve", along="classes")
     full = sizes(frame, "n_classes").index[-1]
     layouts = [entry for entry in results.layouts.values() if entry["builder"] == "induction"]
     names = {name for entry in [layout, *layouts] for name in entry["subsets"]} - {SCRATCH}
     known = results.class_counts()
-    chosen = [name for name in known.index if name in names]
+    methods = {name: results.subsets[name]["method"] for name in names}
+    chosen = [name for name in known.index if name in names and methods[name] not in OTHERWISE]
     chosen = [name for name in chosen if name == full or known[name] < known[full]]
     return layout["tasks"], known[chosen]
 

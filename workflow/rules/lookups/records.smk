@@ -52,7 +52,9 @@ def expected_label_set(name, replicate):
     """Return what a replicate's label set should be made from."""
     dataset = study.label_sets[name].get("dataset")
     store = store_file(dataset) if dataset else ""
-    return {"settings": study.label_set_settings(name, replicate), "name": name, "store": store}
+    made = {"settings": study.label_set_settings(name, replicate), "name": name, "store": store}
+    source = study.source_of_labels(name, replicate)
+    return {**made, "network": run_metrics(source.network)} if source else made
 
 
 def expected_of_output(wildcards):
