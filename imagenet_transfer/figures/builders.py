@@ -224,6 +224,21 @@ BUILDERS: Mapping[str, Builder] = {
             "zero."
         ),
     ),
+    "surface": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        numbers=f"{RUNS}:surface_numbers",
+        picture=f"{RUNS}:surface_picture",
+        more=("fit",),
+        names_output=True,
+        caption=(
+            "More classes or more images of each? Transfer to {tasks} from draws of both from "
+            "{full}: means over replicates, and on each line of equally many images the highest in "
+            "bold. Below, at each number of images, the ratio of classes to images per class at "
+            "which a surface through these means is highest. The slope is that of its logarithm "
+            "against the logarithm of the number of images: 0 if the best ratio does not depend on "
+            "it."
+        ),
+    ),
 }
 TABLES = tuple(name for name, builder in BUILDERS.items() if builder.is_table)
 FIGURES = tuple(name for name, builder in BUILDERS.items() if not builder.is_table)
