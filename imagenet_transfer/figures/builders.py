@@ -239,6 +239,19 @@ BUILDERS: Mapping[str, Builder] = {
             "it."
         ),
     ),
+    "influence": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        numbers=f"{RUNS}:influence_numbers",
+        picture=f"{RUNS}:influence_picture",
+        names_output=True,
+        caption=(
+            "What parts of {full} do for {tasks}: transfer from the full set minus transfer from "
+            "the set without the part, positive if the part helps; in parentheses its number of "
+            "classes. As that set is smaller, too, sets without as many random classes are "
+            "compared with it where there are any. Bars: 95 % intervals, each for itself; marks "
+            "are filled where the effect is sure among all parts of the task (Holm)."
+        ),
+    ),
 }
 TABLES = tuple(name for name, builder in BUILDERS.items() if builder.is_table)
 FIGURES = tuple(name for name, builder in BUILDERS.items() if not builder.is_table)

@@ -10,6 +10,8 @@ from imagenet_transfer.figures.correlation_numbers import correlation_frame, poi
 from imagenet_transfer.figures.curve import draw_curve
 from imagenet_transfer.figures.drawing import Material
 from imagenet_transfer.figures.induction import draw_induction
+from imagenet_transfer.figures.influence import draw_influence
+from imagenet_transfer.figures.influence_numbers import influence_frame
 from imagenet_transfer.figures.numbers import curve_frame, induction_frame, split_frame
 from imagenet_transfer.figures.split_accuracy import draw_split_accuracy
 from imagenet_transfer.figures.surface import draw_surface
@@ -88,6 +90,20 @@ def surface_numbers(material: Material) -> tuple[pd.DataFrame, pd.DataFrame]:
 def surface_picture(_: Material, frame: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """Return a map of each task's grid, and its best ratios."""
     return draw_surface(frame, fit)
+
+
+def influence_numbers(material: Material) -> pd.DataFrame:
+    """Return the effects of parts of the full set on transfer."""
+    layout = material.layout
+    sets = (layout["full"], layout["without"], layout.get("controls", {}))
+    runs = collect_runs(material.files["metrics"])
+    sizes = subset_sizes(material.files["sizes"])
+    return influence_frame(runs, metrics_shown(material), sizes, *sets)
+
+
+def influence_picture(_: Material, frame: pd.DataFrame) -> Figure:
+    """Return a chart of each task's effects in order."""
+    return draw_influence(frame)
 
 
 def metrics_shown(material: Material) -> dict[str, str]:
