@@ -65,10 +65,12 @@ class Results:
     def full_set(self) -> str:
         """Return the subset that others are compared with; raise MissingError if there is none.
 
-        It is the largest of a curve, or the first that a table names.
+        It is the largest of a curve, the first that a table names, or an output's `full`.
         """
         for name in [*MAIN_OUTPUTS, *self.layouts]:
             layout = self.layouts.get(name, {"builder": ""})
+            if "full" in layout:
+                return str(layout["full"])
             if layout["builder"] == "curve" and name in self.tables:
                 return str(sizes(self.tables[name], SIZE_ALONG[layout["along"]]).index[-1])
             named = layout.get("references" if layout["builder"] == "budgets" else "subsets", [])

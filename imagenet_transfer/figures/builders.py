@@ -228,6 +228,34 @@ BUILDERS: Mapping[str, Builder] = {
             "zero."
         ),
     ),
+    "surface": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        numbers=f"{RUNS}:surface_numbers",
+        picture=f"{RUNS}:surface_picture",
+        more=("fit",),
+        names_output=True,
+        caption=(
+            "More classes or more images of each? Transfer to {tasks} from draws of both from "
+            "{full}: means over replicates, and on each line of equally many images the highest in "
+            "bold. Below, at each number of images, the ratio of classes to images per class at "
+            "which a surface through these means is highest. The slope is that of its logarithm "
+            "against the logarithm of the number of images: 0 if the best ratio does not depend on "
+            "it."
+        ),
+    ),
+    "influence": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        numbers=f"{RUNS}:influence_numbers",
+        picture=f"{RUNS}:influence_picture",
+        names_output=True,
+        caption=(
+            "What parts of {full} do for {tasks}: transfer from the full set minus transfer from "
+            "the set without the part, positive if the part helps; in parentheses its number of "
+            "classes. As that set is smaller, too, sets without as many random classes are "
+            "compared with it where there are any. Bars: 95 % intervals, each for itself; marks "
+            "are filled where the effect is sure among all parts of the task (Holm)."
+        ),
+    ),
 }
 TABLES = tuple(name for name, builder in BUILDERS.items() if builder.is_table)
 FIGURES = tuple(name for name, builder in BUILDERS.items() if not builder.is_table)

@@ -18,8 +18,8 @@ from itertools import pairwise
 
 import pandas as pd
 
-from imagenet_transfer.claims.statistics import Effect, Sample, contrast, prior_of
-from imagenet_transfer.errors import UserError
+from imagenet_transfer.claims.statistics import Effect
+from imagenet_transfer.figures.cells import Cells, complete
 from imagenet_transfer.figures.correlation_numbers import values_of
 from imagenet_transfer.labels.manifests import SCRATCH
 
@@ -27,6 +27,7 @@ COLUMNS = (
     *("task", "metric", "subset", "n_classes", "n", "gain", "low", "high"),
     *("limit", "limit_low", "limit_high", "statement"),
 )
+WHAT = "coarse limit"
 STEPS = 64  # places between two neighbouring label sets at which the interval is evaluated
 BISECTIONS = 40  # more than nine digits need
 
@@ -58,16 +59,16 @@ def coarse_limit_frame(
 
     `runs` is the result of `collect_runs` for one architecture, `metrics` the metric of each task,
     `n_classes` the number of classes of each subset to compare with the random start, and `measure`
-    by default `measure_of` these runs. gain, low and high are in percentage points. limit,
+    by default that of these runs' `Cells`. gain, low and high are in percentage points. limit,
     limit_low, limit_high (in classes) and statement belong to the task, the same in all of its
     rows. limit_low is NaN if no number of classes is surely worse, limit_high if not even the
     largest is surely better. Raises UserError for a missing run.
     """
     values = {
-        task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes])
+        task: complete(values_of(runs, task, metric), task, [SCRATCH, *n_classes], WHAT)
         for task, metric in metrics.items()
     }
-    measure = measure or measure_of(values)
+    measure = measure or Cells.of(values).weighted
     rows = []
     for task, metric in metrics.items():
         n = len(values[task].columns)
@@ -78,44 +79,6 @@ def coarse_limit_frame(
             numbers = (n, gain.estimate, gain.low, gain.high)
             rows.append((task, metric, subset, n_classes[subset], *numbers, *shared))
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def complete(values: pd.DataFrame, task: str, subsets: Sequence[str]) -> pd.DataFrame:
-    """Return the subsets' values (rows) in the replicates (columns) that all of them have.
-
-    Raises UserError if a subset was not run, or if they have no replicate in common.
-    """
-    for name in subsets:
-        if name not in values.index:
-            raise UserError(
-                f"The coarse limit needs {name} on {task}, which was not run: make the missing "
-                "runs first, the workflow does so by itself."
-            )
-    shared = values.loc[list(subsets)].dropna(axis="columns")
-    if shared.empty:
-        raise UserError(
-            f"The networks of the coarse limit have no replicate in common on {task}: make the "
-            "missing runs first, the workflow does so by itself."
-        )
-    return shared
-
-
-def measure_of(values: Mapping[str, pd.DataFrame]) -> Measure:
-    """Return the measure of a study from each task's `complete` values, subsets by replicates."""
-    samples = {
-        (name, task): Sample(name, task, tuple(table.loc[name]))
-        for task, table in values.items()
-        for name in table.index
-    }
-    prior = prior_of(list(samples.values()))
-
-    def measure(weights: Mapping[str, float], task: str) -> Effect:
-        def total(*means: float) -> float:
-            return math.fsum(w * mean for w, mean in zip(weights.values(), means, strict=True))
-
-        return contrast(total, [samples[name, task] for name in weights], prior)
-
-    return measure
 
 
 # The limit

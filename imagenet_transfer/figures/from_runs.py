@@ -10,8 +10,12 @@ from imagenet_transfer.figures.correlation_numbers import correlation_frame, poi
 from imagenet_transfer.figures.curve import draw_curve
 from imagenet_transfer.figures.drawing import Material
 from imagenet_transfer.figures.induction import draw_induction
+from imagenet_transfer.figures.influence import draw_influence
+from imagenet_transfer.figures.influence_numbers import influence_frame
 from imagenet_transfer.figures.numbers import curve_frame, induction_frame, split_frame
 from imagenet_transfer.figures.split_accuracy import draw_split_accuracy
+from imagenet_transfer.figures.surface import draw_surface
+from imagenet_transfer.figures.surface_numbers import surface_frames
 from imagenet_transfer.reporting.tables import collect_runs, subset_sizes
 
 
@@ -63,7 +67,7 @@ def correlation_picture(_: Material, frame: pd.DataFrame, points: pd.DataFrame) 
 def coarse_limit_numbers(material: Material) -> pd.DataFrame:
     """Return the gains of merged labels over a random start, with the limit of each task."""
     layout = material.layout
-    metrics = {task: layout["metrics"][task] for task in layout["tasks"]}
+    metrics = metrics_shown(material)
     sizes = subset_sizes(material.files["sizes"])
     n_classes = {name: sizes[name]["n_classes"] for name in layout["subsets"] if name in sizes}
     return coarse_limit_frame(collect_runs(material.files["metrics"]), metrics, n_classes)
@@ -72,3 +76,37 @@ def coarse_limit_numbers(material: Material) -> pd.DataFrame:
 def coarse_limit_picture(_: Material, frame: pd.DataFrame) -> Figure:
     """Return a chart of each task's gains with its limit."""
     return draw_coarse_limit(frame)
+
+
+def surface_numbers(material: Material) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cells of a grid of classes and images per class, and the best ratios."""
+    layout = material.layout
+    subsets = list(dict.fromkeys([layout["full"], *layout["subsets"]]))
+    sizes = subset_sizes(material.files["sizes"])
+    runs = collect_runs(material.files["metrics"])
+    return surface_frames(runs, metrics_shown(material), sizes, subsets, layout["name"])
+
+
+def surface_picture(_: Material, frame: pd.DataFrame, fit: pd.DataFrame) -> Figure:
+    """Return a map of each task's grid, and its best ratios."""
+    return draw_surface(frame, fit)
+
+
+def influence_numbers(material: Material) -> pd.DataFrame:
+    """Return the effects of parts of the full set on transfer."""
+    layout = material.layout
+    sets = (layout["full"], layout["without"], layout.get("controls", {}))
+    runs = collect_runs(material.files["metrics"])
+    sizes = subset_sizes(material.files["sizes"])
+    return influence_frame(runs, metrics_shown(material), sizes, *sets)
+
+
+def influence_picture(_: Material, frame: pd.DataFrame) -> Figure:
+    """Return a chart of each task's effects in order."""
+    return draw_influence(frame)
+
+
+def metrics_shown(material: Material) -> dict[str, str]:
+    """Return the metric of each task that a figure shows, in its order."""
+    layout = material.layout
+    return {task: layout["metrics"][task] for task in layout["tasks"]}

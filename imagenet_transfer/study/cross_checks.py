@@ -15,6 +15,7 @@ from imagenet_transfer.study.data_checks import (
     has_boxes,
     subset_problems,
 )
+from imagenet_transfer.study.design_checks import design_problems
 from imagenet_transfer.study.label_checks import label_set_problems
 from imagenet_transfer.study.output_checks import claim_problems, output_problems
 from imagenet_transfer.study.training_checks import network_problems, part_problems, recipe_problems
@@ -37,6 +38,7 @@ def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
         subset_problems(config, SECTIONS),
         _task_problems(config),
         output_problems(config),
+        design_problems(config, wnids),
         claim_problems(config),
         part_problems(config),
         class_problems(config, wnids),

@@ -12,7 +12,8 @@ def subsets_named(entry: Entry) -> list[str]:
     """Return the subsets that an output names, in its order; `scratch` is one of them."""
     rows = [name for row in entry.get("rows", []) for name in row["subsets"]]
     lists = (*entry.get("references", []), *entry.get("subsets", []))
-    return [*rows, *lists, *values(entry, "subset", "baseline")]
+    pairs = [name for key in ("without", "controls") for name in entry.get(key, {}).values()]
+    return [*values(entry, "full"), *rows, *lists, *pairs, *values(entry, "subset", "baseline")]
 
 
 def halves_named(entry: Entry, section: str) -> list[str]:

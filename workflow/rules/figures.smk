@@ -4,7 +4,8 @@ imagenet_transfer/figures/builders.py says what a builder needs; lookups/figures
 
 INPUTS:  metrics.json of the runs that a figure shows, manifests, label sets, stores, features,
          predictions, accuracies of induction: what its builder lists as `inputs`
-OUTPUTS: results/{figure}.png and .svg; .csv where numbers are plotted; -points.csv of correlations
+OUTPUTS: results/{figure}.png and .svg; .csv where numbers are plotted; -points.csv of correlations,
+         -fit.csv of surfaces
 """
 
 from imagenet_transfer.figures.builders import BUILDERS, FIGURES
