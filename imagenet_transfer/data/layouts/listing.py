@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from imagenet_transfer.data.sources import Files, Source
 from imagenet_transfer.errors import UserError
 
 IMAGE_COLUMNS = ["image", "split", "class", "path"]
@@ -34,17 +35,23 @@ class Listing:
     """The images of a data set with their classes and objects.
 
     `images`: image (unique id), split, class ('' for VOC), path (relative to the root); sorted by
-        split and image.
+        split and image, or within a split in the order in which its source reads fast.
     `objects`: boxes as in the annotations (1-based, inclusive pixels); `object` counts from 1 in
         its image. The action set has one more column per action (1, 0: unclear, -1).
     `classes`: names in label order.
     `sizes`: width and height in pixels of images whose annotations state them; packing checks them.
+    `source`: what reads the images if they are not files of their own; see `reader`.
     """
 
     images: pd.DataFrame
     objects: pd.DataFrame
     classes: tuple[str, ...]
     sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    source: Source | None = None
+
+    def reader(self, root: Path) -> Source:
+        """Return what gives an image's bytes by its path: below `root`, unless it has a source."""
+        return self.source or Files(root)
 
 
 def make_listing(
@@ -60,6 +67,7 @@ def make_listing(
     image.
     """
     ordered = sorted(rows)
+    _check_encoding(path for *_, path in ordered)  # first: pandas with pyarrow stores only UTF-8
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images[images.image.duplicated(keep=False)]
     if len(repeated) and repeated.path.duplicated().any():
@@ -75,7 +83,6 @@ def make_listing(
             f"{first_names(repeated.path)}), but an image is known by its name without suffix: "
             "remove or rename the copies."
         )
-    _check_encoding(images.path)
     boxes = pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns])
     return Listing(images, boxes, tuple(classes), sizes or {})
 
