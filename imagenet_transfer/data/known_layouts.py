@@ -21,18 +21,25 @@ class Layout:
     """One way in which a data set lies on disk.
 
     `read` names the function that lists it, as "module:function". `needs` are the keys of its own
-    that an entry must have, with what they mean; `takes` those that it may have.
+    that an entry must have, with what they mean; `takes` those that it may have. With `any_names`,
+    its classes have the names that users give them, which may be wnids.
     """
 
     read: str
     holds: str
     needs: Mapping[str, str] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
+    any_names: bool = False
 
     @property
     def keys(self) -> set[str]:
         """Return the keys of its own."""
         return {*self.needs, *self.takes}
+
+    @property
+    def may_hold_wnids(self) -> bool:
+        """Whether its classes are WordNet's, or may be."""
+        return self.holds == WNIDS or self.any_names
 
     @property
     def has_boxes(self) -> bool:
@@ -49,6 +56,22 @@ LAYOUTS: Mapping[str, Layout] = {
     "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
     "places365": Layout(f"{MODULES}.places:read_365", CLASSES),
     "places205": Layout(f"{MODULES}.places:read_205", CLASSES),
+    "folder": Layout(f"{MODULES}.folder:read", CLASSES, takes=("held_out",), any_names=True),
+    "list": Layout(
+        f"{MODULES}.image_list:read", CLASSES, takes=("list", "held_out"), any_names=True
+    ),
+    "parquet": Layout(
+        f"{MODULES}.parquet:read",
+        CLASSES,
+        takes=("held_out", "image_column", "label_column", "class_names"),
+        any_names=True,
+    ),
+    "webdataset": Layout(
+        f"{MODULES}.webdataset:read",
+        CLASSES,
+        takes=("held_out", "label_key", "class_names"),
+        any_names=True,
+    ),
 }
 
 

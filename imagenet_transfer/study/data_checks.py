@@ -36,8 +36,13 @@ def has_boxes(config: Config, dataset: str) -> bool:
 
 
 def has_wnids(config: Config, dataset: str) -> bool:
-    """Return whether a data set's classes are the study's WordNet classes."""
+    """Return whether a data set's classes are the study's WordNet classes, and no others."""
     return LAYOUTS[layout_of(config, dataset)].holds == WNIDS
+
+
+def may_have_wnids(config: Config, dataset: str) -> bool:
+    """Return whether a data set's classes may be WordNet's: its images show if they are."""
+    return LAYOUTS[layout_of(config, dataset)].may_hold_wnids
 
 
 def layout_of(config: Config, dataset: str) -> str:
@@ -210,7 +215,7 @@ def _label_set_fits(
     if label_set["method"] == "categories":
         if label_set.get("dataset") != dataset:
             yield f"{where}: its label set holds the categories of another data set than {dataset}."
-    elif not has_wnids(config, dataset):
+    elif not may_have_wnids(config, dataset):
         yield (
             f"{where}: {dataset} has no WordNet classes; give it a label set of method categories."
         )

@@ -60,13 +60,14 @@ def make_listing(
     objects: Iterable[tuple] = (),
     more_columns: Sequence[str] = (),
     sizes: Mapping[str, tuple[float, float]] | None = None,
+    source: Source | None = None,
 ) -> Listing:
     """Return the listing of (split, image, class, path) rows; NamesError unless images are unique.
 
     `objects` are rows of OBJECT_COLUMNS followed by `more_columns`; `sizes` the width and height by
-    image.
+    image. Rows that a `source` reads keep their order within a split.
     """
-    ordered = sorted(rows)
+    ordered = sorted(rows) if source is None else sorted(rows, key=lambda row: row[0])
     _check_encoding(path for *_, path in ordered)  # first: pandas with pyarrow stores only UTF-8
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images[images.image.duplicated(keep=False)]
@@ -84,7 +85,7 @@ def make_listing(
             "remove or rename the copies."
         )
     boxes = pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns])
-    return Listing(images, boxes, tuple(classes), sizes or {})
+    return Listing(images, boxes, tuple(classes), sizes or {}, source)
 
 
 def _check_encoding(paths: Iterable[str]) -> None:
@@ -187,7 +188,7 @@ def read_lines(path: Path) -> list[str]:
     Any line endings will do, with or without a byte-order mark. Raises UserError if the file is
     missing, not text, or blank.
     """
-    return [line for _, line in _numbered_lines(path)]
+    return [line for _, line in numbered_lines(path)]
 
 
 def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]:
@@ -197,7 +198,7 @@ def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]
     """
     matcher = re.compile(pattern)
     rows = []
-    for number, line in _numbered_lines(path):
+    for number, line in numbered_lines(path):
         match = matcher.fullmatch(line)
         if match is None:
             raise UserError(
@@ -208,7 +209,8 @@ def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]
     return rows
 
 
-def _numbered_lines(path: Path) -> list[tuple[int, str]]:
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines of `read_lines` with their numbers, from 1."""
     if not path.is_file():
         raise LayoutError(
             f"{path} is missing{found_in(path.parent)}: unpack the data set completely "
