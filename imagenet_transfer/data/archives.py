@@ -5,7 +5,6 @@ never half full. Archives with other files than the official ones, with links, d
 that lead elsewhere are refused, which is stricter than `tarfile`'s filter "data".
 """
 
-import contextlib
 import gzip
 import io
 import re
@@ -14,12 +13,13 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 from tqdm import tqdm
 
 from imagenet_transfer.data.layouts.listing import check_unique, first_names, image_files, printable
+from imagenet_transfer.data.tars import check_end, damaged_tar, is_plain, kind_of, opened_tar
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import exclusive
 
@@ -35,7 +35,6 @@ MEMBERS = {  # the files in each
 }
 NEEDED = ("data/meta.mat", "data/ILSVRC2012_validation_ground_truth.txt")  # of the devkit's files
 MAX_DEVKIT = 2**28  # bytes when unpacked; the real one has a few million
-END = bytes(tarfile.BLOCKSIZE)  # a whole tar ends in empty blocks
 
 
 def unpack_datasets(datasets: Mapping[str, Mapping[str, Any]], wnids: Sequence[str]) -> None:
@@ -88,7 +87,7 @@ def unpack_ilsvrc(
 
 def _unpack_train(path: Path, root: Path, wnids: Sequence[str], images: Mapping[str, int]) -> None:
     folder = root / "train"
-    with path.open("rb") as file, _tar(file, path) as outer:
+    with path.open("rb") as file, opened_tar(file, path) as outer:
         members = _class_archives(outer, path, wnids)
         pending = [wnid for wnid in sorted(wnids) if not _is_filled(folder / wnid)]
         _check_room_to_unpack(sum(members[wnid].size for wnid in pending), root)
@@ -126,12 +125,12 @@ def _class_archives(
 def _unpack_class(file: IO[bytes], path: Path, wnid: str, folder: Path) -> None:
     label = Path(f"{path}: {wnid}.tar")
     images = re.compile(rf"(?:\./)?({wnid}_[0-9]+\.JPEG)")
-    with _tar(file, label) as inner:
+    with opened_tar(file, label) as inner:
         _unpack(_named(inner, label, images, f"{wnid}.tar"), inner, folder)
 
 
 def _count(file: IO[bytes], path: Path) -> int:
-    with _tar(file, path) as inner:
+    with opened_tar(file, path) as inner:
         return len(inner.getmembers())
 
 
@@ -160,7 +159,7 @@ def _unpack_val(path: Path, root: Path, wnids: Sequence[str], images: Mapping[st
                 f"from 1 without gaps: fetch {OFFICIAL['val']} again."
             )
 
-    with path.open("rb") as file, _tar(file, path) as tar:
+    with path.open("rb") as file, opened_tar(file, path) as tar:
         _unpack(_members(tar, path, "val"), tar, folder, check)
 
 
@@ -177,7 +176,7 @@ def _unpack_devkit(path: Path, root: Path, wnids: Sequence[str], images: Mapping
                 f"{path} lacks {first_names(missing)}: fetch {OFFICIAL['devkit']} again."
             )
 
-    with _tar(io.BytesIO(_inflated(path)), path) as tar:
+    with opened_tar(io.BytesIO(_inflated(path)), path) as tar:
         _unpack(_members(tar, path, "devkit"), tar, folder, check, below=folder.name)
 
 
@@ -189,7 +188,7 @@ def _inflated(path: Path) -> bytes:
         with gzip.open(path) if zipped else path.open("rb") as file:
             data = file.read(MAX_DEVKIT + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _damaged(path, error) from error
+        raise damaged_tar(path, error) from error
     if len(data) > MAX_DEVKIT:
         raise UserError(
             f"{path} unpacks to more than {MAX_DEVKIT:,} bytes, which {OFFICIAL['devkit']} does "
@@ -199,20 +198,6 @@ def _inflated(path: Path) -> bytes:
 
 
 # --- any archive ----------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _tar(file: IO[bytes], path: Path) -> Iterator[tarfile.TarFile]:
-    """Open an uncompressed tar; any error of reading it becomes a UserError that names `path`."""
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            yield tar
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is not a whole archive ({printable(str(error))}): fetch it again.")
 
 
 def _members(
@@ -228,22 +213,16 @@ def _named(
     """Yield (match, file) for each file; UserError for another name, or if the end is missing."""
     empty = True
     for member in tar:
-        if member.isdir() and _is_plain(member.name):
+        if member.isdir() and is_plain(member.name):
             continue
         empty = False
         match = pattern.fullmatch(member.name)
         if match is None or not member.isreg() or member.issparse():
             raise _stranger(path, member, like, part)
         yield match, member
-    tar.fileobj.seek(tar.offset)  # where tarfile stopped, at the real end or not
-    if tar.fileobj.read(len(END)) != END:
-        raise tarfile.ReadError("it is cut off or damaged" if not empty else "it is empty")
+    check_end(tar, empty)
     if empty:
         raise UserError(f"{path} has no files: fetch it again.")
-
-
-def _is_plain(name: str) -> bool:
-    return not name.startswith("/") and ".." not in PurePosixPath(name).parts
 
 
 def _stranger(path: Path, member: tarfile.TarInfo, like: str, part: str) -> UserError:
@@ -256,19 +235,11 @@ def _stranger(path: Path, member: tarfile.TarInfo, like: str, part: str) -> User
             f"{path} has '{printable(member.name)}': it is the archive `{is_of}` "
             f"({OFFICIAL[is_of]}), not `{part}` ({like}); correct `archives` in the config."
         )
-    where = "" if _is_plain(member.name) else ", on a path that leads out of the folder"
+    where = "" if is_plain(member.name) else ", on a path that leads out of the folder"
     return UserError(
-        f"{path} has '{printable(member.name)}' ({_kind_of(member)}{where}), which the official "
+        f"{path} has '{printable(member.name)}' ({kind_of(member)}{where}), which the official "
         f"{like} does not have: nothing of it was unpacked; fetch the official one."
     )
-
-
-def _kind_of(member: tarfile.TarInfo) -> str:
-    if member.issparse():
-        return "a file with holes"
-    if member.islnk() or member.issym():
-        return "a link"
-    return "a file" if member.isreg() else "neither file nor folder"
 
 
 def _unpack(

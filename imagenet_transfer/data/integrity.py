@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +66,14 @@ def mend_store(
         shard: list(rows)
         for shard, rows in itertools.groupby(damaged, lambda row: store.index["shard"][row])
     }
-    path_of = dict(zip(listing.images["image"], listing.images["path"], strict=True))
+    record = _record_maker(store, listing, root, encoder(spec))
     for shard, size in enumerate(store.meta["shard_bytes"]):
         if shard in rows_of or _size(store, shard) != size:
-            rows = rows_of.get(shard, [])
-            sources = [root / path_of.get(store.images["image"][row], "") for row in rows]
-            _mend_shard(store, shard, rows, sources, encoder(spec))
+            _mend_shard(store, shard, rows_of.get(shard, []), record)
 
 
 def _mend_shard(
-    store: Store, shard: int, rows: Sequence[int], sources: Sequence[Path], encode: Encoder
+    store: Store, shard: int, rows: Sequence[int], record: Callable[[int], bytes]
 ) -> None:
     path = store.shard(shard)
     with atomic_write(path) as temporary:
@@ -83,23 +81,39 @@ def _mend_shard(
             shutil.copyfile(path, temporary)
         with temporary.open("r+b" if path.is_file() else "w+b") as file:
             file.truncate(store.meta["shard_bytes"][shard])
-            for row, source in zip(rows, sources, strict=True):
+            for row in rows:
                 file.seek(int(store.index["offset"][row]))
-                file.write(_record(store, row, source, encode))
+                file.write(record(row))
 
 
-def _record(store: Store, row: int, source: Path, encode: Encoder) -> bytes:
-    """Return an image's record; raise UserError if its bytes are not those that were packed."""
-    try:
-        data = encode(source.read_bytes())[0]
-    except (OSError, UnreadableImage) as error:
-        raise _not_as_packed(store, f"{source} cannot be read ({error})") from error
-    if zlib.crc32(data) != store.index["crc32"][row]:
-        _check_libraries(store)
-        raise _not_as_packed(
-            store, f"{source} is no longer what was packed as {store.images['image'][row]}"
-        )
-    return data
+def _record_maker(
+    store: Store, listing: Listing, root: Path, encode: Encoder
+) -> Callable[[int], bytes]:
+    """Return a function that makes the record of a row of the store from the image on disk.
+
+    It raises UserError if its bytes are not those that were packed.
+    """
+    path_of = dict(zip(listing.images["image"], listing.images["path"], strict=True))
+    source = listing.reader(root)
+
+    def record(row: int) -> bytes:
+        image = store.images["image"][row]
+        if image not in path_of:
+            raise _not_as_packed(store, f"{root} no longer has the image {image}")
+        try:
+            data = encode(source.read(path_of[image]))[0]
+        except UnreadableImage as error:
+            raise _not_as_packed(
+                store, f"{root / path_of[image]} cannot be read ({error})"
+            ) from error
+        if zlib.crc32(data) != store.index["crc32"][row]:
+            _check_libraries(store)
+            raise _not_as_packed(
+                store, f"{root / path_of[image]} is no longer what was packed as {image}"
+            )
+        return data
+
+    return record
 
 
 def _check_libraries(store: Store) -> None:

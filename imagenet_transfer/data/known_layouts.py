@@ -23,7 +23,8 @@ class Layout:
 
     `read` names the function that lists it, as "module:function". `needs` are the keys of its own
     that an entry must have, with what they mean; `takes` those that it may have. An entry with one
-    of the keys in `holds_with` holds what stands there instead.
+    of the keys in `holds_with` holds what stands there instead. With `any_names`, its classes have
+    the names that users give them, which may be wnids.
     """
 
     read: str
@@ -31,6 +32,7 @@ class Layout:
     needs: Mapping[str, str] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
     holds_with: Mapping[str, str] = field(default_factory=dict)
+    any_names: bool = False
 
     @property
     def keys(self) -> set[str]:
@@ -41,6 +43,11 @@ class Layout:
     def may_hold(self) -> set[str]:
         """Return all that data sets of this layout may hold."""
         return {self.holds, *self.holds_with.values()}
+
+    @property
+    def may_hold_wnids(self) -> bool:
+        """Whether its classes are WordNet's, or may be."""
+        return self.holds == WNIDS or self.any_names
 
 
 MODULES = "imagenet_transfer.data.layouts"
@@ -57,6 +64,22 @@ LAYOUTS: Mapping[str, Layout] = {
     "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
     "places365": Layout(f"{MODULES}.places:read_365", CLASSES),
     "places205": Layout(f"{MODULES}.places:read_205", CLASSES),
+    "folder": Layout(f"{MODULES}.folder:read", CLASSES, takes=("held_out",), any_names=True),
+    "list": Layout(
+        f"{MODULES}.image_list:read", CLASSES, takes=("list", "held_out"), any_names=True
+    ),
+    "parquet": Layout(
+        f"{MODULES}.parquet:read",
+        CLASSES,
+        takes=("held_out", "image_column", "label_column", "class_names"),
+        any_names=True,
+    ),
+    "webdataset": Layout(
+        f"{MODULES}.webdataset:read",
+        CLASSES,
+        takes=("held_out", "label_key", "class_names"),
+        any_names=True,
+    ),
 }
 
 

@@ -37,8 +37,9 @@ from imagenet_transfer.data.codecs import (
 )
 from imagenet_transfer.data.layouts import Listing
 from imagenet_transfer.data.layouts.listing import printable
+from imagenet_transfer.data.sources import Source
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import atomic_write, check_regular, csv_bytes, write_csv, write_json
+from imagenet_transfer.files import atomic_write, csv_bytes, write_csv, write_json
 from imagenet_transfer.versions import VERSIONS
 
 INDEX_DTYPE = np.dtype(
@@ -52,7 +53,6 @@ INDEX_DTYPE = np.dtype(
     ]
 )
 SHARD_BYTES = 2**30
-MAX_FILE_BYTES = 2**28
 SHARD_ROWS = (256, 8192)  # least and most; a killed build loses at most a minute of work per core
 
 
@@ -66,6 +66,7 @@ class Plan:
 
     paths: tuple[str, ...]
     root: Path
+    source: Source
     folder: Path
     fingerprint: str
     encode: Encoder
@@ -122,7 +123,9 @@ def _plan(listing: Listing, root: Path, folder: Path, spec: Mapping[str, Any]) -
         high = max(1, min(high, SHARD_BYTES // (3 * spec["size"] ** 2)))
     shard_rows = min(high, max(low, -(-num_rows // 64)))
     fingerprint = _fingerprint(listing, spec)
-    return Plan(tuple(listing.images.path), root, folder, fingerprint, encoder(spec), shard_rows)
+    paths = tuple(listing.images.path)
+    source = listing.reader(root)
+    return Plan(paths, root, source, folder, fingerprint, encoder(spec), shard_rows)
 
 
 def _fingerprint(listing: Listing, spec: Mapping[str, Any]) -> str:
@@ -312,7 +315,7 @@ def _pack_shard(plan: Plan, number: int, advance: Callable[[], None]) -> dict:
         for row in plan.rows(number):
             advance()
             try:
-                data, height, width = plan.encode(_read(plan.root / plan.paths[row]))
+                data, height, width = plan.encode(plan.source.read(plan.paths[row]))
             except UnreadableImage as error:
                 unreadable.append([plan.paths[row], str(error)])
                 continue
@@ -325,19 +328,6 @@ def _pack_shard(plan: Plan, number: int, advance: Callable[[], None]) -> dict:
     with atomic_write(plan.part(number)) as temporary:
         temporary.write_text(json.dumps(part))
     return _compact(part)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        check_regular(path)
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UnreadableImage(f"more than {MAX_FILE_BYTES:,} bytes, too many for an image")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnreadableImage(error.strerror) from error
-    if not data:
-        raise UnreadableImage("empty file")
-    return data
 
 
 # --- the end --------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def neighbours_picture(material: Material, frame: pd.DataFrame) -> Figure:
     sizes = subset_sizes(material.files["manifests"])
     shown = {
         "n_classes": {subset: size["n_classes"] for subset, size in sizes.items()},
-        "names": taxonomy_for(store.classes).names,
+        "names": taxonomy_for(material.layout["queries"]).names,
     }
     layout = material.layout | shown
     return draw_neighbours(frame, lambda name: store.image(store.rows([name])[0]), layout)

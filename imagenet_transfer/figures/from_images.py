@@ -10,7 +10,7 @@ from imagenet_transfer.figures.clustering import choose_leaves, classes_under, d
 from imagenet_transfer.figures.collages import draw_collages, pick_images
 from imagenet_transfer.figures.drawing import Material, by_stem
 from imagenet_transfer.figures.splits import draw_splits
-from imagenet_transfer.labels.label_sets import read_label_set
+from imagenet_transfer.labels.label_sets import check_wnids, read_label_set
 from imagenet_transfer.labels.taxonomy import Taxonomy, read_classes, taxonomy_for
 
 
@@ -26,7 +26,9 @@ def _examples(material: Material, taxonomy: Taxonomy) -> dict[str, np.ndarray]:
     """Return the first training image of each class that Figure 3 draws."""
     layout = material.layout
     store = Store(Path(material.files["store"]).parent)
-    trained = store.images[store.images["split"] == "train"]
+    wnids = read_classes(material.settings["classes"])  # a store may have more
+    check_wnids(store.classes, wnids, "outputs")
+    trained = store.images[(store.images["split"] == "train") & store.images["class"].isin(wnids)]
     firsts = trained.drop_duplicates("class").reset_index().set_index("class")
     below = classes_under(firsts.index, taxonomy, layout["under"])
     leaves = choose_leaves(below, taxonomy, layout["leaves"])
@@ -54,6 +56,7 @@ def collages_picture(material: Material) -> Figure:
     sizes = {}
     for split, pair in layout["splits"].items():
         for half, name in zip("ab", pair, strict=True):
+            check_wnids(store.classes, label_sets[name]["wnid"], f"label_sets.{name}")
             chosen = pick_images(images, label_sets[name], layout["images"], seed)
             halves[split, half] = [store.image(row) for row in store.rows(chosen)]
             sizes[name] = len(label_sets[name])

@@ -314,6 +314,24 @@ def categories(names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def check_wnids(classes: Iterable[str], wnids: Iterable[str], where: str) -> None:
+    """Raise UserError, which begins with `where`, if none of a data set's classes is wanted.
+
+    `wnids` are those of a label set or a study.
+    """
+    found = sorted(set(classes))
+    wanted = sorted(set(wnids))
+    if not found or not set(found).isdisjoint(wanted):
+        return
+    called = ", ".join(f"'{name[:40]}'" for name in found[:3]) + (", ..." if found[3:] else "")
+    raise UserError(
+        f"{where}: none of the data set's classes, which are called {called}, is among the "
+        f"{len(wanted)} classes of the labels, such as {wanted[0]}. Labels by WordNet need classes "
+        "that are called by their wnids: rename the class folders or labels, or leave out "
+        "`label_set`, so that the labels are the data set's own classes."
+    )
+
+
 def read_label_set(path: Path | str) -> pd.DataFrame:
     """Return a label set from its CSV: wnid, label (int64), class_wnid, class_name.
 

@@ -20,6 +20,7 @@ import pandas as pd
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular, read_facts, write_csv, write_json
+from imagenet_transfer.labels.label_sets import check_wnids
 from imagenet_transfer.seeds import seed_of
 
 SCRATCH = "scratch"  # the reserved name of the subset without images: random initial weights
@@ -52,6 +53,7 @@ def draw_manifest(
     images keeps all (the paper's Section 4). `seed` is the study's. Raises UserError, naming the
     subset `name`, if there are fewer classes than asked for or a class has no image.
     """
+    check_wnids(images["class"].unique(), label_set["wnid"], f"subsets.{name}")
     classes = _draw_classes(
         sorted(set(label_set["class_wnid"])), sampling.get("classes"), seed, name
     )

@@ -34,6 +34,11 @@ def has_wnids(config: Config, dataset: str) -> bool:
     return content_of(config["datasets"][dataset]) == WNIDS
 
 
+def may_have_wnids(config: Config, dataset: str) -> bool:
+    """Return whether a data set's classes may be WordNet's: its images show if they are."""
+    return LAYOUTS[layout_of(config, dataset)].may_hold_wnids
+
+
 def layout_of(config: Config, dataset: str) -> str:
     """Return the layout of a data set."""
     return config["datasets"][dataset]["layout"]

@@ -8,7 +8,12 @@ from imagenet_transfer.labels.label_files import Labels, read_labels
 from imagenet_transfer.labels.methods import LIKE, METHODS
 from imagenet_transfer.models import network_of
 from imagenet_transfer.study.config_file import unknown_name
-from imagenet_transfer.study.data_checks import has_boxes, has_wnids, size_problems
+from imagenet_transfer.study.data_checks import (
+    has_boxes,
+    has_wnids,
+    may_have_wnids,
+    size_problems,
+)
 
 Config = Mapping[str, Any]
 Entry = Mapping[str, Any]
@@ -183,7 +188,7 @@ def _fit_problems(config: Config, where: str, dataset: str, label_set: Entry) ->
         both = has_wnids(config, dataset) and has_wnids(config, named)
         if named != dataset and not both:
             yield f"{where}: its label set has the classes of {named}, not those of {dataset}."
-    elif method != "file" and not has_wnids(config, dataset):
+    elif method != "file" and not may_have_wnids(config, dataset):
         advice = "give it a label set of method categories"
         if "dataset" in METHODS[method].takes:
             advice = f"name it as the `dataset` of its label set, or {advice}"

@@ -9,7 +9,10 @@ from imagenet_transfer.figures.builders import BUILDERS, NEEDED, REFUSED, builde
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.methods import MERGED, METHODS
 from imagenet_transfer.study.config_file import unknown_name
-from imagenet_transfer.study.data_checks import has_wnids, size_problems
+from imagenet_transfer.study.data_checks import (
+    may_have_wnids,
+    size_problems,
+)
 from imagenet_transfer.study.outputs import (
     halves_named,
     label_sets_named,
@@ -124,7 +127,7 @@ def _class_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
     if "layer" in entry:
         sets += _datasets_of(config, _networks(entry))
     for name in dict.fromkeys(sets):
-        if name in config["datasets"] and not has_wnids(config, name):
+        if name in config["datasets"] and not may_have_wnids(config, name):
             yield (
                 f"{where}: {name} has no WordNet classes, which builder {entry['builder']} needs; "
                 "take another one."

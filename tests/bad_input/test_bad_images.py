@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagenet_transfer.data import packing
 from imagenet_transfer.data.codecs import MAX_PIXELS, UnreadableImage, encoder
 from imagenet_transfer.data.layouts.listing import make_listing
+from imagenet_transfer.data.sources import Files
 from imagenet_transfer.data.store import Store, build_store
 from imagenet_transfer.errors import UserError
 
@@ -272,7 +272,7 @@ def test_the_reason_says_what_is_wrong(tmp_path, name):
     (tmp_path / "x.JPEG").write_bytes(data)
     for spec in CODECS.values():
         with pytest.raises(UnreadableImage) as caught:
-            encoder(spec)(packing._read(tmp_path / "x.JPEG"))
+            encoder(spec)(Files(tmp_path).read("x.JPEG"))
         reason = str(caught.value)
         assert words in reason
         assert 3 < len(reason) < 250 and "\n" not in reason and " object at 0x" not in reason
@@ -348,7 +348,7 @@ def test_a_file_without_permission_is_named():
         if user == 0:
             os.seteuid(65534)  # nobody: root may read everything
         with pytest.raises(UnreadableImage, match="Permission denied"):
-            packing._read(folder / "x.JPEG")
+            Files(folder).read("x.JPEG")
     finally:
         os.seteuid(user)
         shutil.rmtree(folder)
@@ -358,7 +358,7 @@ def test_a_file_larger_than_any_image_is_named(tmp_path):
     with (tmp_path / "x.JPEG").open("wb") as file:
         file.truncate(2**40)
     with pytest.raises(UnreadableImage, match="more than 268,435,456 bytes"):
-        packing._read(tmp_path / "x.JPEG")
+        Files(tmp_path).read("x.JPEG")
 
 
 def test_a_shortage_of_memory_is_not_taken_for_a_bad_image(monkeypatch):

@@ -1,10 +1,12 @@
 """Folders in a wrong layout: told what was expected, what is there and where to read about it."""
 
+import own_sets
 import pytest
+import small_sets
 from conftest import ROOT
 from helpers import refusal, write_file
 
-from imagenet_transfer.data.layouts import LAYOUTS, list_dataset
+from imagenet_transfer.data.layouts import LAYOUTS, list_dataset, looks_like
 
 MORE = {"voc": {"year": 2007}, "sun397": {"partition": 1}}
 FIRST_EXPECTED = {
@@ -16,6 +18,10 @@ FIRST_EXPECTED = {
     "sun397": "Partitions is missing",
     "places365": "categories_places365.txt is missing",
     "places205": "trainvalsplit_places205 is missing",
+    "folder": "has no folder train",
+    "list": "list.csv is missing",
+    "parquet": "has no files train-*.parquet",
+    "webdataset": "the_data.tar.gz is compressed",
 }
 
 
@@ -35,6 +41,39 @@ def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
     write_file(tmp_path / "set" / "images" / "x.jpg")
     assert FIRST_EXPECTED[layout] in said() and said().endswith(row)
     assert f"({tmp_path}/set holds the_data.tar.gz, still packed, images/)" in said()
+
+
+SET_MAKERS = {
+    "ilsvrc": small_sets.make_caffe,
+    "tiny-imagenet": small_sets.make_tiny,
+    "voc": small_sets.make_voc,
+    "voc-action": small_sets.make_action,
+    "sun397": small_sets.make_sun,
+    "places365": small_sets.make_places365,
+    "places205": small_sets.make_places205,
+    "folder": own_sets.make_folder,
+    "list": own_sets.make_list,
+    "parquet": own_sets.make_parquet,
+    "webdataset": own_sets.make_webdataset,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_wrong_layout_is_told_which_one_it_looks_like(tmp_path, layout):
+    SET_MAKERS[layout](tmp_path)
+    assert looks_like(tmp_path) == [layout]
+    for other in sorted(set(LAYOUTS) - {layout}):
+        entry = {"layout": other, "root": str(tmp_path), **MORE.get(other, {})}
+        said = refusal(lambda entry=entry: list_dataset(entry), longest=1000)
+        told = f" The folder looks like layout {layout}. docs/data.md, row `{other}`"
+        assert told in said, said
+
+
+def test_class_folders_by_themselves_look_like_folder(tmp_path):
+    own_sets.make_flat_folder(tmp_path)
+    write_file(tmp_path / "ILSVRC2012_img_train.tar")
+    assert looks_like(tmp_path) == ["folder"]
+    assert looks_like(tmp_path / "cat") == looks_like(tmp_path / "none") == []
 
 
 def test_the_docs_have_the_rows_that_errors_name():

@@ -205,15 +205,15 @@ def test_unreadable_images_are_named_and_left_out_if_allowed(tmp_path, capsys):
 SLOW_BUILD = """
 import sys, time
 from pathlib import Path
-from imagenet_transfer.data import packing
+from imagenet_transfer.data import packing, sources
 sys.path[:0] = {tests!r}
 import test_store
 packing.SHARD_ROWS = (8, 8)
-read = packing._read
-def slow(path):
+read = sources.Files.read
+def slow(self, path):
     time.sleep(0.03)
-    return read(path)
-packing._read = slow
+    return read(self, path)
+sources.Files.read = slow
 root = Path({root!r})
 files = {{path.name: path.read_bytes() for path in sorted(root.iterdir())}}
 listing = test_store.make_source(root, files)

@@ -12,16 +12,17 @@ from imagenet_transfer.data.layouts.listing import (
     check_folder,
     printable,
 )
+from imagenet_transfer.data.layouts.looks import looks_like
 from imagenet_transfer.errors import UserError
 
-__all__ = ["Listing", "list_dataset"]
+__all__ = ["Listing", "list_dataset", "looks_like"]
 
 
 def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing:
     """Return the listing of the data set that a config entry describes (layout, root, images, ...).
 
-    `wnids`: the classes to read of an ImageNet layout (all on disk if empty); other layouts know
-    their classes. Raises UserError if anything is missing, or if the numbers of images or classes
+    `wnids`: the classes to read of an ImageNet layout (all on disk if empty); other layouts have
+    all their classes. Raises UserError if anything is missing, or if the numbers of images or classes
     are not those that the entry declares (`images`, `num_classes`).
     """
     root = Path(entry["root"])
@@ -34,7 +35,8 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
         listing = reader_of(layout)(check_folder(root), entry, wnids)
     except LayoutError as error:
         raise LayoutError(
-            f"{error} docs/data.md, row `{layout}`, shows what belongs where."
+            f"{error}{_other_layout(root, layout)} docs/data.md, row `{layout}`, shows what belongs "
+            "where."
         ) from error
     except NamesError as error:
         raise UserError(f"{root}: {error}") from error
@@ -45,6 +47,14 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
         ) from error
     _check_numbers(listing, entry, root)
     return listing
+
+
+def _other_layout(root: Path, layout: str) -> str:
+    """Return a sentence about the layouts that the folder looks like, unless it is this one."""
+    likely = looks_like(root)
+    if layout in likely or not likely:
+        return ""
+    return f" The folder looks like layout {' or '.join(likely)}."
 
 
 def _check_numbers(listing: Listing, entry: Mapping[str, Any], root: Path) -> None:

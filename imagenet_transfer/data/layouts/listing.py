@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from imagenet_transfer.data.sources import Files, Source
 from imagenet_transfer.errors import UserError
 
 IMAGE_COLUMNS = ["image", "split", "class", "path"]
@@ -34,17 +35,23 @@ class Listing:
     """The images of a data set with their classes and objects.
 
     `images`: image (unique id), split, class ('' for VOC), path (relative to the root); sorted by
-        split and image.
+        split and image, or within a split in the order in which its source reads fast.
     `objects`: boxes as in the annotations (1-based, inclusive pixels); `object` counts from 1 in
         its image. The action set has one more column per action (1, 0: unclear, -1).
     `classes`: names in label order.
     `sizes`: width and height in pixels of images whose annotations state them; packing checks them.
+    `source`: what reads the images if they are not files of their own; see `reader`.
     """
 
     images: pd.DataFrame
     objects: pd.DataFrame
     classes: tuple[str, ...]
     sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    source: Source | None = None
+
+    def reader(self, root: Path) -> Source:
+        """Return what gives an image's bytes by its path: below `root`, unless it has a source."""
+        return self.source or Files(root)
 
 
 def make_listing(
@@ -53,14 +60,15 @@ def make_listing(
     objects: Iterable[tuple] = (),
     more_columns: Sequence[str] = (),
     sizes: Mapping[str, tuple[float, float]] | None = None,
+    source: Source | None = None,
 ) -> Listing:
     """Return the listing of (split, image, class, path) rows; NamesError unless images are unique.
 
     `objects` are rows of OBJECT_COLUMNS followed by `more_columns`; `sizes` the width and height by
-    image.
+    image. Rows that a `source` reads keep their order within a split.
     """
-    ordered = sorted(rows)
-    _check_encoding(path for *_, path in ordered)  # pandas' strings may be Arrow's, only UTF-8
+    ordered = sorted(rows) if source is None else sorted(rows, key=lambda row: row[0])
+    _check_encoding(path for *_, path in ordered)  # first: pandas with pyarrow stores only UTF-8
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images[images.image.duplicated(keep=False)]
     if len(repeated) and repeated.path.duplicated().any():
@@ -77,7 +85,7 @@ def make_listing(
             "remove or rename the copies."
         )
     boxes = pd.DataFrame(list(objects), columns=[*OBJECT_COLUMNS, *more_columns])
-    return Listing(images, boxes, tuple(classes), sizes or {})
+    return Listing(images, boxes, tuple(classes), sizes or {}, source)
 
 
 def _check_encoding(paths: Iterable[str]) -> None:
@@ -180,7 +188,7 @@ def read_lines(path: Path) -> list[str]:
     Any line endings will do, with or without a byte-order mark. Raises UserError if the file is
     missing, not text, or blank.
     """
-    return [line for _, line in _numbered_lines(path)]
+    return [line for _, line in numbered_lines(path)]
 
 
 def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]:
@@ -190,7 +198,7 @@ def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]
     """
     matcher = re.compile(pattern)
     rows = []
-    for number, line in _numbered_lines(path):
+    for number, line in numbered_lines(path):
         match = matcher.fullmatch(line)
         if match is None:
             raise UserError(
@@ -201,7 +209,8 @@ def read_columns(path: Path, pattern: str, wanted: str) -> list[tuple[str, ...]]
     return rows
 
 
-def _numbered_lines(path: Path) -> list[tuple[int, str]]:
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines of `read_lines` with their numbers, from 1."""
     if not path.is_file():
         raise LayoutError(
             f"{path} is missing{found_in(path.parent)}: unpack the data set completely "
