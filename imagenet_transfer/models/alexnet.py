@@ -26,6 +26,7 @@ class AlexNet(Network):
 
     last: ClassVar[str] = "fc8"
     last_module: ClassVar[str] = "fc8"
+    has_caffe_layers: ClassVar[bool] = True
 
     width: float = number("Channels as a multiple of the paper's.", exclusiveMinimum=0, maximum=8)
     fc_width: int = whole("Units of fc6 and fc7.", maximum=65536)
