@@ -30,6 +30,7 @@ KINDS = {  # of files that an output may be made from
     "induced": "records of the networks that those accuracies are of",
     "baselines": "records of the networks that these are compared with",
 }
+OWN_DATA = {"manifests", "store", "features", "predictions", "induction"}  # of its subsets' sets
 SETTINGS = ("seed", "classes", "analysis")  # what else of a study a figure may depend on
 
 
@@ -71,6 +72,11 @@ class Builder:
     def is_table(self) -> bool:
         """Whether it makes a table instead of a figure."""
         return not self.picture
+
+    @property
+    def own_data(self) -> bool:
+        """Whether it shows its networks with their own images, labels or numbers of images."""
+        return self.own_accuracy or not OWN_DATA.isdisjoint(self.inputs)
 
     @property
     def has_numbers(self) -> bool:

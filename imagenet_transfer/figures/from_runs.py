@@ -68,7 +68,7 @@ def coarse_limit_numbers(material: Material) -> pd.DataFrame:
     """Return the gains of merged labels over a random start, with the limit of each task."""
     layout = material.layout
     metrics = metrics_shown(material)
-    sizes = subset_sizes(material.files["sizes"])
+    sizes = subset_sizes(material.files["sizes"], material.layout.get("facts"))
     n_classes = {name: sizes[name]["n_classes"] for name in layout["subsets"] if name in sizes}
     return coarse_limit_frame(collect_runs(material.files["metrics"]), metrics, n_classes)
 

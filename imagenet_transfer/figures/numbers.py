@@ -37,7 +37,7 @@ def curve_frame(
     UserError for a missing run.
     """
     runs = collect_runs(metrics)
-    sizes = subset_sizes(manifests)
+    sizes = subset_sizes(manifests, layout.get("facts"))
     _check_numbers_of_images(layout, sizes)
     paper = paper_numbers(layout["paper"])
     accuracy = layout["accuracy"]
@@ -72,7 +72,7 @@ def _check_numbers_of_images(
             raise UserError(
                 f"{layout['name']}: the network '{subset}' was given without its metrics.json, "
                 "which says how many images it was trained on: put that file next to its weights, "
-                "or take the subset out of this figure."
+                f"say it under subsets.{subset}.facts, or take the subset out of this figure."
             )
 
 

@@ -26,6 +26,7 @@ class AlexNet(Network):
 
     last: ClassVar[str] = "fc8"
     last_module: ClassVar[str] = "fc8"
+    has_caffe_layers: ClassVar[bool] = True
 
     input_size: int = side("Side of the crop that the network sees ({default}).", 227, minimum=8)
     width: float = number(

@@ -82,6 +82,7 @@ class Network:
     last: ClassVar[str]  # the last layer's name ...
     last_module: ClassVar[str]  # ... and its path in the torch module
     pool: ClassVar[tuple[str, ...]] = ()  # paths of the modules that pool a whole image's map
+    has_caffe_layers: ClassVar[bool] = False  # whether layers and channels are Caffe's AlexNet's
 
     def trunk(self) -> tuple[Part, ...]:
         """Return the parts over whole images, in order."""

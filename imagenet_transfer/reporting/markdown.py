@@ -25,7 +25,7 @@ def table_markdown(
         *_notes(frame, layout),
         *noise,
         *_size_notes(frame, layout, short or {}),
-        *_given_note(given or {}),
+        *_given_note(given or {}, layout.get("facts", {})),
     ]
     return "\n".join([f"# {title}", "", *_body(frame, layout), "", *notes]) + "\n"
 
@@ -143,9 +143,16 @@ def _shortfall(classes: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(classes)} of them with fewer than {wanted:,}, {missing:,} images short in all"
 
 
-def _given_note(given: Mapping[str, str]) -> list[str]:
+def _given_note(given: Mapping[str, str], facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return which networks were not trained by the study, and from which files they are."""
     if not given:
         return []
-    files = "; ".join(f"{subset} (SHA-256 {checksum[:12]})" for subset, checksum in given.items())
+    files = "; ".join(
+        f"{subset} (SHA-256 {checksum[:12]}{_source(facts.get(subset, {}))})"
+        for subset, checksum in given.items()
+    )
     return ["", f"Networks given as a file, not trained by this study: {files}."]
+
+
+def _source(facts: Mapping[str, Any]) -> str:
+    return f", {facts['source']}" if "source" in facts else ""

@@ -12,6 +12,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, read_table, write_csv, write_text
 from imagenet_transfer.reporting.markdown import table_markdown
 from imagenet_transfer.resources import RESOURCES
+from imagenet_transfer.training.facts import with_facts
 from imagenet_transfer.training.metrics import check_finite
 
 COLUMNS = ("subset", "n_classes", "n_images", "task", "metric", "mean", "std", "n", "paper")
@@ -142,17 +143,22 @@ def check_budgets(layout: Mapping[str, Any], sizes: Mapping[str, Mapping[str, An
             )
 
 
-def subset_sizes(manifests: Iterable[Path | str]) -> dict[str, dict[str, int]]:
+def subset_sizes(
+    manifests: Iterable[Path | str], facts: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, dict[str, int]]:
     """Return n_classes and n_images of each subset.
 
-    They come from the summary of its manifest or from a given network's record; n_images is empty
-    for a given network that does not say how many images it was trained on.
+    They come from the summary of its manifest or from a given network's record, and n_images that
+    is not there from the config's `facts` of the subset; else it is empty. Raises UserError for
+    facts that contradict a record.
     """
     sizes = {}
     keys = ("n_classes", "n_images")
     for path in map(Path, manifests):
         content = read_facts(path, *keys)
-        sizes[content.get("subset", path.stem)] = {key: content[key] for key in keys}
+        subset = content.get("subset", path.stem)
+        known = {key: content[key] for key in keys}
+        sizes[subset] = with_facts(known, (facts or {}).get(subset, {}), subset, path)
     return sizes
 
 
@@ -195,7 +201,8 @@ def write_table(
     runs = collect_runs(metrics)
     paper = paper_numbers(layout["paper"])
     manifests = list(manifests)
-    sizes = subset_sizes(manifests)
+    facts = layout.get("facts", {})
+    sizes = subset_sizes(manifests, facts)
     if layout["builder"] == "budgets":
         check_budgets(layout, sizes)
     frame = table(subsets, metric_of_task, layout["replicates"], runs, sizes, paper)

@@ -13,6 +13,7 @@ from imagenet_transfer.study.data_checks import (
     class_problems,
     dataset_problems,
     has_boxes,
+    is_without_data,
     subset_problems,
 )
 from imagenet_transfer.study.design_checks import design_problems
@@ -55,6 +56,11 @@ def _task_problems(config: Config) -> Iterator[str]:
                 yield from unknown_name(config, f"{where}.{key}", entry[key], section)
         yield from _section_problems(config, where, entry)
         yield from _kind_problems(where, entry)
+        if is_without_data(config, entry.get("subset", "")):
+            yield (
+                f"{where}.subset: subsets.{entry['subset']} names no `dataset`, so there are no "
+                "images and labels to learn; name one there, or take another subset."
+            )
         dataset = config["datasets"].get(entry.get("dataset"))
         if dataset:
             yield from _image_problems(config, where, entry, dataset)

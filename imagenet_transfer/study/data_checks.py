@@ -19,6 +19,7 @@ RENDERED_FROM = {  # the keys of `miniature` that a rendered part depends on
     "places365": ("places", "sun"),
 }
 PATHS_BELOW_ROOT = ("train_annotations", "test_annotations", "images_folder")
+KEYS_OF_DRAWS = ("label_set", "images_per_class", "classes")  # of subsets: from a data set
 CODECS_OF_KEY = {"size": ("jpeg", "raw"), "quality": ("jpeg",)}
 PROPOSALS_NEED = {"selective-search": "mode", "file": "path"}
 PROPOSALS_LACK = {"selective-search": ("path",), "file": ("max_boxes", "min_side", "mode")}
@@ -188,6 +189,31 @@ def subset_problems(config: Config, sections_of_tasks: Collection[str]) -> Itera
                 f"{where}.recipe: {entry['recipe']} is for fine-tuning; pre-training needs one of "
                 "all layers."
             )
+        yield from _origin_problems(where, entry)
+
+
+def _origin_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which keys of a subset do not go with its being trained or given."""
+    given = "weights" in entry
+    if not given and "facts" in entry:
+        yield f"{where}.facts are for a network given as `weights`; remove them."
+    if "dataset" in entry:
+        return
+    if not given:
+        yield f"{where} lacks the key 'dataset'. One of datasets."
+        return
+    for key in KEYS_OF_DRAWS:
+        if key in entry:
+            yield (
+                f"{where}: without a `dataset`, a given network has no use for the key `{key}`; "
+                "remove it, or say under `facts` what the network was trained on."
+            )
+
+
+def is_without_data(config: Config, subset: str) -> bool:
+    """Return whether a subset is a given network whose own data set the study does not have."""
+    entry = config["subsets"].get(subset, {})
+    return "weights" in entry and "dataset" not in entry
 
 
 def size_problems(config: Config, names: Iterable[str], architecture: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.methods import MERGED, METHODS
 from imagenet_transfer.study.config_file import unknown_name
 from imagenet_transfer.study.data_checks import (
+    is_without_data,
     may_have_wnids,
     size_problems,
 )
@@ -32,6 +33,7 @@ def output_problems(config: Config) -> Iterator[str]:
         yield from _unknown_names(config, f"outputs.{name}", entry)
         for check in (_shape_problems, _half_problems, _label_problems, _class_problems):
             yield from check(config, f"outputs.{name}", entry)
+        yield from _data_problems(config, f"outputs.{name}", entry)
         yield from _accuracy_problems(config, f"outputs.{name}", entry)
         yield from _size_problems(config, entry)
 
@@ -134,6 +136,19 @@ def _class_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
             )
 
 
+def _data_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
+    """Yield the networks without a data set of their own where an output is about that."""
+    if not builder_of(entry).own_data:
+        return
+    for subset in dict.fromkeys(_networks(entry)):
+        if is_without_data(config, subset):
+            yield (
+                f"{where}: builder {entry['builder']} is about a network's own images or their "
+                f"number, but subsets.{subset} names no `dataset`: name one there, or show the "
+                "network in a table or a correlation."
+            )
+
+
 def _accuracy_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
     if "accuracy" not in entry:
         return
@@ -164,7 +179,7 @@ def _networks(entry: Entry) -> list[str]:
 
 def _datasets_of(config: Config, subsets: list[str]) -> list[str]:
     known = config["subsets"]
-    return [known[name]["dataset"] for name in subsets if name in known]
+    return [known[name]["dataset"] for name in subsets if "dataset" in known.get(name, {})]
 
 
 # The user's own claims

@@ -301,6 +301,8 @@ def subset_images(study: Study, subset: str) -> float:
 def subset_classes(study: Study, subset: str) -> int:
     """Return at most how many classes a subset has."""
     entry = study.subsets[subset]
+    if "dataset" not in entry:
+        return entry.get("facts", {}).get("classes", PLANNED_CLASSES)
     return entry.get("classes", dataset_classes(study, entry["dataset"]))
 
 

@@ -149,10 +149,16 @@ class Runs:
     def is_fine(self, subset: str, task: str) -> bool:
         """Return whether a network's own labels are all classes of the task's data set."""
         entry = self.subsets[subset]
+        if not self.has_data(subset):
+            return False
         whole = (
             self.label_sets[entry["label_set"]]["method"] == "identity" and "classes" not in entry
         )
         return whole and entry["dataset"] == self.dataset_of(task)
+
+    def has_data(self, subset: str) -> bool:
+        """Return whether a subset names a data set; a given network can do without."""
+        return "dataset" in self.subsets[subset]
 
     def dataset_of(self, task: str) -> str:
         """Return the data set of a task, which may be given as that of a subset."""

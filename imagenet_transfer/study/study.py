@@ -191,11 +191,15 @@ class Study(Runs):
         return _settings("reporting", outputs=outputs, tasks=tasks, study=identity, **judged)
 
     def _known_of_subsets(self) -> dict[str, dict[str, Any]]:
-        """Return what claims ask of subsets: data set, labels, number of networks, if given."""
+        """Return what claims ask of subsets: data set, labels, number of networks, if given.
+
+        Data set and labels of a given network may be unknown: an empty text.
+        """
+        methods = {name: entry["method"] for name, entry in self.label_sets.items()}
         return {
             name: {
-                "dataset": entry["dataset"],
-                "method": self.label_sets[entry["label_set"]]["method"],
+                "dataset": entry.get("dataset", ""),
+                "method": methods.get(entry.get("label_set"), ""),
                 "networks": self.replicates_of(name),
                 "given": self.is_given(name),
             }
@@ -226,6 +230,9 @@ class Study(Runs):
             "paper": self.compare_with_paper,
             "networks": {name: self.replicates_of(name) for name in trained},
         }
+        known = {name: self.subsets[name].get("facts") for name in trained}
+        if facts := {name: about for name, about in known.items() if about}:
+            layout["facts"] = facts
         if self.builder(output).own_accuracy and "accuracy" in entry:
             layout["own"] = self._own_accuracies(trained, entry["accuracy"])
         if halves := self.half_tasks(output):

@@ -39,7 +39,7 @@ class StateFile:
             return None, "Starts from the beginning: there is no saved state."
         found = f"Starts afresh: the saved state {self.path}"
         try:
-            state = _load(self.path)
+            state = load_plain(self.path)
         except Unreadable as error:
             return None, f"{found} cannot be read ({error})."
         if not (isinstance(state, dict) and {"fingerprint", "step"} <= state.keys()):
@@ -73,11 +73,14 @@ class Unreadable(Exception):
     """A file that torch.load rejects; the text is the reason."""
 
 
-def _load(path: Path | str) -> Any:
-    """Return plain types and tensors that `torch.save` wrote; nothing in the file is executed."""
+def load_plain(path: Path | str, allowed: Sequence[type] = ()) -> Any:
+    """Return plain types and tensors that `torch.save` wrote; nothing in the file is executed.
+
+    `allowed` are types of objects that may be among them. Raises Unreadable.
+    """
     try:
         _check_archive(check_regular(path))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(list(allowed)):
             warnings.simplefilter("ignore")  # about torch.jit archives; the error says it too
             return torch.load(path, map_location="cpu", weights_only=True)
     except (Unreadable, MemoryError):
@@ -106,7 +109,7 @@ def _check_archive(path: Path) -> None:
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
     """Return the tensors saved by `save_weights`; UserError for anything but plain tensors."""
     try:
-        tensors = _load(path)
+        tensors = load_plain(path)
     except Unreadable as error:
         raise UserError(
             f"{path} is not a file of plain tensors ({error}): delete it so that it is trained "
@@ -115,10 +118,15 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
     plain = isinstance(tensors, dict) and all(isinstance(t, Tensor) for t in tensors.values())
     if not plain:
         raise UserError(f"{path} is not a dictionary of tensors: {ADVICE}.")
+    check_plain(path, tensors)
+    return tensors
+
+
+def check_plain(path: Path | str, tensors: Mapping[str, Tensor]) -> None:
+    """Raise UserError unless all tensors of a file can be those of a network."""
     for name, tensor in tensors.items():
         if problem := _problem_of(str(name), tensor):
             raise UserError(f"{path}: {name} {problem}; {ADVICE}.")
-    return tensors
 
 
 def _problem_of(name: str, tensor: Tensor) -> str | None:
@@ -138,6 +146,11 @@ def is_counter(name: str) -> bool:
     return name.rpartition(".")[2] == COUNTER
 
 
+def is_missing_counter(name: str, given: Mapping[str, Tensor]) -> bool:
+    """Return whether a tensor is a counter that a file lacks, which it may."""
+    return is_counter(name) and name not in given
+
+
 def copy_weights(model: Backbone, path: Path | str, without: Sequence[str] = ()) -> None:
     """Copy a trained network's tensors into `model`, except those of the parts named in `without`.
 
@@ -150,8 +163,7 @@ def copy_weights(model: Backbone, path: Path | str, without: Sequence[str] = ())
     check_layers(path, given, wanted)
     left_out = tuple(f"{module}." for module in model.network.paths(*without))
     for name, tensor in wanted.items():
-        missing_counter = is_counter(name) and name not in given
-        if not (name.startswith(left_out) or missing_counter):
+        if not (name.startswith(left_out) or is_missing_counter(name, given)):
             tensor.copy_(fitting(path, name, given.get(name), tensor))
 
 
@@ -176,9 +188,14 @@ def fitting(path: Path | str, name: str, given: Tensor | None, wanted: Tensor) -
             f"{path}: {name} should have shape {tuple(wanted.shape)} but the file holds {found}: "
             "the weights belong to another architecture than the one in the config."
         )
+    check_values(path, name, given)
+    return given
+
+
+def check_values(path: Path | str, name: str, given: Tensor) -> None:
+    """Raise UserError if a tensor holds values that are infinite or not numbers."""
     if not given.float().isfinite().all():
         raise UserError(
             f"{path}: {name} holds values that are infinite or not numbers: the training diverged; "
             "train the network again."
         )
-    return given

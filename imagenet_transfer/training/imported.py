@@ -12,6 +12,7 @@ from imagenet_transfer.files import read_json, sha256_of, write_json
 from imagenet_transfer.keys import training_only
 from imagenet_transfer.models import network_class, network_of
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
+from imagenet_transfer.training.facts import with_facts
 from imagenet_transfer.training.metrics import check_finite
 
 RECORD = "metrics.json"  # next to the weights, if a run of this project made them
@@ -76,13 +77,15 @@ def import_network(
     files: Mapping[str, str | None],
     names: Mapping[str, Any],
     folder: Path,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Check a given network and write its weights.pt and metrics.json into `folder`.
 
     `settings` holds the architecture that it must fit and `files` the checksums of the given files;
     `names` (arch, subset, rep) goes into metrics.json. Metrics, seed, settings and provenance come
     from the record next to the weights; the key `given` says what was imported, with which settings
-    and versions. Raises UserError if files are missing or do not fit.
+    and versions. Raises UserError if files are missing or do not fit, or if they contradict the
+    config's `facts`, which are not written: tables take them from the config.
     """
     # Loads torch, which the workflow itself does not need: it only asks for checksums.
     from imagenet_transfer.training.checkpoints import save_weights
@@ -90,9 +93,16 @@ def import_network(
     _check_files(weights, files, names["subset"], folder)
     record = read_record(weights.with_name(RECORD), settings["architecture"])
     model, num_classes = given_model(weights, settings["architecture"])
-    save_weights(folder / "weights.pt", model)
+    if record and record["n_classes"] != num_classes:
+        raise UserError(
+            f"{weights} has {num_classes} classes, but the {RECORD} next to it says "
+            f"{record['n_classes']}: it is that of other weights; take it away, or put the right "
+            "one there."
+        )
     unknown = {"n_images": "", "seed": "", "metrics": [], "wall_s": 0}
     trained = {"n_classes": num_classes, **unknown, **record}
+    with_facts(trained, facts or {}, names["subset"], weights)
+    save_weights(folder / "weights.pt", model)
     here = provenance("cpu")
     content = {"settings": settings, "inputs": files}
     names = {**names, "weights": sha256_of(folder / "weights.pt")}
@@ -104,6 +114,10 @@ def import_network(
 
 def _check_files(weights: Path, files: Mapping[str, str | None], subset: str, folder: Path) -> None:
     """Raise UserError if a subset's given files are missing or not those with the checksums."""
+    if weights.is_dir():
+        raise UserError(
+            f"subsets.{subset}.weights: {weights} is a folder; name a file of weights in it."
+        )
     if not weights.is_file():
         raise UserError(
             f"subsets.{subset}.weights: there is no file {weights}; put it there or correct the "
@@ -119,26 +133,21 @@ def _check_files(weights: Path, files: Mapping[str, str | None], subset: str, fo
 def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
     """Return a network with the weights of a file, and its number of classes.
 
-    Raises UserError if they do not fit.
+    The file is one of `weight_files.read_weights`. It may hold further modules, such as heads.
+    Raises UserError if it does not fit.
     """
-    import torch
-
-    from imagenet_transfer.training.checkpoints import copy_weights, load_weights
+    from imagenet_transfer.training.fitting import check_modules, fitted, number_of_classes
+    from imagenet_transfer.training.misfits import shapes_of
+    from imagenet_transfer.training.weight_files import read_weights
 
     network = network_of(architecture)
-    tensors = load_weights(path)
-    last = tensors.get(f"{network.last_module}.weight")
-    if last is None:
-        found = ", ".join(map(str, list(tensors)[:3])) or "nothing"
-        raise UserError(
-            f"{path} holds {found}, ..., not {network.last_module}.weight and the other layers of "
-            f"this project's {network.model}: networks of other programs compute something else "
-            "and cannot be imported; take weights that this project trained."
-        )
-    num_classes = len(last) if last.ndim else 1
+    tensors = read_weights(path, network)
+    num_classes = number_of_classes(path, network, tensors)
+    wanted = shapes_of(network, num_classes)
+    check_modules(path, network, tensors, wanted)
+    taken = dict(fitted(path, network, tensors, wanted))
     model = network.build(num_classes)
-    with torch.no_grad():
-        copy_weights(model, path)
+    model.load_state_dict(taken, strict=False)  # some lack counters
     return model, num_classes
 
 

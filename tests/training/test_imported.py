@@ -103,7 +103,7 @@ def caffes(path):
 
 
 def wrapped(path):
-    torch.save({"state_dict": load_weights(path), "epoch": 3}, path)
+    torch.save({"weights": load_weights(path), "epoch": 3}, path)
 
 
 def wider(path):
@@ -127,10 +127,10 @@ def whole_numbers(path):
 @pytest.mark.parametrize(
     "damage, sentence",
     [
-        (torchvisions, "holds features.0.weight, classifier.6.weight.* not fc8.weight"),
+        (torchvisions, "holds torchvision's AlexNet, .* take bvlc_alexnet.caffemodel"),
         (caffes, "is not a file of plain tensors"),
-        (wrapped, "is not a dictionary of tensors"),
-        (wider, r"fc6.weight should have shape \(16, .*but the file holds \(32,"),
+        (wrapped, "not a dictionary of tensors, .* under state_dict .* the keys weights, epoch"),
+        (wider, r"fc6.weight should have shape \(16, .*file holds \(32, .* `fc_width`,"),
         (diverged, "holds values that are infinite or not numbers"),
         (flat, "fc8.weight should have shape"),
         (whole_numbers, "holds values of type torch.int32"),
@@ -142,6 +142,41 @@ def test_what_does_not_fit_gets_a_sentence_and_nothing_is_written(network, damag
     with pytest.raises(UserError, match=sentence):
         imported(network)
     assert not (network.parents[1] / "imported").exists()
+
+
+def test_facts_are_checked_and_not_written(network):
+    files = checksums(network, "none")
+    folder = network.parents[1] / "imported"
+
+    def run(facts):
+        names = {"arch": "tiny", "subset": "mine"}
+        import_network(network, {"architecture": TINY}, files, names, folder, facts)
+
+    with pytest.raises(
+        UserError, match=r"subsets.mine.facts.classes is 6, but .*weights.pt says 5"
+    ):
+        run({"classes": 6})
+    assert not folder.exists()
+    run({"classes": 5, "images": 900, "source": "a page"})
+    record = read_json(folder / "metrics.json")
+    assert record["n_images"] == "" and "a page" not in str(record)
+    write_json(network.with_name("metrics.json"), RECORD)
+    files = checksums(network, "none")
+    with pytest.raises(UserError, match=r"facts.images is 900, but .* says 500"):
+        run({"images": 900})
+
+
+def test_a_record_of_other_weights_is_refused(network):
+    write_json(network.with_name("metrics.json"), RECORD | {"n_classes": 6})
+    with pytest.raises(UserError, match=r"has 5 classes, but the metrics.json next to it says 6"):
+        imported(network)
+
+
+def test_a_folder_is_not_a_file(network):
+    network.unlink()
+    network.mkdir()
+    with pytest.raises(UserError, match=r"subsets.mine.weights: .* is a folder; name a file"):
+        imported(network)
 
 
 @pytest.mark.parametrize(

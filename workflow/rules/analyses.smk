@@ -44,6 +44,8 @@ rule predict:
         "logs/predict/{arch}/{subset}/rep{rep}.log",
     benchmark:
         "logs/benchmarks/predict/{arch}/{subset}/rep{rep}.tsv"
+    wildcard_constraints:
+        subset=any_of(WITH_DATA),
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
@@ -70,6 +72,8 @@ rule induce:
         "logs/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.log",
     benchmark:
         "logs/benchmarks/induce/{arch}/{subset}/rep{rep}/{baseline}-{layer}.tsv"
+    wildcard_constraints:
+        subset=any_of(WITH_DATA),
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS

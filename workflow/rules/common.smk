@@ -58,6 +58,7 @@ def checked_study():
 
 
 study = checked_study()
+WITH_DATA = list(filter(study.has_data, study.subsets))  # all but some given networks
 
 
 def any_of(names):

@@ -64,6 +64,8 @@ rule draw_manifest:
         "logs/draw_manifest/{draw}{subset}.log",
     benchmark:
         "logs/benchmarks/draw_manifest/{draw}{subset}.tsv"
+    wildcard_constraints:
+        subset=any_of(WITH_DATA),
     localrule: True
     conda:
         "../../envs/workflow.yaml"

@@ -12,11 +12,12 @@ with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.training.imported import import_network
 
     arch, subset, replicate = (snakemake.wildcards[key] for key in ("arch", "subset", "rep"))
-    weights = snakemake.config["subsets"][subset]["weights"]
+    entry = snakemake.config["subsets"][subset]
     import_network(
-        weights=path_of_weights(weights, arch, replicate),
+        weights=path_of_weights(entry["weights"], arch, replicate),
         settings=snakemake.params.settings,
         files=snakemake.params.files,
         names={"arch": arch, "subset": subset, "rep": int(replicate)},
         folder=Path(snakemake.output.metrics).parent,
+        facts=entry.get("facts"),
     )

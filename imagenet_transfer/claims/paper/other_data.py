@@ -38,8 +38,9 @@ def _images(results: Results, subset: str, full: str) -> str:
 def scenes_are_worse(results: Results) -> Iterator[Statement]:
     """Places is worse than ImageNet for detection."""
     layout, full, others = table3(results)
-    dataset = results.subsets[full]["dataset"]
-    elsewhere = [name for name in others if results.subsets[name]["dataset"] != dataset]
+    known = {name: results.subsets[name]["dataset"] for name in (full, *others)}
+    own = required(known[full] or None, "a data set of its own, in table3")
+    elsewhere = [name for name in others if known[name] not in ("", own)]
     other = required(next(iter(elsewhere), None), "images of another data set, in table3")
 
     def better(task: str) -> Statement:

@@ -13,7 +13,7 @@ def label_set_files():
 
 def manifest_files():
     """Return the manifests of all subsets and replicates."""
-    files = (manifest_file(name, replicate) for name in study.subsets for replicate in REPLICATES)
+    files = (manifest_file(name, replicate) for name in WITH_DATA for replicate in REPLICATES)
     return list(dict.fromkeys(files))
 
 
