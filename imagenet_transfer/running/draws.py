@@ -72,9 +72,9 @@ def _from_features(path: Path, settings: Mapping[str, Any], store: str, network:
     facts = read_facts(origin, "settings", "weights", "store", "label_set")
     if facts["settings"] != digests_of(settings):
         return Expected(wrong=OTHER)
-    now = {"weights": (network, "weights"), "store": (store, "digest")}
-    for what, (file, key) in now.items():
-        if Path(file).exists() and facts[what] != read_facts(file, key)[key]:
+    now = (("weights", "weights", network, "weights"), ("images", "store", store, "digest"))
+    for what, fact, file, key in now:
+        if Path(file).exists() and facts[fact] != read_facts(file, key)[key]:
             return Expected(
                 wrong=f"was made with other {what} than {file} describes now, so it {OTHER}"
             )
