@@ -71,6 +71,21 @@ def test_a_given_network_serves_all_replicates(config):
     assert study.source_of_labels("mine", 3).replicate == 1
 
 
+def test_a_given_network_without_images_needs_a_data_set_to_be_named(config):
+    config["subsets"]["imagenet"] = {"weights": "given/net.pt"}
+    config["tasks"] = {"sun-cls": config["tasks"]["sun-cls"]}
+    for name in [name for name in config["subsets"] if name not in ("imagenet", "mine")]:
+        del config["subsets"][name]
+    said = complaint(config)
+    assert said.startswith(
+        "config: label_sets.mine: the network imagenet has no data set of its own"
+    )
+    study = Study.of(with_mine(config, **VISUAL, dataset="imagenet"), SCHEMA)
+    assert study.features_behind("table-mine") == [
+        Embedding("alexnet", "imagenet", 1, "imagenet", "fc7")
+    ]
+
+
 def test_an_output_rests_on_the_networks_behind_its_labels(config):
     study = Study.of(config, SCHEMA)
     behind = [PretrainRun("alexnet", "imagenet", rep) for rep in (1, 2, 3)]
