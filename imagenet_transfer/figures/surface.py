@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from imagenet_transfer.figures.canvas import tint
+from imagenet_transfer.figures.canvas import INCH, text_width, tint
 from imagenet_transfer.figures.chart_parts import in_rows, numeric, unit_label
 from imagenet_transfer.figures.panels import (
     ABOVE,
@@ -20,6 +20,7 @@ from imagenet_transfer.figures.panels import (
     IN_A_ROW,
     LEFT,
     SMALL,
+    TEXT,
     head,
     page_width,
     panel_width,
@@ -43,6 +44,7 @@ RATIO_HEIGHT = 1.2
 MOST_TICKS = 5  # of ratios
 LIGHTEST = 0.06  # shares of the colour of the map
 DARKEST = 0.9
+NUMBER_WIDTH = 18  # points: "47.2", and some air
 WHITE_TEXT = 0.5  # shares of the colour from which text is white
 NUMBERS = ("n_classes", "images_per_class", "n_images", "mean")
 FITTED = (
@@ -71,8 +73,16 @@ def draw_surface(frame: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         rows = frame[frame["task"] == task]
         best = fit[fit["task"] == task]
         width = panel_width(len(tasks))
-        head(upper, task, f"{unit_label(rows['metric'].iloc[0])}; {slope_text(best)}", width)
-        draw_map(upper, rows, best)
+        unit = unit_label(rows["metric"].iloc[0])
+        head(upper, task, slope_text(best), width - text_width(unit, TEXT))
+        above = {
+            "xycoords": "axes fraction",
+            "textcoords": "offset points",
+            "fontsize": TEXT,
+            "va": "bottom",
+        }
+        upper.annotate(unit, (1, 1), (0, 14), ha="right", **above)
+        draw_map(upper, rows, best, width)
         draw_ratios(lower, best, width)
     legend = {"loc": "lower center", "ncols": columns, "columnspacing": 1.2, "borderaxespad": 0.2}
     figure.legend(handles=handles, **legend)
@@ -138,31 +148,39 @@ def levels_of(sizes: Sequence[float]) -> Levels:
     return Levels(means, [float(2**edge) for edge in edges])
 
 
-def draw_map(axes: Axes, rows: pd.DataFrame, fit: pd.DataFrame) -> None:
-    """Draw a task's cells on logarithmic axes, lines of equal budgets and peaks."""
+def draw_map(axes: Axes, rows: pd.DataFrame, fit: pd.DataFrame, width: float) -> None:
+    """Draw a task's cells on logarithmic axes `width` inches wide, equal budgets and peaks.
+
+    Numbers are in the corner of their cell that the line of its budget does not touch.
+    """
     across = levels_of(rows["n_classes"])
     upwards = levels_of(rows["images_per_class"])
     _map_axes(axes, across, upwards)
-    low, high = rows["mean"].min(), rows["mean"].max()
+    shares = shares_of(rows["mean"])
     bold = set(fit["best_measured"])
-    for row in rows.itertuples():
-        share = LIGHTEST + (DARKEST - LIGHTEST) * (row.mean - low) / (high - low or 1)
+    offset = min(4.5, (INCH * width / len(across.sizes) - NUMBER_WIDTH) / 3)
+    for row, share in zip(rows.itertuples(), shares, strict=True):
         left, right = across.cell(row.n_classes)
         bottom, top = upwards.cell(row.images_per_class)
         box = {"facecolor": tint(BLUE, share), "edgecolor": "white", "linewidth": 0.6}
         axes.add_patch(Rectangle((left, bottom), right - left, top - bottom, **box))
-        place = {"xytext": (4.5, 3.5), "textcoords": "offset points", "fontsize": SMALL}
-        look = {
-            "color": "white" if share > WHITE_TEXT else INK,
-            "fontweight": "bold" if row.subset in bold else "normal",
-        }
-        axes.annotate(f"{row.mean:.1f}", (left, bottom), zorder=4, **place, **look)
+        place = {"xytext": (offset, 3), "textcoords": "offset points", "fontsize": SMALL}
+        weight = "bold" if row.subset in bold else "normal"
+        colour = "white" if share > WHITE_TEXT else INK
+        text = f"{row.mean:.1f}"
+        axes.annotate(text, (left, bottom), color=colour, fontweight=weight, zorder=4, **place)
+    ends = np.array(axes.get_xlim())
     for budget in fit["n_images"]:
-        ends = np.array(axes.get_xlim())
-        axes.plot(
-            ends, budget / ends, color=GREY, linewidth=0.5, zorder=2, scalex=False, scaley=False
-        )
+        line = {"color": GREY, "linewidth": 0.5, "scalex": False, "scaley": False}
+        axes.plot(ends, budget / ends, zorder=2, **line)
     axes.plot(fit["best_classes"], fit["best_images_per_class"], **_PEAK, zorder=5)
+
+
+def shares_of(means: pd.Series) -> list[float]:
+    """Return how much of the map's colour each mean has: LIGHTEST to DARKEST."""
+    low = means.min()
+    span = (means.max() - low) or 1.0
+    return [float(LIGHTEST + (DARKEST - LIGHTEST) * (mean - low) / span) for mean in means]
 
 
 _PEAK = {
@@ -181,7 +199,7 @@ def _map_axes(axes: Axes, across: Levels, upwards: Levels) -> None:
     for axis, levels in ((axes.xaxis, across), (axes.yaxis, upwards)):
         axis.set_major_locator(FixedLocator(levels.sizes))
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(lambda size, _: f"{size:,.0f}")
+        axis.set_major_formatter(lambda size, _: f"{size:.0f}")
     axes.set_xlabel("classes (log scale)", labelpad=2)
     axes.set_ylabel("images per class (log scale)", labelpad=2)
 
@@ -212,7 +230,7 @@ def draw_ratios(axes: Axes, fit: pd.DataFrame, width: float) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(FixedLocator(ratio_ticks(fit)))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda ratio, _: f"{ratio:g}")
+    axes.yaxis.set_major_formatter(lambda ratio, _: ratio_text(ratio))
     axes.set_xlabel("images (log scale)", labelpad=2)
     axes.set_ylabel("best ratio (log scale)", labelpad=2)
 
@@ -228,6 +246,11 @@ def ratio_ticks(fit: pd.DataFrame) -> list[float]:
         if len(ticks) <= MOST_TICKS:
             return ticks
     return ticks
+
+
+def ratio_text(ratio: float) -> str:
+    """Return a power as text: "4" or "1/4"."""
+    return f"{ratio:.0f}" if ratio >= 1 else f"1/{1 / ratio:.0f}"
 
 
 _MEASURED = {"facecolor": PALE, "alpha": 0.6, "edgecolor": "none", "zorder": 1}

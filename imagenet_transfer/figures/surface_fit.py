@@ -148,9 +148,9 @@ def surface_of(grid: Sequence[Cell], name: str) -> Surface:
     determined = len(grid) > TERMS and np.linalg.matrix_rank(design) == TERMS
     if not (determined and budgets_of(grid)):
         raise UserError(
-            f"outputs.{name}: the sizes of its {len(grid)} subsets determine no surface. Take at "
-            "least four numbers of classes and four numbers of images per class, in steps that "
-            "make subsets with equally many images in all, such as 8, 16, 32, 64 and 6, 12, 24, 48."
+            f"outputs.{name}: the sizes of its {len(grid)} subsets determine no surface. Take four "
+            "or more numbers of classes and of images per class, in steps that make subsets with "
+            "equally many images in all, such as 8, 16, 32, 64 and 6, 12, 24, 48."
         )
     weights = np.linalg.pinv(design)
     names = tuple(cell.subset for cell in grid)

@@ -14,8 +14,11 @@ from imagenet_transfer.study.outputs import subsets_named
 Config = Mapping[str, Any]
 Entry = Mapping[str, Any]
 DRAWS = ("classes", "images_per_class")
-FEWEST_SIZES = 4  # of classes, and of images per class: the surface takes as many
-FEWEST_CELLS = 9  # one more than it has terms
+FEWEST_SIZES = (
+    3,
+    4,
+)  # of classes and of images per class, in either order: for the surface's terms
+FEWEST_CELLS = 9  # one more than it has
 ALL = "identity"  # methods of label sets
 WITHOUT = "exclusion"
 RANDOM = "random-split"
@@ -69,13 +72,13 @@ def surface_problems(config: Config, where: str, entry: Entry, _: Collection[str
         shared = ("dataset", "label_set", "recipe")
         yield from _differences(config, f"{where}.subsets", subset, full, *shared)
     sizes = [tuple(map(config["subsets"][subset].get, DRAWS)) for subset in grid]
-    counts = dict(zip(DRAWS, map(len, map(set, zip(*sizes, strict=True))), strict=True))
-    for key, count in counts.items():
-        if count < FEWEST_SIZES:
-            yield (
-                f"{where}.subsets: with {full} there are {count} different `{key}`, but the "
-                f"surface takes {FEWEST_SIZES} or more; add subsets."
-            )
+    counts = [len(set(numbers)) for numbers in zip(*sizes, strict=True)]
+    if any(count < fewest for count, fewest in zip(sorted(counts), FEWEST_SIZES, strict=True)):
+        yield (
+            f"{where}.subsets: with {full} there are {counts[0]} different `classes` and "
+            f"{counts[1]} different `images_per_class`, but the surface takes four of one and "
+            "three of the other, or more; add subsets."
+        )
     if len(set(sizes)) < FEWEST_CELLS:
         yield (
             f"{where}.subsets: with {full} there are {len(set(sizes))} different sizes, but the "

@@ -75,7 +75,7 @@ def results(values, layouts=None, tables=None, sizes=None, networks=3, subsets=N
 def named_in(layout):
     """Return the subsets that an output names."""
     rows = [row["subsets"] for row in layout.get("rows", [])]
-    one = [layout[key] for key in ("baseline", "subset") if key in layout]
+    one = [layout[key] for key in ("baseline", "subset", "full") if key in layout]
     listed = [*layout.get("references", []), *layout.get("subsets", [])]
     return [*itertools.chain(*rows), *listed, *one]
 

@@ -136,3 +136,18 @@ def test_a_frame_without_sizes_is_skipped():
     frames = {"figure1": pd.DataFrame({"subset": ["half"]})}
     given = results({}, {"figure1": curve_of("half")}, frames)
     assert given.class_counts().empty
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"builder": "surface", "subsets": ["half", "few"]},
+        {"builder": "influence", "without": {"dogs": "half"}, "controls": {"half": "few"}},
+    ],
+)
+def test_the_full_set_of_a_design_is_the_one_that_it_names(entry):
+    layouts = {"figure-of-mine": entry | {"tasks": ["det"], "full": "whole"}}
+    given = results({}, layouts, {"figure-of-mine": pd.DataFrame()})
+    assert given.full_set() == "whole"
+    with pytest.raises(MissingError, match="no table1"):
+        given.find("table1", "transfer")

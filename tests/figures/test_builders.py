@@ -49,7 +49,8 @@ def test_every_builder_has_keys_in_the_schema():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_kind_of_figure_has_a_caption(name):
-    keys = {"layer": "fc7", "baseline": "whole", "subset": "whole", "label_set": "coarse"}
+    keys = {"layer": "fc7", "label_set": "coarse"}
+    keys |= dict.fromkeys(("baseline", "subset", "full"), "whole")
     layout = {"builder": name, "along": "classes", "tasks": ["det"], "splits": {"random": []}}
     text = caption(layout | keys)
     assert len(text) > 40
