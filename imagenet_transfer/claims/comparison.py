@@ -133,9 +133,11 @@ def less(one: Measured, other: Measured) -> Measured:
 def cell(
     tables: Mapping[str, pd.DataFrame], subset: str, task: str, metric: str
 ) -> Measured | None:
-    """Return a subset's number on a task from the first output that shows it."""
+    """Return a subset's number on a task from the first output of one architecture that shows it."""
     for frame in tables.values():
-        if {"subset", "task", "metric", "mean", "std", "n"} <= set(frame.columns):
+        columns = set(frame.columns)
+        known = {"subset", "task", "metric", "mean", "std", "n"} <= columns
+        if known and "architecture" not in columns:
             of_cell = (frame["subset"] == subset) & (frame["task"] == task)
             rows = frame[of_cell & (frame["metric"] == metric)]
             if len(rows):

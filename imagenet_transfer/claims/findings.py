@@ -8,6 +8,7 @@ has no runs for is left out.
 """
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -108,8 +109,8 @@ def judge_architectures(
     set, `answers` the images.csv.gz of tasks that were run once
     (.../{task}/{architecture}/{subset}/rep1/images.csv.gz).
     """
-    known = [entry.get("architecture") for entry in settings["outputs"].values()]
-    architectures = sorted(set(filter(None, known)))
+    known = map(_architectures, settings["outputs"].values())
+    architectures = sorted(set(filter(None, itertools.chain.from_iterable(known))))
     judged = []
     for name in architectures:
         results = _results_of(name, runs, tables, settings, classes)
@@ -119,6 +120,11 @@ def judge_architectures(
         found = [one.of(name) for one in judge_all(results, files, settings["claims"])]
         judged += found if len(architectures) == 1 else [one.about(name) for one in found]
     return judged
+
+
+def _architectures(layout: Mapping[str, Any], without: str | None = None) -> list[str | None]:
+    """Return the architectures whose networks an output shows; `without` if it shows none."""
+    return layout.get("architectures", [layout.get("architecture", without)])
 
 
 def _results_of(
@@ -132,14 +138,20 @@ def _results_of(
     layouts = {
         output: entry
         for output, entry in settings["outputs"].items()
-        if entry.get("architecture", architecture) == architecture
+        if architecture in _architectures(entry, architecture)
     }
+    tables = {name: _of_architecture(frame, architecture) for name, frame in tables.items()}
     tasks = {
         name: task | {"chance": chance_of(task, classes)}
         for name, task in settings["tasks"].items()
     }
     own_runs = runs[runs["arch"] == architecture]
     return Results(own_runs, tables, layouts, tasks, settings["subsets"], settings["tolerances"])
+
+
+def _of_architecture(frame: pd.DataFrame, architecture: str) -> pd.DataFrame:
+    """Return a table's rows of an architecture if it shows several, else all."""
+    return frame[frame["architecture"] == architecture] if "architecture" in frame else frame
 
 
 def chance_of(task: Mapping[str, Any], classes: Mapping[str, int]) -> float:

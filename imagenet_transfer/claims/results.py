@@ -75,7 +75,7 @@ class Results:
                 return str(sizes(self.tables[name], SIZE_ALONG[layout["along"]]).index[-1])
             named = layout.get("references" if layout["builder"] == "budgets" else "subsets", [])
             trained = [subset for subset in named if subset != SCRATCH]
-            if layout["builder"] in ("budgets", "transfer") and trained:
+            if layout["builder"] in ("budgets", "transfer", "networks") and trained:
                 return trained[0]
         raise MissingError("this study has no table or curve")
 

@@ -45,18 +45,20 @@ class LabelsNeeded:
 
 @dataclass(frozen=True)
 class Builder:
-    """One kind of output; `transfer` and `budgets` are tables, which reporting/tables.py makes.
+    """One kind of output, a figure or a table.
 
     - `inputs` are the kinds of its files (KINDS); `settings` what else it depends on (SETTINGS).
     - `picture` and `numbers` name its functions as "module:function". numbers(material) returns
       the frame of its CSV, followed by one for each of `more`; picture(material, *frames) returns
       the figure. `material` is a `drawing.Material`.
+    - `table` names the function that writes a table; without a picture, it is one.
     - `caption` says what is seen; {keys} are those of the config's entry.
     """
 
     inputs: tuple[str, ...]
     picture: str = ""
     numbers: str = ""
+    table: str = "imagenet_transfer.reporting.tables:write_table"
     caption: str = ""
     more: tuple[str, ...] = ()  # further CSV files, OUTPUT-NAME.csv
     settings: tuple[str, ...] = ()
@@ -114,6 +116,11 @@ FEATURES = "imagenet_transfer.figures.from_features"
 BUILDERS: Mapping[str, Builder] = {
     "transfer": Builder(inputs=("metrics", "networks", "sizes"), scratch=ALLOWED),
     "budgets": Builder(inputs=("metrics", "networks", "sizes"), scratch=ALLOWED),
+    "networks": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        table="imagenet_transfer.reporting.network_tables:write_network_table",
+        scratch=ALLOWED,
+    ),
     "curve": Builder(
         inputs=("metrics", "networks", "sizes"),
         numbers=f"{RUNS}:curve_numbers",

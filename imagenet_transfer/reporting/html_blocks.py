@@ -76,5 +76,10 @@ def _pipes_html(lines: Sequence[str]) -> str:
     """Return a Markdown table as HTML."""
     head, rule, *rows = map(cells_of, lines)
     numeric = [i for i, mark in enumerate(rule) if mark.endswith(":")]
-    escaped = [[escape(cell) for cell in row] for row in (head, *rows)]
+    escaped = [[_emphasised(escape(cell)) for cell in row] for row in (head, *rows)]
     return table_html(escaped[0], escaped[1:], numeric)
+
+
+def _emphasised(cell: str) -> str:
+    """Return a cell that is bold in Markdown as bold HTML."""
+    return re.sub(r"^\*\*(.+)\*\*$", r"<strong>\1</strong>", cell)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,25 +14,33 @@ def table_markdown(
     given: Mapping[str, str] | None = None,
     short: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     noise: Sequence[str] = (),
+    bold: Collection[tuple[str, str]] = (),
 ) -> str:
     """Return a table as the paper prints it, with its title and notes.
 
     `layout` is the config's entry with the metrics of its tasks, `given` the result of
-    `given_networks`, `short` that of `short_classes`, `noise` that of `noise_notes`.
+    `given_networks`, `short` that of `short_classes`, `noise` that of `noise_notes`. `bold` are the
+    cells of a table of networks that are better than all others of their column, as (architecture
+    and subset, task).
     """
     title = layout["name"].replace("table", "Table ").replace(" -", ": ")
     notes = [
         *_notes(frame, layout),
         *noise,
+        *_bold_notes(layout, bold),
         *_size_notes(frame, layout, short or {}),
         *_given_note(given or {}, layout.get("facts", {})),
     ]
-    return "\n".join([f"# {title}", "", *_body(frame, layout), "", *notes]) + "\n"
+    return "\n".join([f"# {title}", "", *_body(frame, layout, bold), "", *notes]) + "\n"
 
 
-def _body(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
+def _body(
+    frame: pd.DataFrame, layout: Mapping[str, Any], bold: Collection[tuple[str, str]]
+) -> list[str]:
     if layout["builder"] == "budgets":
         return _budgets(frame, layout)
+    if layout["builder"] == "networks":
+        return _by_network(frame, layout, bold)
     return _by_subset(frame, layout, layout["subsets"])
 
 
@@ -65,14 +73,31 @@ def _by_subset(frame: pd.DataFrame, layout: Mapping[str, Any], subsets: Sequence
     return [*head, *map(_line, rows)]
 
 
+def _by_network(
+    frame: pd.DataFrame, layout: Mapping[str, Any], bold: Collection[tuple[str, str]]
+) -> list[str]:
+    """Return rows of architectures and subsets and columns of tasks."""
+    tasks = layout["tasks"]
+    lines = _head(["Network", "Pre-trained on", *(_title(task, layout) for task in tasks)], texts=2)
+    for (architecture, subset), row in frame.groupby(["architecture", "subset"], sort=False):
+        cells = {cell.task: cell_text(cell) for cell in row.itertuples()}
+        best = [task for name, task in bold if name == f"{architecture} {subset}"]
+        values = [f"**{cells[task]}**" if task in best else cells[task] for task in tasks]
+        lines.append(_line([architecture, subset, *values]))
+    return lines
+
+
 def _title(task: str, layout: Mapping[str, Any]) -> str:
     """Return the title of a task's column."""
     return f"{task} ({layout['metrics'][task]})"
 
 
-def _head(titles: Sequence[str]) -> list[str]:
-    """Return the first two lines of a table: titles, and numbers aligned to the right."""
-    return [_line(titles), _line(["---"] + ["---:"] * (len(titles) - 1))]
+def _head(titles: Sequence[str], texts: int = 1) -> list[str]:
+    """Return the first two lines of a table: titles, and numbers aligned to the right.
+
+    The first `texts` columns hold no numbers.
+    """
+    return [_line(titles), _line(["---"] * texts + ["---:"] * (len(titles) - texts))]
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -96,7 +121,8 @@ def cell_text(row: Any) -> str:
     """Return a cell as text: mean ± standard deviation, and the paper's number in brackets."""
     single = row.std == "" or math.isnan(row.std)
     text = f"{row.mean:.1f}" if single else f"{row.mean:.1f} ± {row.std:.1f}"
-    return text if row.paper == "" else f"{text} [{row.paper}]"
+    paper = getattr(row, "paper", "")  # which a table of networks does not show
+    return text if paper == "" else f"{text} [{paper}]"
 
 
 def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
@@ -104,18 +130,30 @@ def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     counts = frame.drop_duplicates("task").set_index("task")["n"]
     runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
     notes = [f"In percent; mean ± sample standard deviation (n − 1) over replicates ({runs})."]
-    if (frame["paper"] != "").any():
+    if "paper" in frame and (frame["paper"] != "").any():
         notes.append(
             "In square brackets: what the paper states; it states no number for the other cells."
         )
     return notes
 
 
+def _bold_notes(layout: Mapping[str, Any], bold: Collection[tuple[str, str]]) -> list[str]:
+    """Return what bold cells of a table of networks mean, or that there are none."""
+    if layout["builder"] != "networks":
+        return []
+    if not bold:
+        return ["No network is clearly the best of its column: none of them is bold."]
+    return [
+        "Bold: better than every other network of its column; the 95 % interval of each difference "
+        "lies above zero."
+    ]
+
+
 def _size_notes(
     frame: pd.DataFrame, layout: Mapping[str, Any], short: Mapping[str, Sequence]
 ) -> list[str]:
     """Return what the pre-training sets hold, and where that is less than was asked for."""
-    sets = frame[frame["n_classes"] != ""].drop_duplicates("subset")
+    sets = _sets(frame[frame["n_classes"] != ""])
     if sets.empty:
         return []
     sizes = [
@@ -125,7 +163,7 @@ def _size_notes(
     ]
     notes = ["", f"Pre-training sets: {'; '.join(sizes)}."]
     known = [number for number in sets["n_images"] if number != ""]
-    if layout["builder"] == "transfer" and len(set(known)) > 1:
+    if layout["builder"] in ("transfer", "networks") and len(set(known)) > 1:
         notes.append(f"The sets differ in size: {min(known):,} to {max(known):,} images.")
     if any(short.values()):
         lacking = [
@@ -134,6 +172,19 @@ def _size_notes(
         words = "Classes with fewer images than `images_per_class` asks for keep all"
         notes += ["", f"{words} ({'; '.join(lacking)})."]
     return notes
+
+
+def _sets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per pre-training set; per architecture too, where sizes depend on it."""
+    sizes = frame.drop_duplicates(["subset", "n_classes", "n_images"])
+    several = sizes[sizes["subset"].duplicated(keep=False)]["subset"]
+    if several.empty:
+        return sizes
+    each = frame.drop_duplicates(["architecture", "subset"])
+    names = each["subset"].where(
+        ~each["subset"].isin(several), each["architecture"] + " " + each["subset"]
+    )
+    return each.assign(subset=names).drop_duplicates("subset")
 
 
 def _shortfall(classes: Sequence[Mapping[str, Any]]) -> str:
@@ -148,8 +199,8 @@ def _given_note(given: Mapping[str, str], facts: Mapping[str, Mapping[str, Any]]
     if not given:
         return []
     files = "; ".join(
-        f"{subset} (SHA-256 {checksum[:12]}{_source(facts.get(subset, {}))})"
-        for subset, checksum in given.items()
+        f"{name} (SHA-256 {checksum[:12]}{_source(facts.get(name.rpartition(' ')[2], {}))})"
+        for name, checksum in given.items()
     )
     return ["", f"Networks given as a file, not trained by this study: {files}."]
 

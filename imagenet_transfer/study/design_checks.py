@@ -57,7 +57,7 @@ def _differences(config: Config, where: str, subset: str, full: str, *keys: str)
 
 def _method(config: Config, subset: str) -> str:
     """Return the method of a subset's label set; "" if the set is unknown."""
-    label_set = config["label_sets"].get(config["subsets"][subset]["label_set"], {})
+    label_set = config["label_sets"].get(config["subsets"][subset].get("label_set"), {})
     return str(label_set.get("method", ""))
 
 
@@ -140,7 +140,7 @@ def _size_problems(
 def _number_of_classes(config: Config, subset: str, wnids: Collection[str]) -> int:
     """Return the number of classes of a subset; UserError if its label set cannot be made."""
     entry = config["subsets"][subset]
-    spec = config["label_sets"].get(entry["label_set"])
+    spec = config["label_sets"].get(entry.get("label_set"))
     if "classes" in entry or spec is None or not wnids:
         return int(entry.get("classes", 0))  # what is unknown has its own sentence
     classes = sorted(wnids)

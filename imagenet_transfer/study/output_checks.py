@@ -15,6 +15,7 @@ from imagenet_transfer.study.data_checks import (
     size_problems,
 )
 from imagenet_transfer.study.outputs import (
+    architectures_named,
     halves_named,
     label_sets_named,
     subsets_named,
@@ -56,9 +57,9 @@ def _name_problems(config: Config, name: str, entry: Entry) -> Iterator[str]:
 
 
 def _unknown_names(config: Config, where: str, entry: Entry) -> Iterator[str]:
-    if "architecture" in entry:
-        place = f"{where}.architecture"
-        yield from unknown_name(config, place, entry["architecture"], "architectures")
+    place = f"{where}.{'architectures' if 'architectures' in entry else 'architecture'}"
+    for architecture in architectures_named(entry):
+        yield from unknown_name(config, place, architecture, "architectures")
     for task in tasks_named(entry):
         yield from unknown_name(config, f"{where}.tasks", task, "tasks")
     reserved = [] if builder_of(entry).scratch == REFUSED else [SCRATCH]
@@ -164,13 +165,14 @@ def _accuracy_problems(config: Config, where: str, entry: Entry) -> Iterator[str
 
 
 def _size_problems(config: Config, entry: Entry) -> Iterator[str]:
-    """Yield the classification sets of another size than the output's architecture reads."""
+    """Yield the classification sets of another size than the output's architectures read."""
     tasks = [config["tasks"][name] for name in entry.get("tasks", []) if name in config["tasks"]]
     classified = [task for task in tasks if task["kind"] == "classification"]
     sets = _datasets_of(config, _networks(entry)) + [
         task["dataset"] for task in classified if "dataset" in task
     ]
-    yield from size_problems(config, sets, entry.get("architecture", ""))
+    for architecture in architectures_named(entry):
+        yield from size_problems(config, sets, architecture)
 
 
 def _networks(entry: Entry) -> list[str]:

@@ -8,6 +8,11 @@ from imagenet_transfer.figures.builders import builder_of
 Entry = Mapping[str, Any]
 
 
+def architectures_named(entry: Entry) -> list[str]:
+    """Return the architectures whose networks an output shows; none for labels and images."""
+    return [*values(entry, "architecture"), *entry.get("architectures", [])]
+
+
 def subsets_named(entry: Entry) -> list[str]:
     """Return the subsets that an output names, in its order; `scratch` is one of them."""
     rows = [name for row in entry.get("rows", []) for name in row["subsets"]]

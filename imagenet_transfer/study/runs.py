@@ -9,7 +9,12 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.builders import FIGURES, TABLES, Builder, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.methods import METHODS
-from imagenet_transfer.study.outputs import halves_named, label_sets_named, subsets_named
+from imagenet_transfer.study.outputs import (
+    architectures_named,
+    halves_named,
+    label_sets_named,
+    subsets_named,
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,10 @@ class Runs:
         halves = (self.tasks[task]["subset"] for task in self.half_tasks(output))
         return list(dict.fromkeys([*halves, *subsets_named(self.outputs[output])]))
 
+    def architectures_of(self, output: str) -> list[str]:
+        """Return the architectures whose networks an output shows, in its order."""
+        return architectures_named(self.outputs[output])
+
     def half_tasks(self, output: str) -> list[str]:
         """Return the tasks of the halves that a comparison of splits shows, in its order."""
         return halves_named(self.outputs[output], "tasks")
@@ -118,7 +127,8 @@ class Runs:
         for task in self.half_tasks(output):
             cells += [(task, name) for name in (self.tasks[task]["subset"], entry["baseline"])]
         return [
-            TransferRun(task, entry["architecture"], subset, replicate)
+            TransferRun(task, architecture, subset, replicate)
+            for architecture in self.architectures_of(output)
             for task, subset in dict.fromkeys(cells)
             for replicate in range(1, self.tasks[task]["replicates"] + 1)
         ]
@@ -196,12 +206,20 @@ class Runs:
         """Return the pre-training runs whose weights, features or own accuracy an output needs."""
         runs = [self.origin(run) for run in self.transfer_runs(output)]
         if self.builder(output).own_accuracy:
-            architecture = self.outputs[output]["architecture"]
-            subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
-            runs += [run for subset in subsets for run in self.networks(architecture, subset)]
+            runs += self.networks_of(output)
         runs += [one.network for one in self.embeddings(output)]
         runs += self.predictions(output)
         return list(dict.fromkeys(run for run in runs if run))
+
+    def networks_of(self, output: str) -> list[PretrainRun]:
+        """Return the pre-training runs of all subsets that an output shows."""
+        subsets = [subset for subset in self.subsets_of(output) if subset != SCRATCH]
+        return [
+            run
+            for architecture in self.architectures_of(output)
+            for subset in subsets
+            for run in self.networks(architecture, subset)
+        ]
 
     def networks(self, architecture: str, subset: str) -> list[PretrainRun]:
         """Return the pre-training runs of a subset."""
@@ -310,11 +328,7 @@ class Runs:
 
     def predictions(self, output: str) -> list[PretrainRun]:
         """Return the networks whose predictions an output counts."""
-        if "predictions" not in self.builder(output).inputs:
-            return []
-        architecture = self.outputs[output]["architecture"]
-        subsets = self.subsets_of(output)
-        return [run for subset in subsets for run in self.networks(architecture, subset)]
+        return self.networks_of(output) if "predictions" in self.builder(output).inputs else []
 
     # Given networks
 

@@ -6,6 +6,7 @@ from typing import Any
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
+from imagenet_transfer.study.outputs import architectures_named
 from imagenet_transfer.training.recipe import SECTIONS, Recipe
 
 Config = Mapping[str, Any]
@@ -57,18 +58,24 @@ def _switch_problems(where: str, switches: Any) -> Iterator[str]:
 def part_problems(config: Config) -> Iterator[str]:
     """Yield parts that recipes freeze and layers that outputs ask for, but that networks lack."""
     for name, entry in config["outputs"].items():
-        network = _network(config, entry.get("architecture"))
-        if network is None:
-            continue
-        for task in _tasks_of(entry):
-            yield from _frozen_problems(config, entry["architecture"], network, task)
-        layers = list(network.feature_sizes(1))
-        if entry.get("layer", layers[0]) not in layers:
-            yield (
-                f"outputs.{name}.layer: {entry['layer']} is not a layer of architecture "
-                f"{entry['architecture']} that features are taken from; take one of "
-                f"{_listed(layers)}."
-            )
+        for architecture in architectures_named(entry):
+            yield from _part_problems(config, name, entry, architecture)
+
+
+def _part_problems(
+    config: Config, name: str, entry: Mapping[str, Any], architecture: str
+) -> Iterator[str]:
+    network = _network(config, architecture)
+    if network is None:
+        return
+    for task in _tasks_of(entry):
+        yield from _frozen_problems(config, architecture, network, task)
+    layers = list(network.feature_sizes(1))
+    if entry.get("layer", layers[0]) not in layers:
+        yield (
+            f"outputs.{name}.layer: {entry['layer']} is not a layer of architecture "
+            f"{architecture} that features are taken from; take one of {_listed(layers)}."
+        )
 
 
 def _frozen_problems(
@@ -92,7 +99,7 @@ def _tasks_of(output: Mapping[str, Any]) -> list[str]:
     return [*output.get("tasks", []), *halves]
 
 
-def _network(config: Config, architecture: str | None) -> Network | None:
+def _network(config: Config, architecture: str) -> Network | None:
     """Return the description of an architecture; None if it is missing or not valid."""
     try:
         return network_of(config["architectures"][architecture])

@@ -44,7 +44,19 @@ KEYS = {
         "properties": {"commit": TEXT, "versions": TABLE, "device": TEXT, "finished": TEXT},
     },
 }
-RECORD_SCHEMA = {"type": "object", "required": list(KEYS), "properties": KEYS}
+CLASSES = {  # what newer records also have, in the order of the outputs
+    "type": "array",
+    "items": {
+        "required": ["id", "name"],
+        "properties": {"id": TEXT, "name": TEXT},
+        "additionalProperties": False,
+    },
+}
+RECORD_SCHEMA = {
+    "type": "object",
+    "required": list(KEYS),
+    "properties": {**KEYS, "classes": CLASSES},
+}
 
 
 def checksums(weights: Path | str, imported: Path | str) -> dict[str, str | None]:
@@ -171,7 +183,7 @@ def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:
     then = "train the network again, or put the weights into a folder without the record"
     check_finite(measured, path, then)
     _check_architecture(path, record["settings"]["architecture"], architecture)
-    return {key: record[key] for key in KEYS}
+    return {key: record[key] for key in RECORD_SCHEMA["properties"] if key in record}
 
 
 def _check_architecture(

@@ -51,6 +51,7 @@ def pretrain(
     outcome = trained(task, files, minutes)
     save_weights(folder / "weights.pt", task.model)
     facts = {**names, "n_classes": num_classes, "n_images": len(images)}
+    facts["classes"] = class_names(manifest, label_set)
     facts["weights"] = sha256_of(folder / "weights.pt")
     files.write(facts, outcome, task.tested())
 
@@ -180,6 +181,14 @@ def subset_images(
     return images, held_out, len(sampled.classes)
 
 
+def class_names(manifest: Path, label_set: Path) -> list[dict[str, str]]:
+    """Return wnid and name of a manifest's classes, in the order of its labels."""
+    known = read_label_set(label_set)
+    names = dict(zip(known["class_wnid"], known["class_name"], strict=True))
+    classes = read_facts(_summary(manifest), "classes")["classes"]
+    return [{"id": wnid, "name": names[wnid]} for wnid in classes]
+
+
 def validation_set(store: Store, label_set: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return the rows and labels of the validation images whose fine class belongs to `classes`.
 
@@ -209,8 +218,11 @@ def labelled(store: Store, split: str) -> pd.DataFrame:
 
 def manifest_digest(manifest: Path) -> str:
     """Return the digest in the JSON file next to a manifest."""
-    summary = manifest.with_name(manifest.name.removesuffix(".csv.gz") + ".json")
-    return read_facts(summary, "digest")["digest"]
+    return read_facts(_summary(manifest), "digest")["digest"]
+
+
+def _summary(manifest: Path) -> Path:
+    return manifest.with_name(manifest.name.removesuffix(".csv.gz") + ".json")
 
 
 def prepare(threads: int) -> str:

@@ -177,3 +177,13 @@ def test_differences_are_not_cells_of_tables():
     assert published(numbers, "bottom-up-486", "pascal-det", "mAP") == ""
     assert published(numbers, "images-500", "pascal-det", "mAP") == 57.0
     assert published(numbers, "images-500", "pascal-det", "AP/dog") == ""
+
+
+def test_a_table_of_several_architectures_is_not_compared():
+    """Its first row of a subset need not be of the paper's network."""
+    frames = tables()
+    networks = frames["table1"].assign(architecture="resnet18", mean=1.0)
+    frames = {"table-networks": networks, **frames}
+    assert compared(frames=frames).equals(compared())
+    alone = compared(frames={"table-networks": networks, "runs": frames["runs"].iloc[:0]})
+    assert set(alone["note"]) == {NO_RUN}

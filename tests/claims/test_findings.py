@@ -126,6 +126,22 @@ def test_architectures_are_judged_each_by_its_own_runs_and_named():
     assert [one.effect for one in judged] == own
 
 
+def test_a_table_of_several_architectures_is_judged_as_one_of_each():
+    values = [of_whole(58.0), of_whole(45.0)]
+    runs, _, settings, classes = both(values)
+    expected = judge_architectures(*both(values))
+    layout = settings["outputs"]["table-net"] | {"builder": "networks", "name": "table-all"}
+    del layout["architecture"]
+    layout["architectures"] = ["net", "deep"]
+    frames = [frame_of(layout, {}).assign(architecture=name) for name in layout["architectures"]]
+    tables = {"table-all": pd.concat(frames)}
+    judged = judge_architectures(
+        runs, tables, settings | {"outputs": {"table-all": layout}}, classes
+    )
+    assert [one.statement.text for one in judged] == [one.statement.text for one in expected]
+    assert [one.effect for one in judged] == [one.effect for one in expected]
+
+
 def test_single_runs_of_architectures_have_their_own_test_images(tmp_path):
     """Of 50 images, `whole` gets 40 right with one architecture, 20 with the other.
 

@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from imagenet_transfer.claims.noise import least_difference, noise_notes, samples_of
-from imagenet_transfer.claims.statistics import prior_of
+from imagenet_transfer.claims.noise import clear_best, least_difference, noise_notes, samples_of
+from imagenet_transfer.claims.statistics import Sample, prior_of
 
 VALUES = {"whole": (50.0, 53.0, 52.0), "half": (49.0, 51.0, 53.0), "scratch": (10.0, 30.0, 20.0)}
 
@@ -53,3 +54,27 @@ def test_each_task_has_its_own_noise():
     det, act = sentence.split("; act")
     assert "det: differences below 3.8" in det
     assert "differences below 16.5" in act
+
+
+def test_the_best_is_named_where_all_differences_are_clear():
+    """whole - half by replicate: 9, 11, 10; whole - third: 20, 22, 21."""
+    values = {"half": (41.0, 42.0, 43.0), "whole": (50.0, 53.0, 53.0), "third": (30.0, 31.0, 32.0)}
+    samples = samples_of(runs_of(values), tuple(values), "det", "mAP")
+    assert clear_best(samples) == "whole"
+    assert clear_best(samples[:1]) is None
+    single = [Sample(sample.name, "det", sample.values[:1]) for sample in samples]
+    assert clear_best(single) is None
+
+
+def test_one_of_two_equally_good_cells_is_rarely_called_best():
+    draw = np.random.default_rng(4)
+    named = 0
+    for _ in range(400):
+        blocks = draw.standard_normal(3)
+        samples = [
+            Sample(name, "det", tuple(mean + blocks + draw.standard_normal(3)))
+            for name, mean in {"a": 60, "b": 60, "c": 40, "d": 35}.items()
+        ]
+        named += clear_best(samples) is not None
+    assert named / 400 < 0.08  # 0.05, give or take
+    assert named > 0

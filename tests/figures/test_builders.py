@@ -27,7 +27,8 @@ NO_RUNS = {"runs": {}, "manifests": {}, "label_sets": {}}
 
 
 def test_tables_and_figures_are_told_apart():
-    assert TABLES == ("transfer", "budgets")
+    assert TABLES == ("transfer", "budgets", "networks")
+    assert all(callable(function_of(BUILDERS[name].table)) for name in TABLES)
     assert set(TABLES) | set(FIGURES) == set(BUILDERS)
 
 
