@@ -47,6 +47,7 @@ SET_MAKERS = {
     "ilsvrc": small_sets.make_caffe,
     "tiny-imagenet": small_sets.make_tiny,
     "voc": small_sets.make_voc,
+    "coco": small_sets.make_coco,
     "voc-action": small_sets.make_action,
     "sun397": small_sets.make_sun,
     "places365": small_sets.make_places365,

@@ -38,8 +38,14 @@ def _is_ilsvrc(root: Path) -> bool:
     )
 
 
+def _is_coco(root: Path) -> bool:
+    return _has("annotations/instances*.json", "instances*.json")(root)
+
+
 def _is_folder(root: Path) -> bool:
     """Return whether there are splits of class folders, or class folders with pictures."""
+    if _is_coco(root):  # whose splits are folders with pictures
+        return False
     splits = {split_of(name): root / name for name in subfolders(root) if split_of(name)}
     if "train" in splits and not splits.keys().isdisjoint(TESTED):
         return all(len(subfolders(of)) > 1 and not _has_pictures(of) for of in splits.values())
@@ -60,7 +66,8 @@ def _is_webdataset(root: Path) -> bool:
 SIGNS: Mapping[str, Callable[[Path], bool]] = {
     "ilsvrc": _is_ilsvrc,
     "tiny-imagenet": _has(WNIDS_OF_TINY, f"tiny-imagenet-200/{WNIDS_OF_TINY}"),
-    "voc": _has("VOC20[0-9][0-9]/ImageSets/Main"),
+    "voc": _has("ImageSets/Main", "*/ImageSets/Main"),
+    "coco": _is_coco,
     "voc-action": _has("VOC2012/ImageSets/Action"),
     "sun397": _has("Training_[0-9][0-9].txt", "Partitions/Training_[0-9][0-9].txt"),
     "places365": _has("categories_places365.txt"),
