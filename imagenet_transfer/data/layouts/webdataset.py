@@ -259,6 +259,8 @@ class TarImages:
     `places`: the first byte and the size of each image in its archive.
     """
 
+    together = 1
+
     def __init__(self, root: Path, places: Mapping[str, tuple[int, int]]):
         self.root = root
         self.places = places
