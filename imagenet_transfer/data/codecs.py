@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,15 @@ class UnreadableImage(Exception):
     """An image file that cannot be used; the text is the reason."""
 
 
+@contextlib.contextmanager
+def pillow_limits() -> Iterator[None]:
+    """Make Pillow refuse decompression bombs (> 89 megapixels) and hide its other warnings."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
 def encoder(spec: Mapping[str, Any]) -> Encoder:
     """Return the encoder for the spec's codec, size and quality; it may raise UnreadableImage."""
     size = spec.get("size")
@@ -34,6 +44,11 @@ def encoder(spec: Mapping[str, Any]) -> Encoder:
         return _warped(data, size).tobytes(), size, size
 
     return {"jpeg": encode_jpeg, "raw": encode_raw, "original": _encode_original}[spec["codec"]]
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Return an image file's pixels, uint8 (H, W, 3) RGB; raise UnreadableImage with the reason."""
+    return _decoded(data)[0]
 
 
 def _encode_original(data: bytes) -> tuple[bytes, int, int]:

@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 import threading
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,7 +23,6 @@ import numpy as np
 import pandas as pd
 import PIL
 import simplejpeg
-from PIL import Image
 from tqdm import tqdm
 
 from imagenet_transfer.data.codecs import (
@@ -34,6 +32,7 @@ from imagenet_transfer.data.codecs import (
     Encoder,
     UnreadableImage,
     encoder,
+    pillow_limits,
 )
 from imagenet_transfer.data.layouts import Listing
 from imagenet_transfer.data.layouts.listing import printable
@@ -250,7 +249,7 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
     done = len(plan.paths) - sum(len(plan.rows(number)) for number in pending)
     interval = 0.5 if sys.stderr.isatty() else 60.0
     with (
-        _pillow_limits(),
+        pillow_limits(),
         tqdm(
             total=len(plan.paths),
             initial=done,
@@ -276,15 +275,6 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
             pool.shutdown(cancel_futures=True)
             raise
     return [parts[number] for number in range(plan.num_shards)]
-
-
-@contextlib.contextmanager
-def _pillow_limits() -> Iterator[None]:
-    """Make Pillow refuse decompression bombs (> 89 megapixels) and hide its other warnings."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
 
 
 def _finished_part(plan: Plan, number: int) -> dict | None:

@@ -3,7 +3,7 @@
 import contextlib
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from imagenet_transfer.data.layouts.listing import printable
@@ -36,7 +36,7 @@ def check_end(tar: tarfile.TarFile, empty: bool) -> None:
 
 def is_plain(name: str) -> bool:
     """Return whether a member's name stays inside the folder of the archive."""
-    return not name.startswith("/") and ".." not in PurePosixPath(name).parts
+    return not name.startswith("/") and ".." not in name.split("/")
 
 
 def kind_of(member: tarfile.TarInfo) -> str:

@@ -163,6 +163,16 @@ def test_class_without_any_image_is_refused():
         draw_manifest(make_images((9, 9, 0, 9, 9, 9)), LABEL_SET, {}, 0, name="mine")
 
 
+def test_classes_that_are_not_the_label_sets_are_named():
+    images = make_images().assign(**{"class": ["dog", "cat"] * 61 + ["eel"]})
+    with pytest.raises(UserError) as caught:
+        draw_manifest(images, LABEL_SET, {}, 0, "pets")
+    said = str(caught.value)
+    assert said.startswith("subsets.pets: none of the data set's classes, which are called 'cat',")
+    assert "'dog', 'eel', is among the 6 classes of the labels, such as n01." in said
+    assert "rename the class folders or labels, or leave out `label_set`" in said
+
+
 def test_more_classes_than_there_are_is_refused():
     with pytest.raises(
         UserError, match=r"subsets\.mine: `classes` asks for 5, but its label set has 4"

@@ -40,7 +40,7 @@ def local_rules():
 def test_each_rule_is_local_or_has_resources_of_its_own(slurm):
     assert local_rules().isdisjoint(slurm["set-resources"])
     assert local_rules() | set(slurm["set-resources"]) == set(blocks())
-    assert set(slurm["set-threads"]) == set(slurm["set-resources"]) | {"verify", "repair"}
+    assert set(slurm["set-threads"]) == set(slurm["set-resources"]) | {"check", "verify", "repair"}
 
 
 def test_rules_that_ask_for_a_gpu_get_one_and_no_others(slurm):

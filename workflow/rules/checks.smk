@@ -1,7 +1,7 @@
-"""Checking the packed stores and mending them in place; nothing made from them is made again.
+"""Checking data sets and packed stores, and mending stores; nothing made from them is made again.
 
-INPUTS:  stores/{dataset}/ of all data sets that are packed; for `verify`, embeddings/ and
-         proposals/ too; for `repair`, the data sets' folders
+INPUTS:  for `check`, the data sets' folders; stores/{dataset}/ of all data sets that are packed;
+         for `verify`, embeddings/ and proposals/ too; for `repair`, the data sets' folders
 OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are not declared outputs, are mended
 """
 
@@ -9,11 +9,25 @@ OUTPUTS: none; the shards stores/{dataset}/shard-*.bin, which are not declared o
 include: "lookups/checks.smk"
 
 
+# No rule has a benchmark: Snakemake counts it as an output and would not check a second time.
+
+
+rule check:
+    log:
+        "logs/check.log",
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.cores
+    params:
+        stores={dataset: study.store_settings(dataset) for dataset in sorted(study.datasets)},
+    script:
+        "../scripts/check_datasets.py"
+
+
 rule verify:
     log:
         "logs/verify.log",
-    benchmark:
-        "logs/benchmarks/verify.tsv"
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -28,8 +42,6 @@ rule verify:
 rule repair:
     log:
         "logs/repair.log",
-    benchmark:
-        "logs/benchmarks/repair.tsv"
     localrule: True
     conda:
         "../../envs/workflow.yaml"

@@ -37,6 +37,8 @@ def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     """Return the listing of a config's entry; an image's id is its path without suffix."""
     path = root / entry.get("list", LIST)
     rows = list(list_rows(path))
+    if not rows:
+        raise UserError(f"{path} lists no images: add a line for each, or correct `list`.")
     check_unique([row.image for row in rows], path, "images")
     check_held_out(path, rows, entry)
     check_files(root, rows)

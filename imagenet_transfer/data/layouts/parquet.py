@@ -242,6 +242,8 @@ class ParquetImages:
     Each thread has a place of its own from which it reads on.
     """
 
+    together = BATCH
+
     def __init__(self, root: Path, columns: Mapping[str, str]):
         self.root = root
         self.columns = columns

@@ -119,6 +119,8 @@ def _samples(path: Path, entry: Mapping[str, Any]) -> dict[str, Sample]:
         with opened_tar(file, path) as tar:
             for member in _members(tar, path):
                 _add(samples, member, path, file)
+    if not samples:
+        raise UserError(f"{path} has no images with labels: fetch or write the archive again.")
     incomplete = [key for key, sample in samples.items() if not (sample.image and sample.members)]
     if incomplete:
         lack = "label (a member .cls or .json)" if samples[incomplete[0]].image else "image"
@@ -159,7 +161,7 @@ def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
             )
         if not 0 <= member.size <= end - member.offset_data:  # below 0, tarfile would go in circles
             raise tarfile.ReadError(f"'{member.name}' goes beyond its end")
-        if member.isreg() and not SKIPPED.fullmatch(PurePosixPath(member.name).name):
+        if member.isreg() and not SKIPPED.fullmatch(member.name.rpartition("/")[2]):
             yield member
     check_end(tar, empty)
 
@@ -256,6 +258,8 @@ class TarImages:
 
     `places`: the first byte and the size of each image in its archive.
     """
+
+    together = 1
 
     def __init__(self, root: Path, places: Mapping[str, tuple[int, int]]):
         self.root = root
