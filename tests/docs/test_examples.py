@@ -74,13 +74,20 @@ def test_the_copy_is_a_study_of_its_own(study):
 
 
 def test_examples_that_run(study):
-    assert len(targets(dry=False)) == 5
+    assert len(targets(dry=False)) == 8
     pages.snakemake(study, *targets(dry=False), *WHERE)
     sets = study / "runs/mine/results/label_sets"
     without, merged = (
         list(csv.DictReader((sets / f"{name}.csv").open()))
         for name in ("no-mammals", "bottom-up-25")
     )
+    own = list(csv.DictReader((sets / "my-labels.csv").open()))
+    assert {row["class_name"] for row in own} == {"hunter", "thing"}
+    random = [
+        list(csv.DictReader((sets / name).open()))
+        for name in ("random-12.csv", "rep2/random-even.csv")
+    ]
+    assert [len({row["label"] for row in rows}) for rows in random] == [12, 12]
     stated = re.search(
         r"(\d+) of the default study's (\d+) classes are left, and (\d+) merged", pages.read(PAGE)
     )
@@ -94,6 +101,7 @@ def test_examples_that_list_jobs(study):
     listed = pages.jobs_of(pages.snakemake(study, "--dry-run", *targets(dry=True), *WHERE))
     assert listed["import_network"] == 1
     assert listed["pretrain"] > 3
+    assert listed["group_classes"] == 1
     assert listed["make_table"] > 2
     assert listed["judge_findings"] == 1
 
