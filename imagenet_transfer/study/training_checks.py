@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
+from imagenet_transfer.study.outputs import subsets_named, values
 from imagenet_transfer.training.recipe import SECTIONS, Recipe
 
 Config = Mapping[str, Any]
@@ -62,13 +64,34 @@ def part_problems(config: Config) -> Iterator[str]:
             continue
         for task in _tasks_of(entry):
             yield from _frozen_problems(config, entry["architecture"], network, task)
-        layers = list(network.feature_sizes(1))
-        if entry.get("layer", layers[0]) not in layers:
-            yield (
-                f"outputs.{name}.layer: {entry['layer']} is not a layer of architecture "
-                f"{entry['architecture']} that features are taken from; take one of "
-                f"{_listed(layers)}."
-            )
+        for where, layer in _layers_of(config, name, entry):
+            if layer not in network.feature_sizes(1):
+                yield (
+                    f"{where}: {layer} is not a layer of architecture {entry['architecture']} that "
+                    f"features are taken from; take one of {_listed(network.feature_sizes(1))}."
+                )
+            elif layer == network.last and where.startswith("tasks."):
+                yield from _score_problems(config, where, name, entry, layer)
+
+
+def _layers_of(config: Config, name: str, output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the layers that an output, or a measure that it shows, asks for, and their keys."""
+    if "layer" in output:
+        yield f"outputs.{name}.layer", output["layer"]
+    for task in [*_tasks_of(output), *values(output, "accuracy")]:
+        if "layer" in config["tasks"].get(task, {}):
+            yield f"tasks.{task}.layer", config["tasks"][task]["layer"]
+
+
+def _score_problems(
+    config: Config, where: str, name: str, output: Mapping[str, Any], layer: str
+) -> Iterator[str]:
+    """Yield that a random start has no class scores whose features could be measured."""
+    if SCRATCH in subsets_named(output):
+        yield (
+            f"{where}: {layer} holds the scores of the classes that a network was trained on, which "
+            f"the random start in outputs.{name} has none of; take an earlier layer."
+        )
 
 
 def _frozen_problems(
