@@ -56,8 +56,9 @@ def _keys_of_network(model: str) -> Schema:
 def _add_kinds(task: Schema) -> None:
     """Let a task's keys be those of its kind: of training, or of measuring frozen features."""
     task["properties"]["kind"]["enum"] = list(KINDS)
-    known = dict.fromkeys(task["properties"], {})  # which are described there
-    shared = dict.fromkeys(SHARED, {})
+    anything: Schema = {}  # where the section's own properties say what a key holds
+    known = dict.fromkeys(task["properties"], anything)
+    shared = dict.fromkeys(SHARED, anything)
     cases = {kind: {"properties": known, "additionalProperties": False} for kind in KINDS}
     for kind in FROZEN:
         own = schema_of(KINDS[kind].keys)
