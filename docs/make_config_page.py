@@ -68,9 +68,14 @@ def one_of(entry: Schema | bool | None) -> list[str]:
 
 
 def case_section(schema: Schema, condition: Schema, entry: Schema) -> list[str]:
-    """Return the lines about the keys that go with one value of another key, such as a builder."""
+    """Return the lines about the keys that go with one value of another key, such as a builder.
+
+    Keys without a description of their own stand in the table of all values; none may be left.
+    """
     ((chosen, value),) = condition.items()
-    keys = {key: about for key, about in entry["properties"].items() if key != chosen}
+    keys = {key: about for key, about in entry["properties"].items() if about and key != chosen}
+    if not keys:
+        return []
     rows = rows_of(schema, {**entry, "properties": keys}, "<name>.")
     title = f"### {chosen.capitalize()} `{value['const']}`\n"
     about = [entry["description"] + "\n"] if "description" in entry else []

@@ -1,6 +1,7 @@
 """Features and predictions of a trained network for the images of a store (Section 4)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from imagenet_transfer.features.neighbours import MatrixFile, read_ahead
 from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_json
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.backbone import Backbone
+from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import copy_weights, load_weights
+from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.versions import VERSIONS
 
 BATCH = 256
@@ -25,8 +28,9 @@ BATCH = 256
 class Embeddings(MatrixFile):
     """One layer's features of all records of a store: float16 rows of length 1 (or 0).
 
-    `meta` has the keys version, layer, store (digest), weights, shape and digest (SHA-256 of the
-    file).
+    `meta` has the keys version, layer, store (digest), weights (None: a random start), shape,
+    digest and lengths (SHA-256 of the file and of that of its lengths), and where they apply
+    augmentation and the seed of a random start.
     """
 
     def __init__(self, path: Path | str):
@@ -35,6 +39,22 @@ class Embeddings(MatrixFile):
         if list(self.shape) != self.meta["shape"]:
             said = self.meta["shape"]
             raise self._damaged(f"its shape is {list(self.shape)}, its .json says {said}")
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Return the lengths (N,), float32, that the rows had; UserError if they are damaged."""
+        path = lengths_of(self.path)
+        if not path.is_file() or sha256_of(path) != self.meta.get("lengths"):
+            raise UserError(
+                f"{path} is not what {self.path} was written with: delete both, so that the same "
+                "command computes them again."
+            )
+        return np.load(path)
+
+
+def lengths_of(path: Path | str) -> Path:
+    """Return the file with the lengths of the features in a file."""
+    return Path(path).with_name(f"{Path(path).stem}-lengths.npy")
 
 
 def read_embeddings(path: Path | str, store: Store) -> Embeddings:
@@ -65,34 +85,47 @@ def _read_meta(path: Path) -> dict[str, Any]:
 
 def embed(
     store: Store,
-    weights: Path | str,
+    weights: Path | str | None,
     architecture: Mapping[str, Any],
     layer: str,
     path: Path | str,
     device: str = "cpu",
     batch: int = BATCH,
+    augmentation: str = NONE,
+    seed: int | None = None,
 ) -> None:
     """Write one layer's features of all records' centre crops to `path` (.npy).
 
-    Their origin goes to a .json next to it, last. `layer` is one of `Network.feature_sizes`. Each
-    record of the store has a row, float16 and divided by its length (a row of zeros stays one).
-    The memory does not grow with the store. Raises UserError for weights of another architecture
-    and for damaged images.
+    Their lengths go to a file next to it (`lengths_of`), and their origin to a .json, last. `layer`
+    is one of `Network.feature_sizes`. Each record of the store has a row, float16 and divided by
+    its length (a row of zeros stays one); with the augmentation `mirror`, it is the mean of the
+    features of the crop and of its mirror image. Without weights, `seed` draws the first values of
+    a network. The memory does not grow with the store, except by a number per record. Raises
+    UserError for weights of another architecture and for damaged images.
     """
     path = Path(path)
     path.with_suffix(".json").unlink(missing_ok=True)
-    model = load_network(weights, architecture, device)
-    num_classes = model.last.out_features
-    shape = (len(store), model.network.feature_sizes(num_classes)[layer])
+    if weights is None:
+        model = random_network(architecture, seed, device)
+    else:
+        model = load_network(weights, architecture, device)
+    shape = (len(store), model.network.feature_sizes(model.last.out_features)[layer])
     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    lengths = []
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for images in _centre_crops(store, np.arange(len(store)), model, batch):
-            features = F.normalize(activations(model, images, layer).float())
-            file.write(features.half().cpu().numpy().tobytes())
-    meta = {"version": VERSIONS["embedding"], "layer": layer, "shape": shape}
-    meta |= {"store": store.meta["digest"], "weights": sha256_of(weights)}
-    write_json(path.with_suffix(".json"), {**meta, "digest": sha256_of(path)})
+            features = _augmented(model, images, layer, augmentation)
+            lengths.append(torch.linalg.vector_norm(features, dim=1).cpu().numpy())
+            file.write(F.normalize(features).half().cpu().numpy().tobytes())
+    with atomic_write(lengths_of(path)) as temporary, temporary.open("wb") as file:
+        np.save(file, np.concatenate(lengths))
+    more = {} if augmentation == NONE else {"augmentation": augmentation}
+    more |= {} if seed is None else {"seed": seed}
+    meta = {"version": VERSIONS["embedding"], "layer": layer, "shape": shape, **more}
+    meta |= {"store": store.meta["digest"], "weights": weights and sha256_of(weights)}
+    meta |= {"digest": sha256_of(path), "lengths": sha256_of(lengths_of(path))}
+    write_json(path.with_suffix(".json"), meta)
 
 
 def classify(
@@ -140,6 +173,26 @@ def load_network(
     model = network.build(len(last))
     copy_weights(model, weights)
     return model.eval().to(device, memory_format=torch.channels_last)
+
+
+def random_network(
+    architecture: Mapping[str, Any], seed: int | None, device: str = "cpu"
+) -> Backbone:
+    """Return a network with the first values that a seed draws, ready to evaluate.
+
+    It has one class: what comes before the class scores is of interest.
+    """
+    torch.manual_seed(seed_of(seed, "initial values"))
+    model = network_of(architecture).build(num_classes=1)
+    return model.eval().to(device, memory_format=torch.channels_last)
+
+
+def _augmented(model: Backbone, images: Tensor, layer: str, augmentation: str) -> Tensor:
+    """Return a layer's features N,D of crops N,H,W,3, float32, by an augmentation of the config."""
+    features = activations(model, images, layer).float()
+    if augmentation == NONE:
+        return features
+    return (features + activations(model, images.flip(2), layer).float()) / 2
 
 
 @torch.inference_mode()

@@ -128,6 +128,11 @@ class Network:
         """Return the size of the head's vector."""
         return self.head()[-1].layers[-1].units
 
+    @property
+    def feature_layer(self) -> str:
+        """Return the layer whose features are measured by default: the last of the head."""
+        return self.head()[-1].name
+
     def feature_sizes(self, num_classes: int) -> dict[str, int]:
         """Return the layers that features can be taken from, with their sizes."""
         return {part.name: part.layers[-1].units for part in self.head()} | {self.last: num_classes}

@@ -1,7 +1,7 @@
 """The schema of a config: workflow/schemas/config.schema.yaml, and what tables of the code add.
 
-The file describes what the study itself reads. Networks and recipes describe their own keys
-(`keys.schema_of`), kinds of tasks are those of `training.kinds`, and each figure builder's keys are
+The file describes what the study itself reads. Networks, recipes and measures describe their own
+keys (`keys.schema_of`), kinds of tasks are those of `training.kinds`, and each figure builder's keys are
 a definition of its name in the file.
 """
 
@@ -16,11 +16,12 @@ from imagenet_transfer.figures.builders import BUILDERS
 from imagenet_transfer.keys import schema_of
 from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.models import NETWORKS, network_class
-from imagenet_transfer.training.kinds import KINDS
+from imagenet_transfer.training.kinds import FROZEN, KINDS
 from imagenet_transfer.training.recipe import recipe_schema
 
 Schema = dict[str, Any]
 MODEL = "The kind of network."
+SHARED = ("kind", "dataset", "subset", "replicates", "metric")  # keys of tasks of every kind
 
 
 def config_schema(path: Path | str) -> Schema:
@@ -33,8 +34,7 @@ def config_schema(path: Path | str) -> Schema:
     label_set["method"]["enum"] = list(METHODS)
     dataset = sections["datasets"]["additionalProperties"]["properties"]
     dataset["layout"]["enum"] = list(LAYOUTS)
-    task = sections["tasks"]["additionalProperties"]["properties"]
-    task["kind"]["enum"] = list(KINDS)
+    _add_kinds(sections["tasks"]["additionalProperties"])
     _add_builders(sections["outputs"], schema["$defs"])
     return schema
 
@@ -54,6 +54,20 @@ def _keys_of_network(model: str) -> Schema:
     keys["properties"]["model"] = {"description": MODEL}
     keys["required"].append("model")
     return keys
+
+
+def _add_kinds(task: Schema) -> None:
+    """Let a task's keys be those of its kind: of training, or of measuring frozen features."""
+    task["properties"]["kind"]["enum"] = list(KINDS)
+    anything: Schema = {}  # where the section's own properties say what a key holds
+    known = dict.fromkeys(task["properties"], anything)
+    shared = dict.fromkeys(SHARED, anything)
+    cases = {kind: {"properties": known, "additionalProperties": False} for kind in KINDS}
+    for kind in FROZEN:
+        own = schema_of(KINDS[kind].keys)
+        own["properties"] = {**shared, **own["properties"]}
+        cases[kind] = {**own, "description": KINDS[kind].keys.__doc__}
+    task["allOf"] = [_if("kind", kind, case) for kind, case in cases.items()]
 
 
 def _add_builders(outputs: Schema, definitions: Mapping[str, Schema]) -> None:

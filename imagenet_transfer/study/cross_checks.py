@@ -54,7 +54,10 @@ def _task_problems(config: Config) -> Iterator[str]:
         for key, section in sections.items():
             if key in entry:
                 yield from unknown_name(config, f"{where}.{key}", entry[key], section)
-        yield from _section_problems(config, where, entry)
+        if KINDS[entry["kind"]].frozen:
+            yield from _measure_problems(config, where, entry)
+        else:
+            yield from _section_problems(config, where, entry)
         yield from _kind_problems(where, entry)
         if is_without_data(config, entry.get("subset", "")):
             yield (
@@ -81,6 +84,26 @@ def _section_problems(config: Config, where: str, entry: Mapping[str, Any]) -> I
             yield (
                 f"{where}: its recipe {entry['recipe']} has a section `{section}`, which is for "
                 f"{name}."
+            )
+
+
+def _measure_problems(config: Config, where: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a measure cannot do with the networks and with the declared number of images."""
+    kind = entry["kind"]
+    networks = config["replicates"]
+    if entry["replicates"] > networks:
+        yield (
+            f"{where}.replicates is {entry['replicates']}, but subsets have {networks} "
+            f"network{'s' * (networks > 1)} (the study's `replicates`), and kind {kind} gives one "
+            f"number per network; take at most {networks}, or raise the study's."
+        )
+    images = config["datasets"].get(entry.get("dataset"), {}).get("images", {}).get("train")
+    for key in ("k", "shots"):
+        value = getattr(KINDS[kind].keys.of(entry), key, 0)
+        if images is not None and value > images:
+            yield (
+                f"{where}.{key} is {value}, but {entry['dataset']} has {images} training images; "
+                "take fewer."
             )
 
 

@@ -22,6 +22,7 @@ from imagenet_transfer.study.outputs import (
     tasks_named,
     values,
 )
+from imagenet_transfer.training.kinds import KINDS
 
 Config = Mapping[str, Any]
 Entry = Mapping[str, Any]
@@ -155,19 +156,20 @@ def _accuracy_problems(config: Config, where: str, entry: Entry) -> Iterator[str
         return
     accuracy = entry["accuracy"]
     task = config["tasks"].get(accuracy)
-    if task and task["kind"] != "classification":
+    if task and not KINDS[task["kind"]].classifies:
+        kinds = " or ".join(name for name, kind in KINDS.items() if kind.classifies)
         yield (
-            f"{where}.accuracy: {accuracy} is of kind {task['kind']}; accuracy needs kind "
-            "classification."
+            f"{where}.accuracy: {accuracy} is of kind {task['kind']}; accuracy needs kind {kinds}."
         )
     if accuracy in entry["tasks"]:
         yield f"{where}.tasks names {accuracy}, which is shown as `accuracy` already; remove it."
 
 
 def _size_problems(config: Config, entry: Entry) -> Iterator[str]:
-    """Yield the classification sets of another size than the output's architectures read."""
-    tasks = [config["tasks"][name] for name in entry.get("tasks", []) if name in config["tasks"]]
-    classified = [task for task in tasks if task["kind"] == "classification"]
+    """Yield the classified sets of another size than the output's architecture reads."""
+    named = tasks_named(entry)
+    tasks = [config["tasks"][name] for name in named if name in config["tasks"]]
+    classified = [task for task in tasks if KINDS[task["kind"]].classifies]
     sets = _datasets_of(config, _networks(entry)) + [
         task["dataset"] for task in classified if "dataset" in task
     ]

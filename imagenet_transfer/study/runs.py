@@ -1,7 +1,7 @@
 """Which runs the outputs of a study need, and what these are made from."""
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,15 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.builders import FIGURES, TABLES, Builder, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.methods import METHODS
+from imagenet_transfer.models import network_of
 from imagenet_transfer.study.outputs import (
     architectures_named,
     halves_named,
     label_sets_named,
     subsets_named,
 )
+from imagenet_transfer.training.kinds import KINDS
+from imagenet_transfer.training.measures import NONE, Measure
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class PretrainRun:
 
 @dataclass(frozen=True)
 class TransferRun:
-    """One fine-tuning run."""
+    """One fine-tuning run, or one measurement of frozen features."""
 
     task: str
     architecture: str
@@ -45,6 +48,7 @@ class Embedding:
     replicate: int
     dataset: str
     layer: str
+    augmentation: str = NONE
 
     @property
     def network(self) -> PretrainRun:
@@ -118,7 +122,7 @@ class Runs:
         return halves_named(self.outputs[output], "tasks")
 
     def transfer_runs(self, output: str) -> list[TransferRun]:
-        """Return the fine-tuning runs that an output shows, those of last layers included."""
+        """Return the runs of tasks that an output shows, those of last layers included."""
         entry = self.outputs[output]
         subsets = self.subsets_of(output)
         cells = [(task, subset) for task in entry.get("tasks", []) for subset in subsets]
@@ -130,8 +134,18 @@ class Runs:
             TransferRun(task, architecture, subset, replicate)
             for architecture in self.architectures_of(output)
             for task, subset in dict.fromkeys(cells)
-            for replicate in range(1, self.tasks[task]["replicates"] + 1)
+            for replicate in range(1, self.runs_of_cell(task, subset) + 1)
         ]
+
+    def runs_of_cell(self, task: str, subset: str) -> int:
+        """Return how many runs a subset has of a task.
+
+        Features of one network would be measured to the same number again.
+        """
+        most = self.tasks[task]["replicates"]
+        if subset == SCRATCH or not self.is_frozen(task):
+            return most
+        return min(most, self.replicates_of(subset))
 
     def runs_of(self, output: str) -> list[PretrainRun | TransferRun]:
         """Return all runs that an output shows or rests on."""
@@ -143,11 +157,14 @@ class Runs:
         return list(dict.fromkeys(run for output in self.outputs for run in self.runs_of(output)))
 
     def single_runs(self) -> list[TransferRun]:
-        """Return the runs of classification tasks that have one run per subset."""
-        classified = self.tasks_of_kind("classification")
-        single = [name for name in classified if self.tasks[name]["replicates"] == 1]
-        runs = self.all_runs()
-        return [run for run in runs if isinstance(run, TransferRun) and run.task in single]
+        """Return the runs of tasks measured by accuracy that are the only one of their subset."""
+        return [
+            run
+            for run in self.all_runs()
+            if isinstance(run, TransferRun)
+            and KINDS[self.tasks[run.task]["kind"]].classifies
+            and self.runs_of_cell(run.task, run.subset) == 1
+        ]
 
     def datasets_tested(self) -> list[str]:
         """Return the data sets that the tasks of any run are tested on, ascending."""
@@ -329,6 +346,30 @@ class Runs:
     def predictions(self, output: str) -> list[PretrainRun]:
         """Return the networks whose predictions an output counts."""
         return self.networks_of(output) if "predictions" in self.builder(output).inputs else []
+
+    # Measures on frozen features
+
+    def is_frozen(self, task: str) -> bool:
+        """Return whether a task measures features as they are."""
+        return KINDS[self.tasks[task]["kind"]].frozen
+
+    def measure_of(self, task: str, architecture: str) -> Measure:
+        """Return how a task measures features, with the layer that it takes."""
+        entry = self.tasks[task]
+        measure = KINDS[entry["kind"]].keys.of(entry)
+        layer = measure.layer or network_of(self.architectures[architecture]).feature_layer
+        return replace(measure, layer=layer)
+
+    def features_of_run(self, run: TransferRun) -> Embedding:
+        """Return the features that a run of a frozen kind measures."""
+        measure = self.measure_of(run.task, run.architecture)
+        which = (self.dataset_of(run.task), measure.layer, measure.augmentation)
+        return Embedding(run.architecture, run.subset, run.replicate, *which)
+
+    def features_measured(self, output: str) -> list[Embedding]:
+        """Return the features that the measures of an output need, each once."""
+        runs = [run for run in self.transfer_runs(output) if self.is_frozen(run.task)]
+        return list(dict.fromkeys(map(self.features_of_run, runs)))
 
     # Given networks
 

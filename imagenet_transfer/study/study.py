@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from imagenet_transfer.study.cross_checks import problems_of
 from imagenet_transfer.study.data_checks import RENDERED_FROM, has_wnids
 from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
+from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.versions import VERSIONS
 
@@ -154,6 +155,8 @@ class Study(Runs):
         Replicate r has one seed whatever the network was pre-trained on, so that differences
         between subsets are paired.
         """
+        if self.is_frozen(task):
+            return self._measure_settings(task, architecture, replicate)
         entry = self.tasks[task]
         return _settings(
             entry["kind"],
@@ -162,6 +165,31 @@ class Study(Runs):
             average_precision=entry.get("average_precision"),
             seed=seed_of(self.seed, "transfer", task, architecture, replicate),
         )
+
+    def _measure_settings(self, task: str, architecture: str, replicate: int) -> dict[str, Any]:
+        """Return what a measure depends on besides its features.
+
+        Replicate r of all networks and measures of a data set has one seed: 5 images of a class are
+        among the 10 of another task, and those held out are the same for all.
+        """
+        return _settings(
+            self.tasks[task]["kind"],
+            architecture=self.architectures[architecture],
+            measure=asdict(self.measure_of(task, architecture)),
+            seed=seed_of(self.seed, "measure", self.dataset_of(task), replicate),
+        )
+
+    def features_settings(
+        self, architecture: str, subset: str, replicate: int, augmentation: str
+    ) -> dict[str, Any]:
+        """Return what features depend on besides weights and images.
+
+        A random start has a seed per replicate, the same for all data sets and layers.
+        """
+        more: dict[str, Any] = {} if augmentation == NONE else {"augmentation": augmentation}
+        if subset == SCRATCH:
+            more["seed"] = seed_of(self.seed, "scratch", architecture, replicate)
+        return canonical(self.embedding_settings(architecture) | more)
 
     def embedding_settings(self, architecture: str) -> dict[str, Any]:
         """Return what features and predictions depend on besides weights and images."""
@@ -215,7 +243,8 @@ class Study(Runs):
         """Return what an output shows and how: its entry, the metrics and replicates of its tasks.
 
         `networks` are the numbers of networks of its subsets, `own` of those whose own accuracy
-        is shown; `halves` the subsets of the halves of splits, and `layers` what is trained there.
+        is shown; `halves` the subsets of the halves of splits, and `layers` what is trained there;
+        `fewer` the runs of cells that have fewer than their task's replicates, by task and subset.
         """
         entry = self.outputs[output]
         tasks = {run.task: self.tasks[run.task] for run in self.transfer_runs(output)}
@@ -233,12 +262,23 @@ class Study(Runs):
         known = {name: self.subsets[name].get("facts") for name in trained}
         if facts := {name: about for name, about in known.items() if about}:
             layout["facts"] = facts
+        if fewer := self._fewer_runs(output):
+            layout["fewer"] = fewer
         if self.builder(output).own_accuracy and "accuracy" in entry:
             layout["own"] = self._own_accuracies(trained, entry["accuracy"])
         if halves := self.half_tasks(output):
             layout["halves"] = {task: self.tasks[task]["subset"] for task in halves}
             layout["layers"] = self._layers_trained(halves)
         return canonical({**entry, **layout})
+
+    def _fewer_runs(self, output: str) -> dict[str, dict[str, int]]:
+        """Return the numbers of runs of cells with fewer than their task's replicates."""
+        fewer: dict[str, dict[str, int]] = {}
+        for run in self.transfer_runs(output):
+            runs = self.runs_of_cell(run.task, run.subset)
+            if runs < self.tasks[run.task]["replicates"]:
+                fewer.setdefault(run.task, {})[run.subset] = runs
+        return fewer
 
     def _own_accuracies(self, subsets: Iterable[str], task: str) -> dict[str, int]:
         """Return the number of networks of the subsets whose own accuracy is that of the task."""
@@ -247,9 +287,14 @@ class Study(Runs):
 
     def _layers_trained(self, tasks: Iterable[str]) -> str:
         """Return which layers the tasks train, "mixed" if they differ."""
-        recipes = [Recipe.of(self.recipes[self.tasks[task]["recipe"]]) for task in tasks]
-        layers = {recipe.layers for recipe in recipes}
+        layers = {self._layers_of(task) for task in tasks}
         return layers.pop() if len(layers) == 1 else "mixed"
+
+    def _layers_of(self, task: str) -> str:
+        """Return which layers a task trains: frozen features have only a new classifier."""
+        if self.is_frozen(task):
+            return "last"
+        return Recipe.of(self.recipes[self.tasks[task]["recipe"]]).layers
 
 
 @cache

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
-from imagenet_transfer.study.outputs import architectures_named
+from imagenet_transfer.study.outputs import architectures_named, subsets_named, values
 from imagenet_transfer.training.recipe import SECTIONS, Recipe
 
 Config = Mapping[str, Any]
@@ -70,11 +71,31 @@ def _part_problems(
         return
     for task in _tasks_of(entry):
         yield from _frozen_problems(config, architecture, network, task)
-    layers = list(network.feature_sizes(1))
-    if entry.get("layer", layers[0]) not in layers:
+    for where, layer in _layers_of(config, name, entry):
+        if layer not in network.feature_sizes(1):
+            yield (
+                f"{where}: {layer} is not a layer of architecture {architecture} that "
+                f"features are taken from; take one of {_listed(network.feature_sizes(1))}."
+            )
+        elif layer == network.last and where.startswith("tasks."):
+            yield from _score_problems(where, name, entry, layer)
+
+
+def _layers_of(config: Config, name: str, output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the layers that an output, or a measure that it shows, asks for, and their keys."""
+    if "layer" in output:
+        yield f"outputs.{name}.layer", output["layer"]
+    for task in [*_tasks_of(output), *values(output, "accuracy")]:
+        if "layer" in config["tasks"].get(task, {}):
+            yield f"tasks.{task}.layer", config["tasks"][task]["layer"]
+
+
+def _score_problems(where: str, name: str, output: Mapping[str, Any], layer: str) -> Iterator[str]:
+    """Yield that a random start has no class scores whose features could be measured."""
+    if SCRATCH in subsets_named(output):
         yield (
-            f"outputs.{name}.layer: {entry['layer']} is not a layer of architecture "
-            f"{architecture} that features are taken from; take one of {_listed(layers)}."
+            f"{where}: {layer} holds the scores of the classes that a network was trained on, which "
+            f"the random start in outputs.{name} has none of; take an earlier layer."
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import TINY, Pictures
+from helpers import refusal
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.embeddings import classify, embed, load_network, read_embeddings
@@ -51,12 +52,14 @@ def weights(tmp_path):
     return tmp_path / "weights.pt"
 
 
-def layer_by_layer(store, weights, layer):
+def layer_by_layer(store, weights, layer, mirrored=False):
     """The layer's output for all images, from the parameters themselves."""
     network = build_model(TINY, 4).eval()
     network.load_state_dict(load_weights(weights))
+    crops = store.pixels[:, 2:26, 2:26]  # 24 pixels amid 28
+    crops = np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops
     with torch.no_grad():
-        x = network.preprocess(torch.from_numpy(store.pixels[:, 2:26, 2:26]))  # 24 pixels amid 28
+        x = network.preprocess(torch.from_numpy(crops))
         x = network.run_pool(network.run_trunk(x)).flatten(1)
         outputs = {"fc6": F.relu(network.fc6(x))}
         outputs["fc7"] = F.relu(network.fc7(outputs["fc6"]))
@@ -84,6 +87,7 @@ def test_the_file_says_where_it_comes_from(store, weights, tmp_path):
         "store": "d1",
         "weights": sha256_of(weights),
         "digest": sha256_of(tmp_path / "e.npy"),
+        "lengths": sha256_of(tmp_path / "e-lengths.npy"),
         "shape": [20, 16],
     }
     assert json.loads((tmp_path / "e.json").read_text()) == expected
@@ -92,6 +96,46 @@ def test_the_file_says_where_it_comes_from(store, weights, tmp_path):
     assert found.shape == (20, 16)
     rows = np.array([4, 5, 2])
     np.testing.assert_array_equal(found.take(rows), np.load(tmp_path / "e.npy")[rows])
+
+
+def test_lengths_give_the_features_back(store, weights, tmp_path):
+    embed(store, weights, TINY, "fc7", tmp_path / "e.npy", batch=6)
+    found = read_embeddings(tmp_path / "e.npy", store)
+    assert found.lengths.dtype == np.float32
+    rows = found.take(np.arange(20)).astype(np.float32)
+    expected = layer_by_layer(store, weights, "fc7")
+    np.testing.assert_allclose(rows * found.lengths[:, None], expected, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(found.lengths, np.linalg.norm(expected, axis=1), rtol=1e-5)
+
+
+def test_lengths_of_other_features_are_refused(store, weights, tmp_path):
+    embed(store, weights, TINY, "fc7", tmp_path / "e.npy")
+    found = read_embeddings(tmp_path / "e.npy", store)
+    np.save(tmp_path / "e-lengths.npy", np.ones(20, np.float32))
+    refusal(lambda: found.lengths, "e-lengths.npy is not what", "delete both")
+
+
+def test_a_mirrored_crop_counts_as_much_as_the_crop(store, weights, tmp_path):
+    embed(store, weights, TINY, "fc7", tmp_path / "e.npy", augmentation="mirror")
+    both = [layer_by_layer(store, weights, "fc7", mirrored) for mirrored in (False, True)]
+    expected = np.mean(both, axis=0)
+    lengths = np.linalg.norm(expected, axis=1)
+    assert np.abs(both[0] - both[1]).max() > 0.1
+    found = read_embeddings(tmp_path / "e.npy", store)
+    np.testing.assert_allclose(found.take(np.arange(20)), expected / lengths[:, None], atol=1e-3)
+    np.testing.assert_allclose(found.lengths, lengths, rtol=1e-5)
+    assert found.meta["augmentation"] == "mirror"
+
+
+def test_a_random_start_is_drawn_by_its_seed(store, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        embed(store, None, TINY, "fc7", tmp_path / f"{name}.npy", seed=seed)
+    a, b, c = (read_embeddings(tmp_path / f"{name}.npy", store) for name in "abc")
+    rows = np.arange(20)
+    assert a.meta == b.meta and a.meta["weights"] is None and a.meta["seed"] == 1
+    np.testing.assert_array_equal(a.take(rows), b.take(rows))
+    assert not np.allclose(a.take(rows), c.take(rows), atol=0.1)
+    assert a.take(rows).any(axis=1).all()
 
 
 def test_features_of_zeros_stay_zeros(store, tmp_path):
@@ -113,7 +157,8 @@ def test_an_interrupted_file_is_not_there(store, weights, tmp_path, monkeypatch)
     with pytest.raises(UserError, match="damaged"):
         embed(store, weights, TINY, "fc8", tmp_path / "e.npy")
     assert (tmp_path / "e.npy").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.npy", "weights.pt"]
+    left = ["e-lengths.npy", "e.npy", "weights.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
     with pytest.raises(UserError, match="not finished"):
         read_embeddings(tmp_path / "e.npy", store)
 

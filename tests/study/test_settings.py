@@ -16,12 +16,16 @@ from imagenet_transfer.labels.manifests import draw_manifest
 from imagenet_transfer.labels.taxonomy import read_classes, taxonomy_for
 from imagenet_transfer.study.config_file import plain, read_config
 from imagenet_transfer.study.study import Study
+from imagenet_transfer.training.kinds import FROZEN
 from imagenet_transfer.versions import VERSIONS
 
 
 @pytest.fixture
 def config():
-    return read_config(ROOT / "config.yaml")
+    """The default study with a task of each kind that measures frozen features."""
+    config = read_config(ROOT / "config.yaml")
+    config["tasks"] |= {f"sun-{kind}": {"kind": kind, "dataset": "sun397"} for kind in FROZEN}
+    return config
 
 
 def test_seeds_come_from_names(config):
@@ -221,6 +225,7 @@ def settings_of_stages(study):
         "classification": study.pretrain_settings("alexnet", "imagenet", 1),
         "detection": study.transfer_settings("pascal-det", "alexnet", 1),
         "action": study.transfer_settings("pascal-act", "alexnet", 1),
+        **{kind: study.transfer_settings(f"sun-{kind}", "alexnet", 1) for kind in FROZEN},
         "proposals": study.proposals_settings("voc2012-action"),
         "embedding": study.embedding_settings("alexnet"),
         "analysis": study.analysis_settings(),

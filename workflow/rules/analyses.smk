@@ -1,7 +1,9 @@
 """What networks know beyond their labels: features, predictions, induction accuracy.
 
-INPUTS:  results/pretrain/{arch}/{subset}/weights.pt, the subset's store, label sets
-OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}.npy and .json,
+INPUTS:  results/pretrain/{arch}/{subset}/weights.pt (none for scratch), the subset's store, label
+         sets
+OUTPUTS: embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.npy, -lengths.npy and
+         .json (the augmentation is empty for centre crops, or -mirror),
          results/predictions/{arch}/{subset}/rep{rep}.csv.gz and .json,
          results/induction/{arch}/{subset}/rep{rep}/{baseline}-{layer}.csv and .json
 """
@@ -13,21 +15,22 @@ include: "lookups/analyses.smk"
 rule embed:
     input:
         store="stores/{dataset}/meta.json",
-        weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
+        weights=weights_of_network,
     output:
-        features="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}.npy",
-        meta="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}.json",
+        features="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.npy",
+        lengths="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}-lengths.npy",
+        meta="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.json",
     log:
-        "logs/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}.log",
+        "logs/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.log",
     benchmark:
-        "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}.tsv"
+        "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.tsv"
     conda:
         "../../envs/workflow.yaml"
     threads: TRAINING_THREADS
     resources:
         gpu=gpus,
     params:
-        settings=params_of(study.embedding_settings, "arch"),
+        settings=features_params,
     script:
         "../scripts/embed.py"
 

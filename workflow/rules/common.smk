@@ -27,6 +27,7 @@ from imagenet_transfer.study.config_file import (
 from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.runs import TransferRun
 from imagenet_transfer.study.study import Study
+from imagenet_transfer.training.measures import AUGMENTATIONS, NONE
 
 SCHEMA = f"{workflow.current_basedir}/../schemas/config.schema.yaml"
 WRITTEN = (".", ".snakemake", "results", "logs")  # by every run and by Snakemake
@@ -73,6 +74,7 @@ wildcard_constraints:
     arch=any_of(study.architectures),
     task=any_of(study.tasks),
     layer=any_of(feature_layers(study.architectures.values())),
+    augmentation=f"(-({any_of({*AUGMENTATIONS} - {NONE})}))?",
     baseline=any_of(study.subsets),
     table=any_of(study.tables()),
     part=any_of(study.rendered_parts()),
@@ -128,10 +130,15 @@ def store_file(dataset):
     return f"stores/{dataset}/meta.json"
 
 
-def features_file(network, dataset, layer):
+def features_file(network, dataset, layer, augmentation=NONE):
     """Return the features of a network's layer for all images of a data set."""
     of = f"{network.architecture}/{network.subset}/rep{network.replicate}"
-    return f"embeddings/{of}/{dataset}/{layer}.npy"
+    return f"embeddings/{of}/{dataset}/{layer}{ending_of(augmentation)}.npy"
+
+
+def ending_of(augmentation):
+    """Return how the names of features end, by their augmentation; those of centre crops do not."""
+    return "" if augmentation == NONE else f"-{augmentation}"
 
 
 def label_set_file(label_set, replicate=1):

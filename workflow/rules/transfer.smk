@@ -9,13 +9,13 @@ OUTPUTS: results/transfer/{task}/{arch}/{subset}/rep{rep}/{metrics.json,history.
          state.pt next to them while it runs
 """
 
-from imagenet_transfer.training.kinds import KINDS
+from imagenet_transfer.training.kinds import FROZEN, KINDS
 
 
 include: "lookups/transfer.smk"
 
 
-for kind in KINDS:
+for kind in (kind for kind in KINDS if kind not in FROZEN):
 
     rule:
         name:

@@ -14,7 +14,8 @@ with job_log(snakemake.log[0], snakemake.input):
 
     device = prepare(snakemake.threads)
     store = Store(Path(snakemake.input.store).parent, threads=snakemake.threads)
-    architecture = snakemake.params.settings["architecture"]
-    weights = Path(snakemake.input.weights)
-    features = Path(snakemake.output.features)
-    embed(store, weights, architecture, snakemake.wildcards.layer, features, device)
+    settings = snakemake.params.settings
+    more = {key: settings[key] for key in ("augmentation", "seed") if key in settings}
+    weights = snakemake.input.get("weights") or None  # none of a random start
+    wanted = (settings["architecture"], snakemake.wildcards.layer, snakemake.output.features)
+    embed(store, weights, *wanted, device, **more)

@@ -1,4 +1,17 @@
-"""The baselines of induction."""
+"""The networks whose features are computed, and the baselines of induction."""
+
+
+def weights_of_network(wildcards):
+    """Return the weights whose features are computed; none of a random start."""
+    run = PretrainRun(wildcards.arch, wildcards.subset, replicate_of(wildcards))
+    return [] if wildcards.subset == SCRATCH else f"{folder_of(run)}/weights.pt"
+
+
+def features_params(wildcards):
+    """Return what features depend on besides weights and images."""
+    augmentation = wildcards.augmentation.removeprefix("-") or NONE
+    network = (wildcards.arch, wildcards.subset, replicate_of(wildcards))
+    return study.features_settings(*network, augmentation)
 
 
 def baseline_of(wildcards):
