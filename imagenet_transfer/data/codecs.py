@@ -4,11 +4,14 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import simplejpeg
 from PIL import Image
+
+from imagenet_transfer.files import check_regular
 
 RESIZE = "bilinear with antialiasing (Pillow)"  # our choice: Caffe's OpenCV did not antialias
 REENCODE_QUALITY = 95
@@ -85,6 +88,15 @@ def _decoded(data: bytes) -> tuple[np.ndarray, bool]:
         ) from error
     except Exception as error:  # broken bytes make Pillow raise errors of a dozen types
         raise UnreadableImage(" ".join(str(error).split())[:200] or type(error).__name__) from error
+
+
+def size_in_header(path: Path) -> tuple[int, int] | None:
+    """Return an image file's width and height; None if it is not one, and packing says why."""
+    try:
+        with Image.open(check_regular(path), formats=FORMATS) as image:
+            return image.size
+    except Exception:  # as above
+        return None
 
 
 def _check_sides(width: int, height: int) -> None:

@@ -15,6 +15,7 @@ CLASSES = "classes"  # one class of its own per image
 BOXES = "boxes"  # objects with boxes
 ACTIONS = "actions"  # people with boxes and actions
 WITH_BOXES = (BOXES, ACTIONS)
+KEYS_OF_BOXES = ("classes", "bad_boxes")  # which to detect, what becomes of those that are wrong
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Layout:
     """One way in which a data set lies on disk.
 
     `read` names the function that lists it, as "module:function". `needs` are the keys of its own
-    that an entry must have, with what they mean; `takes` those that it may have. An entry with one
-    of the keys in `holds_with` holds what stands there instead. With `any_names`, its classes have
+    that an entry must have, with what they mean; `takes` those that it may have. An entry with a
+    true value of one of the keys in `holds_with` holds what stands there instead. With `any_names`, its classes have
     the names that users give them, which may be wnids.
     """
 
@@ -54,11 +55,11 @@ MODULES = "imagenet_transfer.data.layouts"
 LAYOUTS: Mapping[str, Layout] = {
     "ilsvrc": Layout(f"{MODULES}.ilsvrc:read", WNIDS),
     "tiny-imagenet": Layout(f"{MODULES}.tiny_imagenet:read", WNIDS),
-    "voc": Layout(f"{MODULES}.voc:read", BOXES, takes=("year", "classes", "bad_boxes")),
+    "voc": Layout(f"{MODULES}.voc:read", BOXES, takes=("year", *KEYS_OF_BOXES)),
     "coco": Layout(
         f"{MODULES}.coco:read",
         BOXES,
-        takes=("classes", "bad_boxes", "train_annotations", "test_annotations", "images_folder"),
+        takes=(*KEYS_OF_BOXES, "train_annotations", "test_annotations", "images_folder"),
     ),
     "voc-action": Layout(f"{MODULES}.voc_action:read", ACTIONS),
     "sun397": Layout(f"{MODULES}.sun:read", CLASSES, {"partition": "(1 is the standard one)"}),
@@ -66,7 +67,11 @@ LAYOUTS: Mapping[str, Layout] = {
     "places205": Layout(f"{MODULES}.places:read_205", CLASSES),
     "folder": Layout(f"{MODULES}.folder:read", CLASSES, takes=("held_out",), any_names=True),
     "list": Layout(
-        f"{MODULES}.image_list:read", CLASSES, takes=("list", "held_out"), any_names=True
+        f"{MODULES}.image_list:read",
+        CLASSES,
+        takes=("list", "held_out", "boxes", *KEYS_OF_BOXES),
+        holds_with={"boxes": BOXES},
+        any_names=True,
     ),
     "parquet": Layout(
         f"{MODULES}.parquet:read",
@@ -86,7 +91,7 @@ LAYOUTS: Mapping[str, Layout] = {
 def content_of(entry: Mapping[str, Any]) -> str:
     """Return what the images of a config's data set have: WNIDS, CLASSES, BOXES or ACTIONS."""
     layout = LAYOUTS[entry["layout"]]
-    special = (held for key, held in layout.holds_with.items() if key in entry)
+    special = (held for key, held in layout.holds_with.items() if entry.get(key))
     return next(special, layout.holds)
 
 

@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from imagenet_transfer.data.known_layouts import ACTIONS, LAYOUTS, WITH_BOXES, WNIDS, content_of
+from imagenet_transfer.data.known_layouts import (
+    ACTIONS,
+    KEYS_OF_BOXES,
+    LAYOUTS,
+    WITH_BOXES,
+    WNIDS,
+    content_of,
+)
 from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.models import network_of
 from imagenet_transfer.study.config_file import shown, unknown_name
@@ -37,7 +44,7 @@ def has_wnids(config: Config, dataset: str) -> bool:
 
 def may_have_wnids(config: Config, dataset: str) -> bool:
     """Return whether a data set's classes may be WordNet's: its images show if they are."""
-    return LAYOUTS[layout_of(config, dataset)].may_hold_wnids
+    return LAYOUTS[layout_of(config, dataset)].may_hold_wnids and not has_boxes(config, dataset)
 
 
 def layout_of(config: Config, dataset: str) -> str:
@@ -133,6 +140,9 @@ def _layout_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     own = {key for other in LAYOUTS.values() for key in other.keys}
     for key in sorted(own.difference(known.keys).intersection(entry)):
         yield f"{where}: layout {layout} has no use for the key `{key}`; remove it."
+    if content_of(entry) not in WITH_BOXES:
+        for key in sorted(known.keys.intersection(KEYS_OF_BOXES).intersection(entry)):
+            yield f"{where}: layout {layout} has a use for the key `{key}` only with `boxes: true`."
     for key in PATHS_BELOW_ROOT:
         path = PurePath(entry.get(key, ""))
         if path.is_absolute() or ".." in path.parts:

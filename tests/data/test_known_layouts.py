@@ -2,12 +2,10 @@
 
 import pytest
 
-from imagenet_transfer.data import known_layouts
 from imagenet_transfer.data.known_layouts import (
     BOXES,
     CLASSES,
     LAYOUTS,
-    Layout,
     content_of,
     layouts_with,
     reader_of,
@@ -24,9 +22,8 @@ def test_every_kind_has_layouts():
     assert all(layouts_with(kind.holds or CLASSES) for kind in KINDS.values())
 
 
-def test_a_key_may_say_that_images_have_boxes(monkeypatch):
-    table = Layout("a:b", CLASSES, takes=("corners",), holds_with={"corners": BOXES})
-    monkeypatch.setattr(known_layouts, "LAYOUTS", {**LAYOUTS, "table": table})
-    assert content_of({"layout": "table"}) == CLASSES
-    assert content_of({"layout": "table", "corners": "boxes.csv"}) == BOXES
-    assert "table" in layouts_with(BOXES) and "table" in layouts_with(CLASSES)
+def test_a_key_may_say_that_images_have_boxes():
+    assert content_of({"layout": "list"}) == CLASSES
+    assert content_of({"layout": "list", "boxes": False}) == CLASSES
+    assert content_of({"layout": "list", "boxes": True}) == BOXES
+    assert "list" in layouts_with(BOXES) and "list" in layouts_with(CLASSES)

@@ -162,7 +162,7 @@ def config():
         (
             "tasks.pascal-det.dataset",
             "voc2012-action",
-            "kind detection needs boxes, as data sets of layout voc or coco have, unlike voc2012-",
+            "kind detection needs boxes, as data sets of layout voc or coco or list have, unlike ",
         ),
         (
             "tasks.sun-cls.dataset",
@@ -188,6 +188,16 @@ def config():
             "datasets.coco",
             {"layout": "coco", "root": "coco", "year": 2007},
             "datasets.coco: layout coco has no use for the key `year`; remove it",
+        ),
+        (
+            "datasets.mine",
+            {"layout": "list", "root": "mine", "boxes": False, "bad_boxes": "skip"},
+            "datasets.mine: layout list has a use for the key `bad_boxes` only with `boxes: true`",
+        ),
+        (
+            "datasets.mine",
+            {"layout": "list", "root": "mine", "boxes": "boxes.csv"},
+            "datasets.mine.boxes is 'boxes.csv', but should be true or false",
         ),
         (
             "datasets.sun397.bad_boxes",

@@ -1,4 +1,4 @@
-"""Pictures that a CSV lists: the columns image, label and perhaps split."""
+"""Pictures that a CSV lists: the columns image, label and perhaps split, or boxes as well."""
 
 import csv
 import os
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from imagenet_transfer.data.layouts.boxed_list import boxed_listing
 from imagenet_transfer.data.layouts.listing import (
+    CORNERS,
     Listing,
     check_present,
     check_unique,
@@ -36,23 +38,27 @@ class ListRow:
 def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     """Return the listing of a config's entry; an image's id is its path without suffix."""
     path = root / entry.get("list", LIST)
-    rows = list(list_rows(path))
+    boxes = entry.get("boxes", False)
+    rows = list(list_rows(path, CORNERS if boxes else (), labelled=not boxes))
     if not rows:
         raise UserError(f"{path} lists no images: add a line for each, or correct `list`.")
-    check_unique([row.image for row in rows], path, "images")
+    if not boxes:
+        check_unique([row.image for row in rows], path, "images")
     check_held_out(path, rows, entry)
-    check_files(root, rows)
+    check_files(root, {row.image: row for row in rows}.values())
+    if boxes:
+        return boxed_listing(root, entry, path, rows)
     return own_listing(
         root, entry, [(row.split, without_suffix(row.image), row.label, row.image) for row in rows]
     )
 
 
-def list_rows(path: Path, more: Sequence[str] = ()) -> Iterator[ListRow]:
+def list_rows(path: Path, more: Sequence[str] = (), labelled: bool = True) -> Iterator[ListRow]:
     """Yield the rows of a list with its columns image, label, `more` and perhaps split.
 
-    Paths have no "./" before them and do not lead out of the root; labels are not empty; splits are
-    train, val or test. Raises LayoutError if there is no such file, and UserError, with the line,
-    for what is not as described.
+    Paths have no "./" before them and do not lead out of the root; labels are not empty if all are
+    `labelled`; splits are train, val or test. Raises LayoutError if there is no such file, and
+    UserError, with the line, for what is not as described.
     """
     (_, first), *lines = numbered_lines(path)
     columns = _columns(path, _cells(path, 1, first), more)
@@ -64,7 +70,7 @@ def list_rows(path: Path, more: Sequence[str] = ()) -> Iterator[ListRow]:
                 f"first line names {len(columns)} columns: correct it, with cells that have commas "
                 "in them in quotes."
             )
-        yield _row(path, number, dict(zip(columns, cells, strict=True)))
+        yield _row(path, number, dict(zip(columns, cells, strict=True)), labelled)
 
 
 def _cells(path: Path, number: int, line: str) -> list[str]:
@@ -92,10 +98,10 @@ def _columns(path: Path, names: list[str], more: Sequence[str]) -> list[str]:
     return names
 
 
-def _row(path: Path, number: int, cells: Mapping[str, str]) -> ListRow:
+def _row(path: Path, number: int, cells: Mapping[str, str], labelled: bool) -> ListRow:
     image = cells["image"]
     where = f"{path}, line {number}"
-    if not image or not cells["label"]:
+    if not image or (labelled and not cells["label"]):
         raise UserError(
             f"{where} has no {'label' if image else 'image'}: complete or remove the line."
         )

@@ -49,7 +49,7 @@ def own_listing(
     known = classes or sorted({name for _, _, name, _ in rows})
     check_class_names(known, root, cases=not classes)
     used = _used_classes(rows, known, root)
-    _check_splits(rows, root, "held_out" in entry)
+    check_splits(rows, root, "held_out" in entry)
     return make_listing(rows, used, source=source)
 
 
@@ -74,7 +74,7 @@ def _parted(draws: Sequence[tuple[int, Row]], share: float) -> list[Row]:
     ]
 
 
-def _check_splits(rows: Sequence[Row], root: Path, held_out: bool) -> None:
+def check_splits(rows: Sequence[Row], root: Path, held_out: bool) -> None:
     """Raise UserError unless there are images to train on and to test on, of the same classes."""
     found = {(split, name) for split, _, name, _ in rows}
     splits = {split for split, _ in found}
