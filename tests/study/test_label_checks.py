@@ -355,3 +355,22 @@ def test_figures_on_merged_classes_take_groups_and_files(file_study, config):
         assert Study.of(found, SCHEMA)
     found["outputs"]["figure6"]["label_set"] = "places"
     assert "'places' holds categories, which have no place in WordNet" in complaint(found)
+
+
+# The shipped study
+
+
+def test_three_ways_of_merging_are_compared_with_the_default_studys_parts():
+    shipped = read_config(ROOT / "configs/visual.yaml")
+    default = read_config(ROOT / "config.yaml")
+    for section in ("miniature", "datasets", "architectures", "recipes"):
+        for name, entry in shipped[section].items():
+            assert entry == default[section][name], name
+    study = Study.of(shipped, SCHEMA)
+    sets = study.label_sets
+    for number in (3, 12, 32):
+        assert sets[f"visual-{number}"]["classes"] == number
+        assert sets[f"random-{number}"]["like"] == f"bottom-up-{number}"
+    for entry in shipped["claims"].values():
+        assert sum(entry["contrast"].values()) == 0
+        assert sum(weight for weight in entry["contrast"].values() if weight > 0) > 0.99
