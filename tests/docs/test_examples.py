@@ -65,6 +65,7 @@ def paint(folder, *classes):
 def targets(dry):
     """Return the targets of the page's commands with `mine.yaml` that list jobs, or that run."""
     lines = [line.split() for line in pages.commands(PAGE) if line.startswith("snakemake")]
+    lines = [words for words in lines if "mine.yaml" in words]
     chosen = [words for words in lines if ("-n" in words) == dry]
     return [word for words in chosen for word in words if word.startswith(("results/", "stores/"))]
 
