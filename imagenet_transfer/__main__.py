@@ -1,4 +1,4 @@
-"""`python -m imagenet_transfer`: label sets without a study."""
+"""`python -m imagenet_transfer`: label sets without a study, networks for Caffe."""
 
 import sys
 

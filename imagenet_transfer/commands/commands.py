@@ -5,10 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from imagenet_transfer.commands import labels
+from imagenet_transfer.commands import caffe, labels
 from imagenet_transfer.errors import UserError
 
-COMMANDS = {"labels": labels}  # name: a module with ABOUT, add_arguments(parser), run(arguments)
+COMMANDS = {
+    "caffe": caffe,
+    "labels": labels,
+}  # name: a module with ABOUT, add_arguments(parser), run(arguments)
 
 
 def main(words: Sequence[str]) -> int:

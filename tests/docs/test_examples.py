@@ -37,7 +37,17 @@ def study(tmp_path_factory):
     weights = code / "runs/mine/given/alexnet/ours/weights.pt"
     weights.parent.mkdir(parents=True)
     weights.touch()
+    publish(code / "runs/mine/published/resnet18.pth")
     return code
+
+
+def publish(path):
+    """Write torchvision's ResNet-18 with random values."""
+    import torch
+    from torchvision.models import resnet18
+
+    path.parent.mkdir(parents=True)
+    torch.save(resnet18(num_classes=1000).state_dict(), path)
 
 
 def examples():
