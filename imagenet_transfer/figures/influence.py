@@ -135,6 +135,7 @@ def draw_parts(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _draw_effects(axes: Axes, rows: pd.DataFrame, look: Look, offset: float) -> None:
     places = pd.Series(range(len(rows)), index=rows.index) + offset
+    rows = rows[rows[look.value].notna()]
     bars = rows[rows[look.low].notna()]
     axes.hlines(places[bars.index], bars[look.low], bars[look.high], look.colour, linewidth=0.9)
     sure = rows[look.verdict].isin([HELPS, HARMS]) | rows[look.low].isna()
