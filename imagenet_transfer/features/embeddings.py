@@ -74,7 +74,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is not finished ({facts.name} is missing): run the target that computes it."
         )
-    meta = read_facts(facts, "version", "store")
+    meta = read_facts(facts, "version", "store", "weights", "shape", "digest")
     if meta["version"] != VERSIONS["embedding"]:
         raise UserError(
             f"{path} has format {meta['version']}, but this version reads format "

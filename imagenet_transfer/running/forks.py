@@ -41,6 +41,9 @@ from imagenet_transfer.running.jobs import FORKS, WORKFLOW, end_with, sentence_o
 IMPORTED = (  # what jobs import, by which they import torch, pandas and matplotlib
     "imagenet_transfer.features.analyses",
     "imagenet_transfer.features.embeddings",
+    "imagenet_transfer.features.few_shot",
+    "imagenet_transfer.features.knn",
+    "imagenet_transfer.features.probe",
     "imagenet_transfer.figures.from_features",
     "imagenet_transfer.figures.from_images",
     "imagenet_transfer.figures.from_runs",

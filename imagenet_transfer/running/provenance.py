@@ -15,6 +15,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "numpy",
+    "scipy",
     "opencv-contrib-python-headless",
     "simplejpeg",
     "pillow",

@@ -90,7 +90,8 @@ class FewShot(Measure):
         default="ridge",
     )
     l2: float = number(
-        "ridge: penalty of the squared weights, for features of length 1 ({default}).",
+        "ridge: penalty of the squared weights, for features of length 1 ({default}, as in "
+        "scikit-learn).",
         1.0,
         exclusiveMinimum=0,
     )

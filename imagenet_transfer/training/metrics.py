@@ -193,6 +193,22 @@ def mean_class_accuracy(right: np.ndarray, labels: np.ndarray, num_classes: int)
     return float(np.nanmean(class_accuracies(right, labels, num_classes)))
 
 
+def top_accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> dict[str, float]:
+    """Return top1 and, of more than 5 classes, top5: mean class accuracies in percent.
+
+    `ranks` (N) are those of the right classes, from 0.
+    """
+    return {
+        name: 100 * mean_class_accuracy(ranks < guesses, labels, num_classes)
+        for name, guesses in guesses_that_count(num_classes).items()
+    }
+
+
+def guesses_that_count(num_classes: int) -> dict[str, int]:
+    """Return how many guesses each accuracy allows: top1 and, of more than 5 classes, top5."""
+    return {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}
+
+
 def check_finite(metrics: Mapping[str, float], run: object, then: str) -> None:
     """Raise UserError if a metric of `run` is infinite or not a number.
 

@@ -128,11 +128,7 @@ def classification_task(
 
     With a manifest among the inputs, it is the training on a subset's images. `task` is its class.
     """
-    if "manifest" in inputs:
-        *sets, num_classes = subset_images(store, inputs["manifest"], inputs["label_set"])
-    else:
-        sets = [labelled(store, split) for split in ("train", tested_split(store.images))]
-        num_classes = len(store.classes)
+    *sets, num_classes = labelled_sets(store, inputs)
     start = {"weights": inputs.get("weights"), "device": device}
     return task(store, *sets, num_classes, **_settings(settings), **start)
 
@@ -166,6 +162,20 @@ def action_task(
 
 
 # Images and labels
+
+
+def labelled_sets(
+    store: Store, inputs: Mapping[str, Path]
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Return what a task trains on, what it is tested on, and its number of classes.
+
+    They are those of a data set, or with a manifest among the inputs those of a subset. Images are
+    tables with the columns row and label.
+    """
+    if "manifest" in inputs:
+        return subset_images(store, inputs["manifest"], inputs["label_set"])
+    sets = [labelled(store, split) for split in ("train", tested_split(store.images))]
+    return *sets, len(store.classes)
 
 
 def subset_images(

@@ -14,7 +14,7 @@ from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.batches import DataOrder
-from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
+from imagenet_transfer.training.metrics import label_ranks, top_accuracies
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import classifier
 
@@ -117,10 +117,7 @@ class ClassificationTask:
         labels = self.test_set["label"].to_numpy()
         ranks = self.ranks(self.test_set["row"].to_numpy(), labels)
         self._tested_ranks = ranks
-        accuracy = {"top1": mean_class_accuracy(ranks < 1, labels, self.num_classes)}
-        if self.num_classes > 5:
-            accuracy["top5"] = mean_class_accuracy(ranks < 5, labels, self.num_classes)
-        return {name: 100 * value for name, value in accuracy.items()}
+        return top_accuracies(ranks, labels, self.num_classes)
 
     def tested(self) -> pd.DataFrame:
         """Return image, label and rank (0: the highest score is the label's) of each test image."""
