@@ -85,7 +85,7 @@ def test_the_copy_is_a_study_of_its_own(study):
 
 
 def test_examples_that_run(study):
-    assert len(targets(dry=False)) == 8
+    assert len(targets(dry=False)) == 9
     pages.snakemake(study, *targets(dry=False), *WHERE)
     sets = study / "runs/mine/results/label_sets"
     without, merged = (
