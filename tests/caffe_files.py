@@ -65,7 +65,7 @@ def written_as_v1(layers):
     return b"".join(parts)
 
 
-def blob_that_claims(*shape):
+def blob_that_claims(*shape, name=b"conv1"):
     """Return a file of one layer whose blob claims a shape but holds three numbers."""
     blob = written(5, bytes(12)) + written(7, written(1, packed(shape)))
-    return written(100, written(1, b"conv1") + written(2, b"Convolution") + written(7, blob))
+    return written(100, written(1, name) + written(2, b"Convolution") + written(7, blob))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagenet_transfer.data.layouts.listing import printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular
 from imagenet_transfer.training.protobuf import Damaged, Value, fields, packed, varints, written
@@ -104,7 +105,9 @@ def _blob(message: memoryview, layer: str) -> np.ndarray:
     claimed = math.prod(shape)
     if claimed * np.dtype(dtype).itemsize != len(data):
         held = len(data) // np.dtype(dtype).itemsize
-        raise Damaged(f"a blob of {layer or 'a layer'} claims {claimed:,} values but has {held:,}")
+        asked = f"{claimed:,}" if claimed < 2**64 else "too many"
+        name = printable(layer) or "a layer"
+        raise Damaged(f"a blob of {name} claims {asked} values but has {held:,}")
     return np.frombuffer(data, dtype).reshape(shape if claimed else [0])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from imagenet_transfer.data.layouts.listing import first_names, printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.training.checkpoints import (
@@ -28,15 +29,15 @@ def number_of_classes(path: Path, network: Network, tensors: Tensors) -> int:
     name = f"{network.last_module}.weight"
     last = tensors.get(name)
     if last is None:
-        found = ", ".join(list(tensors)[:3])
-        raise _refusal(
-            path,
-            network,
-            tensors,
-            f"it holds {found}, ..., not {name}, the last layer of {network.model}, which tells "
-            "the number of classes: take whole weights of this network.",
+        problem = (
+            f"it holds {first_names(tensors)}, not {name}, the last layer of {network.model}, "
+            "which tells the number of classes: take whole weights of this network."
         )
-    return len(last) if last.ndim else 1
+        raise _refusal(path, network, tensors, problem)
+    number = len(last) if last.ndim else 1
+    if number < 1:
+        raise UserError(f"{path}: {name} has no classes: take whole weights of this network.")
+    return number
 
 
 def check_modules(path: Path, network: Network, tensors: Tensors, wanted: Shapes) -> None:
@@ -49,7 +50,7 @@ def check_modules(path: Path, network: Network, tensors: Tensors, wanted: Shapes
     for name in tensors:
         if name not in wanted and name.partition(".")[0] in modules and not is_counter(name):
             advice = advice_on_missing(network, 2, tensors)
-            problem = f"{network.model} has no {name}, which the file holds: {advice}"
+            problem = f"{network.model} has no {printable(name)}, which the file holds: {advice}"
             raise _refusal(path, network, tensors, problem)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imagenet_transfer.data.layouts.listing import first_names, printable
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular
 from imagenet_transfer.models.geometry import Network
@@ -77,7 +78,8 @@ def _unwrapped(path: Path, content: Any) -> dict[str, Tensor]:
             tensors = {str(key): value for key, value in candidate.items()}
             if tensors and all(isinstance(value, Tensor) for value in tensors.values()):
                 return tensors
-    found = f"the keys {_listed(content)}" if isinstance(content, Mapping) else "no names"
+    keys = list(map(str, content)) if isinstance(content, Mapping) else []
+    found = f"the keys {first_names(keys)}" if keys else "no names"
     raise UserError(
         f"{path} is not a dictionary of tensors, nor does it hold one under "
         f"{' or '.join(WRAPPERS)} (it has {found}): {ADVICE}."
@@ -115,11 +117,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> Tensor:
         shape, fortran, dtype = _header(file)
         if dtype.kind not in "fi":  # counters of normalisation layers are whole numbers
             what = "Python objects, which are not read" if dtype.hasobject else f"type {dtype}"
-            raise ValueError(f"{name} holds {what}")
+            raise ValueError(f"{printable(name)} holds {what}")
         claimed = math.prod(shape) * dtype.itemsize
         left = archive.getinfo(name).file_size - file.tell()
         if claimed != left:
-            raise ValueError(f"{name} claims {claimed:,} bytes but has {left:,}")
+            raise ValueError(f"{printable(name)} claims {claimed:,} bytes but has {left:,}")
         data = np.frombuffer(file.read(), dtype)
     shaped = data.reshape(shape[::-1]).T if fortran else data.reshape(shape)
     return _tensor(shaped)
@@ -169,7 +171,8 @@ def _blobs(path: Path, layers: list[CaffeLayer]) -> Iterator[tuple[str, Tensor]]
         if not layer.blobs:
             continue
         if layer.name in known:
-            raise UserError(f"{path} has two layers {layer.name} with weights; take a sound file.")
+            name = printable(layer.name)
+            raise UserError(f"{path} has two layers {name} with weights: take a sound file.")
         known.add(layer.name)
         for name, blob in zip(("weight", "bias"), layer.blobs, strict=False):
             yield f"{layer.name}.{name}", _tensor(blob)
@@ -198,11 +201,6 @@ def _without_ones(shape: tuple[int, ...], most: int) -> tuple[int, ...]:
     while len(shape) > most and shape[0] == 1:
         shape = shape[1:]
     return shape
-
-
-def _listed(names: Mapping[Any, Any]) -> str:
-    shown = [str(name)[:40] for name in list(names)[:4]]
-    return ", ".join(shown) + (", ..." if len(names) > len(shown) else "") if shown else "no keys"
 
 
 READERS = {".npz": _read_npz, ".caffemodel": _read_caffe}

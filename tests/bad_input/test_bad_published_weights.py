@@ -139,6 +139,36 @@ GIVEN = {  # name: the file's ending, what writes it, the architecture, what is 
         RESNET,
         "not fc.weight, the last layer of resnet18, which tells the number of classes",
     ),
+    "without classes": (
+        ".pth",
+        saved(STATE | {"fc.weight": torch.zeros(0, 64), "fc.bias": torch.zeros(0)}),
+        RESNET,
+        "fc.weight has no classes",
+    ),
+    "names of control characters": (
+        ".pth",
+        saved({"a\nb" * 100: torch.zeros(2), "\x1b[31m": torch.zeros(2)}),
+        RESNET,
+        "it holds a\\nba\\nb",
+    ),
+    "a module with control characters": (
+        ".pth",
+        saved(STATE | {"fc.\n" + "b" * 500: torch.zeros(2)}),
+        RESNET,
+        "resnet18 has no fc.\\nbb",
+    ),
+    "keys of control characters": (
+        ".pth",
+        saved({"\n" * 900: 1, 3: 4}),
+        RESNET,
+        "it has the keys \\n\\n",
+    ),
+    "a layer of control characters": (
+        ".caffemodel",
+        content(blob_that_claims(2**40, name=b"\n" * 500)),
+        TINY,
+        "a blob of \\n\\n",
+    ),
     "without a layer": (
         ".pth",
         saved({name: tensor for name, tensor in STATE.items() if name != "bn1.running_var"}),

@@ -114,7 +114,7 @@ FILES = {
     "a pickle": (b"\x80\x02}q\x00.", "a field of 8 bytes has only 2"),
     "no layers": (written(1, b"AlexNet"), "it has no layers"),
     "2^40 values": (blob_that_claims(2**20, 2**20), "claims 1,099,511,627,776 values but has 3"),
-    "beyond 64 bits": (blob_that_claims(2**63, 2**63), "values but has 3"),
+    "beyond 64 bits": (blob_that_claims(2**63, 2**63), "claims too many values but has 3"),
     "fewer values": (blob_that_claims(2), "a blob of conv1 claims 2 values but has 3"),
     "33 axes": (blob_that_claims(*[1] * 33), "a blob has more than 32 axes"),
     "an endless number": (b"\xff" * 20, "no number"),
