@@ -128,8 +128,7 @@ def test_my_imagenet_in_parquet(code):
         parquet.write_table(table, data / f"{split}-00000-of-00001.parquet", row_group_size=100)
     datasets = yaml.safe_load(config_of("my-imagenet-in-parquet"))["datasets"]
     datasets["imagenet"] |= {"images": {"train": 2000, "val": 1000}, "store": {"size": 256}}
-    checked, _, planned = ask(code, "my-imagenet-in-parquet", "parquet.yaml", datasets=datasets)
-    assert re.search(r"imagenet +train +2,?000\b", checked)
+    _, planned = ask(code, "my-imagenet-in-parquet", "parquet.yaml", datasets=datasets)
     store = json.loads((code / "runs/paper/stores/imagenet/meta.json").read_text())
     assert store["classes"][0] == "n01440764" and len(store["classes"]) == 1000
     assert pages.jobs_of(planned)["pretrain"] == 1
