@@ -24,7 +24,7 @@ from imagenet_transfer.features.neighbours import read_ahead
 
 BLOCK = 4096  # rows in one product
 TOLERANCE = 1e-6  # of the largest slope, where rows have a mean square of 1
-FLAT = 1e-5  # a slope that counts as none: rounding may keep it from TOLERANCE
+STOPPED = 1  # status of SciPy's L-BFGS: at the most iterations
 MEMORY = 10  # past steps that L-BFGS keeps
 
 Load = Callable[[np.ndarray], Tensor]  # some rows of the features as float32 on the device
@@ -91,7 +91,8 @@ class Fit:
     """A regression of centred and scaled features.
 
     `values` (classes,D+1) are weights and, last, offsets. `loss` is what was minimised; `converged`
-    tells whether its largest slope is at most FLAT.
+    tells whether the search ended by itself: the slope was flat, or no step was better by more than
+    rounding.
     """
 
     values: Tensor
@@ -117,9 +118,8 @@ def fit(
     options |= {"gtol": tolerance, "ftol": 0.0}
     start = values.cpu().numpy().ravel()
     found = minimize(function, start, method="L-BFGS-B", jac=True, options=options)
-    converged = bool(np.abs(found.jac).max() <= FLAT)
     at = torch.from_numpy(found.x).view_as(values).to(values.device)
-    return Fit(at, float(found.fun), int(found.nit), converged)
+    return Fit(at, float(found.fun), int(found.nit), found.status != STOPPED)
 
 
 def objective(sets: Iterable[Rows], values: Tensor, l2: float) -> tuple[float, Tensor]:
