@@ -30,7 +30,7 @@ MEMORY = 10  # past steps that L-BFGS keeps
 Load = Callable[[np.ndarray], Tensor]  # some rows of the features as float32 on the device
 
 
-class Rows:
+class LabelledRows:
     """Some rows of features and their labels, read in blocks; kept once read, if `keep`."""
 
     def __init__(self, load: Load, rows: np.ndarray, labels: np.ndarray, keep: bool = True):
@@ -102,7 +102,11 @@ class Fit:
 
 
 def fit(
-    sets: Sequence[Rows], values: Tensor, l2: float, iterations: int, tolerance: float = TOLERANCE
+    sets: Sequence[LabelledRows],
+    values: Tensor,
+    l2: float,
+    iterations: int,
+    tolerance: float = TOLERANCE,
 ) -> Fit:
     """Return the regression of the rows of `sets`, for the scaled features' `l2`.
 
@@ -122,7 +126,7 @@ def fit(
     return Fit(at, float(found.fun), int(found.nit), found.status != STOPPED)
 
 
-def objective(sets: Iterable[Rows], values: Tensor, l2: float) -> tuple[float, Tensor]:
+def objective(sets: Iterable[LabelledRows], values: Tensor, l2: float) -> tuple[float, Tensor]:
     """Return the penalised mean cross-entropy at `values` (classes,D+1), and its slope."""
     weights = values[:, :-1]
     slope = torch.zeros_like(values)
@@ -143,7 +147,7 @@ def objective(sets: Iterable[Rows], values: Tensor, l2: float) -> tuple[float, T
     return float(loss / count + l2 / 2 * weights.square().sum()), slope
 
 
-def scores_of(rows: Rows, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def scores_of(rows: LabelledRows, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the class scores (n,classes) and labels (n) of blocks of rows."""
     for features, labels in rows:
         yield torch.addmm(values[:, -1].float(), features, values[:, :-1].T.float()), labels

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.logistic import Fit, Load, Rows, Scale, fit, scores_of
+from imagenet_transfer.features.logistic import Fit, LabelledRows, Load, Scale, fit, scores_of
 from imagenet_transfer.features.measures import Found, Material, found_by_ranks, name_hashes
 from imagenet_transfer.training.measures import Probe
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
@@ -65,11 +65,11 @@ def _scaled(material: Material) -> tuple[Scale, Load]:
     return scale, scale.scaled(load)
 
 
-def _rows(material: Material, load: Load, chosen: np.ndarray) -> Rows:
+def _rows(material: Material, load: Load, chosen: np.ndarray) -> LabelledRows:
     """Return some training images, kept in memory if all of them have room there."""
     size = len(material.train) * 4 * material.features.shape[1]  # float32: 4 bytes
     rows, labels = (material.train[name].to_numpy()[chosen] for name in ("row", "label"))
-    return Rows(load, rows, labels, keep=size <= kept_bytes(material.device))
+    return LabelledRows(load, rows, labels, keep=size <= kept_bytes(material.device))
 
 
 def _loader(material: Material) -> Load:
@@ -114,7 +114,7 @@ def held_out(material: Material, share: float) -> np.ndarray:
 
 
 def _search(
-    material: Material, keys: Probe, sets: Sequence[Rows], scale: Scale
+    material: Material, keys: Probe, sets: Sequence[LabelledRows], scale: Scale
 ) -> tuple[float, torch.Tensor, list[dict[str, Any]]]:
     """Return the best penalty, the fit to the first set with it, and a row per penalty tried.
 
@@ -137,7 +137,7 @@ def _search(
     return best.l2, chosen, history
 
 
-def _judge(material: Material, rows: Rows, values: torch.Tensor) -> tuple[float, float]:
+def _judge(material: Material, rows: LabelledRows, values: torch.Tensor) -> tuple[float, float]:
     """Return accuracy, in percent, and mean cross-entropy of the images held out."""
     right = []
     labels = []
@@ -156,11 +156,13 @@ def _judge(material: Material, rows: Rows, values: torch.Tensor) -> tuple[float,
 def _test(material: Material, load: Load, found: Fit) -> np.ndarray:
     """Return the rank (N), from 0, of each test image's class."""
     rows, labels = (material.test[name].to_numpy() for name in ("row", "label"))
-    blocks = scores_of(Rows(load, rows, labels, keep=False), found.values)
+    blocks = scores_of(LabelledRows(load, rows, labels, keep=False), found.values)
     return np.concatenate([label_ranks(scores.cpu(), of.cpu()) for scores, of in blocks])
 
 
-def _row(l2: float, sets: Sequence[Rows], found: Fit, tried: Tried | None = None) -> dict[str, Any]:
+def _row(
+    l2: float, sets: Sequence[LabelledRows], found: Fit, tried: Tried | None = None
+) -> dict[str, Any]:
     """Return a row of history.csv."""
     fitted = {"l2": l2, "images": sum(map(len, sets)), "iterations": found.iterations}
     accuracy, loss = (tried.accuracy, tried.loss) if tried else (math.nan, math.nan)

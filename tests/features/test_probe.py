@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from small_material import clusters, in_file, material, rows
 
 from imagenet_transfer.features import logistic, probe
-from imagenet_transfer.features.logistic import Rows, Scale, fit, objective
+from imagenet_transfer.features.logistic import LabelledRows, Scale, fit, objective
 from imagenet_transfer.features.probe import held_out
 from imagenet_transfer.training.measures import DECADES, Probe
 
@@ -60,7 +60,7 @@ def test_the_slope_is_that_of_the_loss():
     draw = torch.Generator().manual_seed(0)
     features = torch.randn(40, 5, generator=draw)
     labels = np.arange(40) % 3
-    sets = [Rows(lambda rows: features[rows].clone(), np.arange(40), labels)]
+    sets = [LabelledRows(lambda rows: features[rows].clone(), np.arange(40), labels)]
     values = torch.randn(3, 6, generator=draw, dtype=torch.float64).requires_grad_()
     scores = features.double() @ values[:, :-1].T + values[:, -1]
     loss = torch.nn.functional.cross_entropy(scores, torch.from_numpy(labels))
@@ -191,7 +191,7 @@ def test_blocks_change_the_rounding_only(monkeypatch):
 def test_a_start_nearby_saves_iterations():
     vectors = torch.from_numpy(clusters(images=600, spread=2.0)[0]).float()
     vectors = (vectors - vectors.mean(0)) / 10
-    sets = [Rows(lambda rows: vectors[rows].clone(), np.arange(600), np.arange(600) % 6)]
+    sets = [LabelledRows(lambda rows: vectors[rows].clone(), np.arange(600), np.arange(600) % 6)]
     zeros = torch.zeros(6, 25, dtype=torch.float64)
     cold = fit(sets, zeros, 1e-3, 1000)
     warm = fit(sets, fit(sets, zeros, 2e-3, 1000).values, 1e-3, 1000)
