@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from imagenet_transfer.claims.results import CHANCE, Results
 from imagenet_transfer.claims.statement import Statement
@@ -37,16 +38,21 @@ class Images:
         self.top = top
 
     def of(self, sample: Sample) -> Answers | None:
-        """Return which test images a network got right.
+        """Return which test images a network got right, or how often if it was asked often.
 
         None if that was not kept: of given networks and metrics other than accuracies.
         """
         path = self.files.get((sample.name, sample.task))
-        if path is None:
+        tested = pd.DataFrame() if path is None else read_tested(path)
+        guesses = self.top[sample.task]
+        if "rank" in tested:
+            right = tested["rank"].to_numpy() < guesses
+        elif f"top{guesses}" in tested:
+            right = tested[f"top{guesses}"].to_numpy()
+        else:
             return None
-        tested = read_tested(path)
-        rank, label, image = (tested[key].to_numpy() for key in ("rank", "label", "image"))
-        return Answers(sample.name, sample.task, rank < self.top[sample.task], label, image)
+        label, image = (tested[key].to_numpy() for key in ("label", "image"))
+        return Answers(sample.name, sample.task, right, label, image)
 
 
 def effect_of(statement: Statement, results: Results, images: Images) -> tuple[Effect, bool]:

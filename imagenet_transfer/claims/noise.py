@@ -41,15 +41,16 @@ def samples_of(runs: pd.DataFrame, subsets: Sequence[str], task: str, metric: st
 
 
 def _note(task: str, samples: Sequence[Sample], apart: Collection[str], cells: str) -> str:
-    counts = {len(sample.values) for sample in samples}
-    if max(counts) < 2:
+    samples = [sample for sample in samples if len(sample.values) > 1]
+    if not samples:
         return f"{task}: one run each, whose spread is not known"
+    fewest = min(len(sample.values) for sample in samples)
     least = least_difference(samples, prior_of(samples, tuple(apart)), apart)
     if math.isnan(least):
         return f"{task}: too few cells to tell the noise of a difference"
     trained = sum(sample.name not in apart for sample in samples)
     return (
-        f"{task}: differences below {least:.1f} points are within the noise of {min(counts)} runs, "
+        f"{task}: differences below {least:.1f} points are within the noise of {fewest} runs, "
         f"as far as the {trained} {cells} of this table tell"
     )
 

@@ -33,7 +33,8 @@ Function = Callable[..., float]
 class Answers:
     """Which test images of `task` one network gets right.
 
-    `right` (N,) bool, `labels` (N,) int, `images` (N,) names.
+    `right` (N,) bool, or in how many of its answers to an image, 0..1; `labels` (N,) int, `images`
+    (N,) names.
     """
 
     name: str

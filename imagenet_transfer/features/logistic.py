@@ -23,13 +23,14 @@ from torch import Tensor
 from imagenet_transfer.features.neighbours import read_ahead
 
 BLOCK = 4096  # rows in one product
-TOLERANCE = 1e-6  # of the largest slope, where features have a mean square of about 1
+TOLERANCE = 1e-6  # of the largest slope, where rows have a mean square of 1
+STOPPED = 1  # status of SciPy's L-BFGS: at the most iterations
 MEMORY = 10  # past steps that L-BFGS keeps
 
 Load = Callable[[np.ndarray], Tensor]  # some rows of the features as float32 on the device
 
 
-class Rows:
+class LabelledRows:
     """Some rows of features and their labels, read in blocks; kept once read, if `keep`."""
 
     def __init__(self, load: Load, rows: np.ndarray, labels: np.ndarray, keep: bool = True):
@@ -90,7 +91,8 @@ class Fit:
     """A regression of centred and scaled features.
 
     `values` (classes,D+1) are weights and, last, offsets. `loss` is what was minimised; `converged`
-    tells whether its slope became flat within the iterations.
+    tells whether the search ended by itself: the slope was flat, or no step was better by more than
+    rounding.
     """
 
     values: Tensor
@@ -100,7 +102,11 @@ class Fit:
 
 
 def fit(
-    sets: Sequence[Rows], values: Tensor, l2: float, iterations: int, tolerance: float = TOLERANCE
+    sets: Sequence[LabelledRows],
+    values: Tensor,
+    l2: float,
+    iterations: int,
+    tolerance: float = TOLERANCE,
 ) -> Fit:
     """Return the regression of the rows of `sets`, for the scaled features' `l2`.
 
@@ -116,12 +122,11 @@ def fit(
     options |= {"gtol": tolerance, "ftol": 0.0}
     start = values.cpu().numpy().ravel()
     found = minimize(function, start, method="L-BFGS-B", jac=True, options=options)
-    converged = bool(np.abs(found.jac).max() <= tolerance)
     at = torch.from_numpy(found.x).view_as(values).to(values.device)
-    return Fit(at, float(found.fun), int(found.nit), converged)
+    return Fit(at, float(found.fun), int(found.nit), found.status != STOPPED)
 
 
-def objective(sets: Iterable[Rows], values: Tensor, l2: float) -> tuple[float, Tensor]:
+def objective(sets: Iterable[LabelledRows], values: Tensor, l2: float) -> tuple[float, Tensor]:
     """Return the penalised mean cross-entropy at `values` (classes,D+1), and its slope."""
     weights = values[:, :-1]
     slope = torch.zeros_like(values)
@@ -142,7 +147,7 @@ def objective(sets: Iterable[Rows], values: Tensor, l2: float) -> tuple[float, T
     return float(loss / count + l2 / 2 * weights.square().sum()), slope
 
 
-def scores_of(rows: Rows, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def scores_of(rows: LabelledRows, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the class scores (n,classes) and labels (n) of blocks of rows."""
     for features, labels in rows:
         yield torch.addmm(values[:, -1].float(), features, values[:, :-1].T.float()), labels

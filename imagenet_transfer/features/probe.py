@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.logistic import Fit, Load, Rows, Scale, fit, scores_of
+from imagenet_transfer.features.logistic import Fit, LabelledRows, Load, Scale, fit, scores_of
 from imagenet_transfer.features.measures import Found, Material, found_by_ranks, name_hashes
 from imagenet_transfer.training.measures import Probe
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
@@ -22,16 +22,15 @@ SPAN = 100  # by which a penalty is weaker than the best so far when the search 
 
 @dataclass(frozen=True)
 class Tried:
-    """A penalty of the search: the fit to a part of the training images, tested on the rest."""
+    """A penalty and how well the fit to a part of the training images does on the rest."""
 
     l2: float
-    fit: Fit
     accuracy: float  # mean class accuracy of the images held out, in percent
     loss: float  # their mean cross-entropy
 
-    def is_better(self, other: "Tried") -> bool:
+    def is_better(self, other: "Tried | None") -> bool:
         """Return whether it has the higher accuracy or, among equals, the lower loss."""
-        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+        return other is None or (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
 
 def measure(material: Material, keys: Probe) -> Found:
@@ -40,28 +39,37 @@ def measure(material: Material, keys: Probe) -> Found:
     Its penalty is chosen on some of them. metrics.json has the penalty, whether it is the strongest
     or the weakest of those to choose from, iterations and loss; history.csv the search.
     """
-    load = _loader(material)
-    rows, labels = (material.train[name].to_numpy() for name in ("row", "label"))
-    scale = Scale.of(load, rows)
-    keep = len(rows) * 4 * material.features.shape[1] <= kept_bytes(material.device)
-    part = held_out(material, keys.held_out)
-    sets = [Rows(scale.scaled(load), rows[of], labels[of], keep) for of in (~part, part)]
-    shape = (material.num_classes, material.features.shape[1] + 1)
-    start = torch.zeros(shape, dtype=torch.float64, device=material.device)
-    tried = _search(material, keys, sets, scale, start) if len(keys.l2) > 1 else []
-    best = _best(tried)
-    l2 = best.l2 if best else keys.l2[0]
-    start = best.fit.values if best else start
-    final = fit(sets, start, l2 / scale.size**2, keys.iterations)
-    facts = _facts(keys, l2, final)
-    history = [
-        *_history(tried, len(sets[0])),
-        {**_row(l2, len(rows), final), **_nothing_held_out()},
-    ]
+    scale, load = _scaled(material)
+    several = len(keys.l2) > 1
+    part = held_out(material, keys.held_out if several else 0.0)
+    sets = [_rows(material, load, of) for of in (~part, part)]
+    only = (keys.l2[0], _zeros(material), [])
+    l2, values, history = _search(material, keys, sets, scale) if several else only
+    final = fit(sets, values, l2 / scale.size**2, keys.iterations)
+    history.append(_row(l2, sets, final))
+    facts = {"fit": _facts(keys, l2, final)}
     print(f"Fitted to all images: {facts}", file=sys.stderr)
-    return found_by_ranks(
-        material, _test(material, scale.scaled(load), final), history, {"fit": facts}
-    )
+    return found_by_ranks(material, _test(material, load, final), history, facts)
+
+
+def _zeros(material: Material) -> torch.Tensor:
+    """Return the weights and offsets (classes,D+1) that a search starts at."""
+    shape = (material.num_classes, material.features.shape[1] + 1)
+    return torch.zeros(shape, dtype=torch.float64, device=material.device)
+
+
+def _scaled(material: Material) -> tuple[Scale, Load]:
+    """Return the scale of the training images' features, and a function that loads scaled rows."""
+    load = _loader(material)
+    scale = Scale.of(load, material.train["row"].to_numpy())
+    return scale, scale.scaled(load)
+
+
+def _rows(material: Material, load: Load, chosen: np.ndarray) -> LabelledRows:
+    """Return some training images, kept in memory if all of them have room there."""
+    size = len(material.train) * 4 * material.features.shape[1]  # float32: 4 bytes
+    rows, labels = (material.train[name].to_numpy()[chosen] for name in ("row", "label"))
+    return LabelledRows(load, rows, labels, keep=size <= kept_bytes(material.device))
 
 
 def _loader(material: Material) -> Load:
@@ -83,17 +91,18 @@ def kept_bytes(device: str) -> float:
 def held_out(material: Material, share: float) -> np.ndarray:
     """Return which training images (N bool) are held out: a share of each class, by a hash.
 
-    At least one of each class that has two or more. Raises UserError if there is no such class.
+    Unless the share is 0, at least one of each class that has two or more. Raises UserError if
+    there is no such class.
     """
     labels = material.train["label"].to_numpy()
     names = material.names[material.train["row"]]
     order = np.lexsort((name_hashes(material.seed, "held out", names), labels))
     counts = np.bincount(labels, minlength=material.num_classes)
-    wanted = np.where(counts > 1, np.maximum(1, (share * counts).astype(int)), 0)
+    wanted = np.where((counts > 1) & (share > 0), np.maximum(1, (share * counts).astype(int)), 0)
     starts = np.cumsum(counts) - counts
     part = np.zeros(len(labels), dtype=bool)
     part[order] = np.arange(len(labels)) - starts[labels[order]] < wanted[labels[order]]
-    if not part.any():
+    if share > 0 and not part.any():
         raise UserError(
             f"tasks.{material.task}: no class has two training images, so none can be held out to "
             "choose l2 on; take more images."
@@ -105,37 +114,35 @@ def held_out(material: Material, share: float) -> np.ndarray:
 
 
 def _search(
-    material: Material, keys: Probe, sets: Sequence[Rows], scale: Scale, values: torch.Tensor
-) -> list[Tried]:
-    """Return what was tried, from the strongest penalty down, each fit starting at the last.
+    material: Material, keys: Probe, sets: Sequence[LabelledRows], scale: Scale
+) -> tuple[float, torch.Tensor, list[dict[str, Any]]]:
+    """Return the best penalty, the fit to the first set with it, and a row per penalty tried.
 
-    The weakest ones take by far the longest, so the search ends two decades below the best.
+    From the strongest down, each fit starts at the last. The weakest ones take by far the longest,
+    so the search ends two decades below the best.
     """
-    tried: list[Tried] = []
+    best = None
+    values = chosen = _zeros(material)
+    history = []
     for l2 in sorted(keys.l2, reverse=True):
         found = fit(sets[:1], values, l2 / scale.size**2, keys.iterations, SEARCH_TOLERANCE)
         values = found.values
-        tried.append(Tried(l2, found, *_judge(material, sets[1], found)))
-        print(_history(tried[-1:], len(sets[0]))[0], file=sys.stderr)
-        if l2 * SPAN <= _best(tried).l2:
+        one = Tried(l2, *_judge(material, sets[1], values))
+        history.append(_row(l2, sets[:1], found, one))
+        print(history[-1], file=sys.stderr)
+        if one.is_better(best):
+            best, chosen = one, values
+        if l2 * SPAN <= best.l2:
             break
-    return tried
+    return best.l2, chosen, history
 
 
-def _best(tried: Sequence[Tried]) -> Tried | None:
-    """Return the best, the first among equals; None if nothing was tried."""
-    best = None
-    for one in tried:
-        best = one if best is None or one.is_better(best) else best
-    return best
-
-
-def _judge(material: Material, rows: Rows, found: Fit) -> tuple[float, float]:
+def _judge(material: Material, rows: LabelledRows, values: torch.Tensor) -> tuple[float, float]:
     """Return accuracy, in percent, and mean cross-entropy of the images held out."""
     right = []
     labels = []
     loss = 0.0
-    for scores, of in scores_of(rows, found.values):
+    for scores, of in scores_of(rows, values):
         loss += float(torch.nn.functional.cross_entropy(scores, of, reduction="sum"))
         right.append(label_ranks(scores.cpu().numpy(), of.cpu().numpy()) < 1)
         labels.append(of.cpu().numpy())
@@ -149,28 +156,17 @@ def _judge(material: Material, rows: Rows, found: Fit) -> tuple[float, float]:
 def _test(material: Material, load: Load, found: Fit) -> np.ndarray:
     """Return the rank (N), from 0, of each test image's class."""
     rows, labels = (material.test[name].to_numpy() for name in ("row", "label"))
-    blocks = scores_of(Rows(load, rows, labels, keep=False), found.values)
+    blocks = scores_of(LabelledRows(load, rows, labels, keep=False), found.values)
     return np.concatenate([label_ranks(scores.cpu(), of.cpu()) for scores, of in blocks])
 
 
-def _row(l2: float, images: int, found: Fit) -> dict[str, Any]:
-    return {"l2": l2, "images": images, "iterations": found.iterations, "loss": found.loss}
-
-
-def _nothing_held_out() -> dict[str, float]:
-    return {"held_out_top1": math.nan, "held_out_loss": math.nan}
-
-
-def _history(tried: Sequence[Tried], images: int) -> list[dict[str, Any]]:
-    """Return a row per penalty that was tried on `images` images."""
-    return [
-        {
-            **_row(one.l2, images, one.fit),
-            "held_out_top1": one.accuracy,
-            "held_out_loss": one.loss,
-        }
-        for one in tried
-    ]
+def _row(
+    l2: float, sets: Sequence[LabelledRows], found: Fit, tried: Tried | None = None
+) -> dict[str, Any]:
+    """Return a row of history.csv."""
+    fitted = {"l2": l2, "images": sum(map(len, sets)), "iterations": found.iterations}
+    accuracy, loss = (tried.accuracy, tried.loss) if tried else (math.nan, math.nan)
+    return {**fitted, "loss": found.loss, "held_out_top1": accuracy, "held_out_loss": loss}
 
 
 def _facts(keys: Probe, l2: float, found: Fit) -> dict[str, Any]:

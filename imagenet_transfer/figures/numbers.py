@@ -44,9 +44,10 @@ def curve_frame(
     metric = layout["metrics"][accuracy]
     transfer = {task: layout["metrics"][task] for task in layout["tasks"]}
     trained = [name for name in layout["subsets"] if name in sizes]
+    shared = (layout["replicates"], runs, sizes, paper, layout.get("fewer"))
     frames = [
-        table(layout["subsets"], transfer, layout["replicates"], runs, sizes, paper),
-        table(trained, {accuracy: metric}, layout["replicates"], runs, sizes, paper),
+        table(layout["subsets"], transfer, *shared),
+        table(trained, {accuracy: metric}, *shared),
     ]
     own = accuracy + OWN
     runs.loc[(runs["stage"] == "pretrain") & runs["subset"].isin(layout["own"]), "task"] = own

@@ -127,9 +127,14 @@ def cell_text(row: Any) -> str:
 
 def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     """Return what the numbers are."""
-    counts = frame.drop_duplicates("task").set_index("task")["n"]
+    counts = frame.groupby("task")["n"].max()
     runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
     notes = [f"In percent; mean ± sample standard deviation (n − 1) over replicates ({runs})."]
+    if once := sorted({name for cells in layout.get("fewer", {}).values() for name in cells}):
+        notes.append(
+            "Measures without fine-tuning give one number per network, and there is one network of "
+            f"{', '.join(once)}."
+        )
     if "paper" in frame and (frame["paper"] != "").any():
         notes.append(
             "In square brackets: what the paper states; it states no number for the other cells."

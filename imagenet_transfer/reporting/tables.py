@@ -77,19 +77,23 @@ def table(
     runs: pd.DataFrame,
     sizes: Mapping[str, Mapping[str, int]],
     paper: pd.DataFrame | None,
+    fewer: Mapping[str, Mapping[str, int]] | None = None,
 ) -> pd.DataFrame:
     """Return one row per cell, with columns COLUMNS, in the order of subsets and tasks.
 
     `runs` is the result of `collect_runs`, `sizes` gives n_classes and n_images of each subset
     (scratch has none), and `paper` (subset, task, metric, value) the published numbers, if they are
-    to be shown. Raises UserError unless each cell has exactly its replicates (a mean over fewer
+    to be shown. `fewer` holds the runs of cells that have fewer than their task's `replicates`, by
+    task and subset. Raises UserError unless each cell has exactly its replicates (a mean over fewer
     would look like the whole), all with the task's metric.
     """
+    fewer = fewer or {}
     rows = []
     for subset in subsets:
         for task, metric in metric_of_task.items():
             chosen = runs[(runs["subset"] == subset) & (runs["task"] == task)]
-            values = _values(chosen, f"{subset}, {task}", metric, replicates[task])
+            number = fewer.get(task, {}).get(subset, replicates[task])
+            values = _values(chosen, f"{subset}, {task}", metric, number)
             size = sizes.get(subset, {"n_classes": "", "n_images": ""})
             facts = {"subset": subset, **size, "task": task, "metric": metric}
             rows.append(facts | cell(values) | {"paper": published(paper, subset, task, metric)})
@@ -205,7 +209,9 @@ def write_table(
     sizes = subset_sizes(manifests, facts)
     if layout["builder"] == "budgets":
         check_budgets(layout, sizes)
-    frame = table(subsets, metric_of_task, layout["replicates"], runs, sizes, paper)
+    replicates = layout["replicates"]
+    fewer = layout.get("fewer")
+    frame = table(subsets, metric_of_task, replicates, runs, sizes, paper, fewer)
     write_csv(csv, frame)
     given = given_networks(manifests)
     noise = noise_notes(runs, subsets, metric_of_task)

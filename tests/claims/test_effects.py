@@ -58,6 +58,21 @@ def test_two_single_runs_are_compared_image_by_image(tmp_path):
     assert verdict(effect) == "holds"
 
 
+def test_shares_of_draws_count_as_parts_of_right_answers(tmp_path):
+    """Two images, right in 80 and 50, against 60 and 50 % of the draws: 10 points."""
+    files = {}
+    for name, shares in (("whole", (0.8, 0.5)), ("scratch", (0.6, 0.5))):
+        frame = pd.DataFrame({"image": ["a", "b"], "label": [0, 0], "top1": shares, "top5": 1.0})
+        write_csv(tmp_path / f"{name}.csv.gz", frame)
+        files[name, "sun"] = tmp_path / f"{name}.csv.gz"
+    values = {("whole", "sun"): [65.0], ("scratch", "sun"): [55.0]}
+    effect = judged(values, files)
+    assert effect.estimate == pytest.approx(10.0)
+    # Differences of 20 and 0 points: variance 200, halved for their mean, but no less than an image
+    assert effect.error == pytest.approx(math.sqrt(max(200 / 2, (100 / 2) ** 2)))
+    assert judged(values, files, top=5).estimate == pytest.approx(0.0)
+
+
 def of_both(folder):
     """Return the files and values of two single runs, of 60 and 40 % of 50 images."""
     files = {("whole", "sun"): answers(folder, "whole", FIRST)}

@@ -37,6 +37,13 @@ def test_a_random_start_is_not_compared():
     assert "the 2 pre-training sets of this table" in with_scratch[0]
 
 
+def test_a_cell_with_a_single_run_tells_nothing_of_the_noise():
+    with_one = noise_notes(
+        runs_of(VALUES | {"bought": (90.0,)}), ("whole", "half", "bought"), {"det": "mAP"}
+    )
+    assert with_one == noise_notes(runs_of(VALUES), ("whole", "half"), {"det": "mAP"})
+
+
 def test_what_cannot_be_told_is_said():
     single = {name: numbers[:1] for name, numbers in VALUES.items()}
     (note,) = noise_notes(runs_of(single), tuple(single), {"det": "mAP"})

@@ -210,3 +210,17 @@ def test_a_random_start_has_no_pretraining_set(tmp_path, inputs):
     assert "re-training sets" not in text
     assert "| scratch | 11.0 ± 1.0 |" in text
     assert text.endswith("pascal-det: too few cells to tell the noise of a difference.\n")
+
+
+def test_a_cell_may_be_known_to_have_fewer_runs(tmp_path, inputs):
+    metrics, manifests = inputs
+    once = [path for path in metrics if path.stem not in ("imagenet-2", "imagenet-3")]
+    layout = LAYOUT | {"fewer": {"pascal-det": {"imagenet": 1}}}
+    frame, text = make(tmp_path, (once, manifests), layout)
+    assert frame.loc[["images-500", "imagenet"], "n"].tolist() == [3, 1]
+    assert "over replicates (pascal-det: 3)" in text
+    assert "give one number per network, and there is one network of imagenet." in text
+    with pytest.raises(UserError, match="imagenet, pascal-det has 1 runs"):
+        make(tmp_path, (once, manifests))
+    with pytest.raises(UserError, match="imagenet, pascal-det has 3 runs"):
+        make(tmp_path, inputs, layout)
