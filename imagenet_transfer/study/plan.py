@@ -3,7 +3,7 @@
 Shared runs are counted once. Hours are training images by measured rates (`resources/rates.csv`;
 `benchmarks/training_rate.py` measures yours). Work that was not measured on a device is scaled by
 multiply-adds from the nearest that was. Evaluation (one to three per cent for the paper),
-rendering, packing and region proposals are not included.
+rendering, packing, region proposals, and measures once their features are there, are not included.
 """
 
 import itertools
@@ -17,12 +17,14 @@ import pandas as pd
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_table
+from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.taxonomy import read_classes
 from imagenet_transfer.models import network_of
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.study.costs import work_gmacs
 from imagenet_transfer.study.data_checks import RENDERED_FROM
 from imagenet_transfer.study.study import Study
+from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.training.recipe import Recipe
 
 RATES = RESOURCES / "rates.csv"
@@ -171,10 +173,7 @@ def run_hours(study: Study, rates: pd.DataFrame, architecture: str) -> dict[str,
 
     A network is called "pretrain"; its hours are those of the study's longest.
     """
-    tasks = {
-        name: work(study, architecture, task["recipe"], task_images(study, name))
-        for name, task in study.tasks.items()
-    }
+    tasks = {name: task_work(study, architecture, name) for name in study.tasks}
     networks = [
         work(study, architecture, entry["recipe"], subset_images(study, name))
         for name, entry in study.subsets.items()
@@ -199,11 +198,12 @@ def share_of(study: Study, output: str, seen: set[Any]) -> Share:
         if _new(run, seen, share):
             _add_network(study, run, share, seen)
     for run in study.transfer_runs(output):
-        if _new(run, seen, share):
+        if not study.is_frozen(run.task) and _new(run, seen, share):
             _add_fine_tuning(study, run, share, seen)
-    for run in _each(study.embeddings(output), study.features_behind(output)):
+    measured = study.features_measured(output)
+    for run in _each(study.embeddings(output), measured, study.features_behind(output)):
         if _new(run, seen, share):
-            _add_embedding(study, run, share)
+            _add_embedding(study, run, share, seen)
     return share
 
 
@@ -231,14 +231,14 @@ def _add_fine_tuning(study: Study, run: Any, share: Share, seen: set[Any]) -> No
     share.disk += _new_store(study, study.dataset_of(run.task), seen)
 
 
-def _add_embedding(study: Study, run: Any, share: Share) -> None:
+def _add_embedding(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
     network = network_of(study.architectures[run.architecture])
-    counts = declared(study, run.dataset)
-    images = sum(counts.values()) if counts else math.nan
     share.embeddings += 1
-    share.work.append(Work("embed", images, work_gmacs("embed", network, None)))
-    sizes = network.feature_sizes(subset_classes(study, run.subset))
-    share.disk += FLOAT16 * sizes[run.layer] * images
+    share.work.append(embedding_work(study, run.architecture, run.dataset, run.augmentation))
+    classes = 0 if run.subset == SCRATCH else subset_classes(study, run.subset)
+    size = FLOAT16 * network.feature_sizes(classes)[run.layer] + FLOAT32
+    share.disk += size * all_images(study, run.dataset)
+    share.disk += _new_store(study, run.dataset, seen)
 
 
 def _new(run: Any, seen: set[Any], share: Share) -> bool:
@@ -264,6 +264,21 @@ def work(study: Study, architecture: str, recipe: str, num_images: float) -> Wor
     return Work(entry.work, entry.images(num_images), gmacs)
 
 
+def task_work(study: Study, architecture: str, task: str) -> Work:
+    """Return the work of one run of a task; of a measure, that of its features."""
+    if study.is_frozen(task):
+        measure = study.measure_of(task, architecture)
+        return embedding_work(study, architecture, study.dataset_of(task), measure.augmentation)
+    return work(study, architecture, study.tasks[task]["recipe"], task_images(study, task))
+
+
+def embedding_work(study: Study, architecture: str, dataset: str, augmentation: str) -> Work:
+    """Return the work of computing the features of all images of a data set, and mirror images."""
+    views = 1 if augmentation == NONE else 2
+    gmacs = work_gmacs("embed", study.architectures[architecture], None)
+    return Work("embed", views * all_images(study, dataset), gmacs)
+
+
 # Sizes, from what the config declares
 
 
@@ -276,6 +291,12 @@ def training_images(study: Study, dataset: str) -> float:
     """Return the declared number of training images of a data set, NaN if it is not declared."""
     images = declared(study, dataset)
     return images.get("train", images.get("trainval", math.nan))
+
+
+def all_images(study: Study, dataset: str) -> float:
+    """Return the declared number of images of a data set, NaN if it is not declared."""
+    images = declared(study, dataset)
+    return sum(images.values()) if images else math.nan
 
 
 def task_images(study: Study, task: str) -> float:

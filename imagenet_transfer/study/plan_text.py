@@ -18,7 +18,7 @@ replicates, one per network: only then do intervals describe the subset, not one
 COUNTING = """\
 A run that several outputs need is counted with the first; 'shared' says how many runs an output
 takes from those above it. Hours are of training and embedding one after the other, at these rates;
-evaluation and packing come on top:"""
+evaluation, packing and measures of frozen features come on top:"""
 SCALING = """\
 Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
 sampling and suppression are not multiply-adds, and for networks much smaller than the measured

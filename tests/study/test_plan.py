@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import PAPER_ALEXNET, RECIPE, ROOT, TINY
+from study_configs import MEASURES, SCHEMA
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model, network_of
@@ -19,6 +21,7 @@ from imagenet_transfer.study.plan import (
     plan,
     rate,
     read_rates,
+    run_hours,
     subset_classes,
     subset_images,
     with_networks,
@@ -106,6 +109,8 @@ def study():
         embeddings=lambda output: runs[output][2],
         networks_behind=lambda output: [],
         features_behind=lambda output: [],
+        features_measured=lambda output: [],
+        is_frozen=lambda task: False,
         dataset_of=lambda task: "sun",
         architectures={"net": PAPER_ALEXNET},
         recipes={
@@ -148,7 +153,8 @@ def test_the_disk_by_hand():
     # Stores count with the first output that needs them.
     first = weights + 70_400 * 26_500 + 2000 * 64 * 64 * 3
     assert frame.loc["table1", "disk_gb"] == pytest.approx(first / 1e9)
-    assert frame.loc["figure4", "disk_gb"] == pytest.approx((weights + 70_400 * 4096 * 2) / 1e9)
+    features = 70_400 * (4096 * 2 + 4)  # and their lengths
+    assert frame.loc["figure4", "disk_gb"] == pytest.approx((weights + features) / 1e9)
     assert frame.loc[TOTAL, "disk_gb"] == pytest.approx(frame["disk_gb"].iloc[:2].sum())
 
 
@@ -181,7 +187,8 @@ def test_the_budgets_of_shipped_studies_are_equal(path):
 def test_tiny_imagenet_does_not_depend_on_the_number_of_images():
     config = read_config(TINY_IMAGENET)
     assert all(entry["images_per_class"] <= 150 for entry in config["subsets"].values())
-    assert all("subset" in task for task in config["tasks"].values())
+    own = [task for task in config["tasks"].values() if task.get("dataset") in (None, "imagenet")]
+    assert own and all("subset" in task for task in own)
 
 
 def test_what_is_not_declared_is_not_guessed():
@@ -281,3 +288,29 @@ def test_a_study_of_three_networks_says_what_one_would_cost():
     others = alternatives(given, RATES)
     assert others["networks"].tolist() == [20, 60]
     assert others["fine_tunings"].nunique() == 1  # tasks keep the replicates that they have
+
+
+def test_measures_cost_their_features_once_per_network():
+    """Three own networks, a given one and three random starts; 100 images of 512 numbers."""
+    given = Study.of(yaml.safe_load(MEASURES), SCHEMA)
+    only = plan(given, RATES).set_index("output").loc["table-flowers"]
+    assert only["fine_tunings"] == 3 * 3  # of the task `tuned`
+    assert only["embeddings"] == 3 + 1 + 3
+    without = yaml.safe_load(MEASURES)
+    without["outputs"]["table-flowers"]["tasks"] = ["tuned"]
+    less = plan(Study.of(without, SCHEMA), RATES).set_index("output").loc["table-flowers"]
+    assert only["images_millions"] == less["images_millions"]
+    features = 7 * 100 * (512 * 2 + 4)
+    assert only["disk_gb"] - less["disk_gb"] == pytest.approx(features / 1e9)
+    hours = 7 * 100 * image_gmacs(given.architectures["small"]) / 400 / 3600
+    more = only[hours_on("card")] - less[hours_on("card")]
+    assert more == pytest.approx(hours)
+    assert run_hours(given, RATES, "small")["card"]["near"] == pytest.approx(hours / 7)
+
+
+def test_a_mirror_image_costs_as_much_as_the_image():
+    config = yaml.safe_load(MEASURES)
+    config["tasks"]["near"]["augmentation"] = "mirror"
+    given = Study.of(config, SCHEMA)
+    hours = run_hours(given, RATES, "small")["card"]
+    assert hours["near"] == pytest.approx(2 * hours["probed"])
