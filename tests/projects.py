@@ -277,6 +277,9 @@ def rule_of(script):
 
     Of rules that have a script of their own, it is that script's name.
     """
-    shared = rb"finetune_(?:classification|detection|action)|draw_(?!figure|manifest|contact)\w+"
+    shared = (
+        rb"finetune_(?:classification|detection|action)|measure_(?:knn|probe|few_shot)|"
+        rb"draw_(?!figure|manifest|contact)\w+"
+    )
     found = re.search(shared, script.read_bytes())
     return found[0].decode() if found else script.name.split(".")[1]
