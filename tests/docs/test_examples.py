@@ -105,7 +105,7 @@ def test_examples_that_run(study):
     found = [len(without), len(merged), len({row["label"] for row in merged})]
     assert [int(number) for number in stated.groups()] == found
     store = yaml.safe_load((study / "runs/mine/stores/flowers/meta.json").read_text())
-    assert store["num_images"] == {"train": 16, "test": 4}
+    assert store["num_images"] == {"train": 18, "test": 2}
 
 
 def test_examples_that_list_jobs(study):
