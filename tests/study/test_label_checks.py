@@ -372,5 +372,5 @@ def test_three_ways_of_merging_are_compared_with_the_default_studys_parts():
         assert sets[f"visual-{number}"]["classes"] == number
         assert sets[f"random-{number}"]["like"] == f"bottom-up-{number}"
     for entry in shipped["claims"].values():
-        assert abs(sum(entry["contrast"].values())) < 1e-9
+        assert sum(entry["contrast"].values()) == pytest.approx(0)
         assert sum(weight for weight in entry["contrast"].values() if weight > 0) > 0.99
