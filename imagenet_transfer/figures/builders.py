@@ -251,9 +251,9 @@ BUILDERS: Mapping[str, Builder] = {
             "More classes or more images of each? Transfer to {tasks} from draws of both from "
             "{full}: means over replicates, and on each line of equally many images the highest in "
             "bold. Below, at each number of images, the ratio of classes to images per class at "
-            "which a surface through these means is highest. The slope is that of its logarithm "
-            "against the logarithm of the number of images: 0 if the best ratio does not depend on "
-            "it."
+            "which a surface through these means is highest, with its 95 % range. The slope is "
+            "that of its logarithm against the logarithm of the number of images: 0 if the best "
+            "ratio does not depend on it."
         ),
     ),
     "influence": Builder(
