@@ -42,3 +42,4 @@ METHODS: Mapping[str, Method] = {
 }
 LIKE = ("bottom-up", "top-down")  # whose sizes a random merge may have: they need no images
 MERGED = ("bottom-up", "top-down", "random-merge", "file", "visual")  # may merge classes
+OTHERWISE = tuple(name for name in MERGED if not METHODS[name].in_wordnet)  # than in the paper

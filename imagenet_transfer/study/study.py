@@ -11,7 +11,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import sha256_of
 from imagenet_transfer.labels.label_files import digest_of_labels, read_labels
 from imagenet_transfer.labels.manifests import SCRATCH
-from imagenet_transfer.labels.methods import METHODS
+from imagenet_transfer.labels.methods import METHODS, OTHERWISE
 from imagenet_transfer.labels.taxonomy import read_classes
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.seeds import seed_of
@@ -19,6 +19,7 @@ from imagenet_transfer.study.config_file import canonical, check_schema
 from imagenet_transfer.study.cross_checks import problems_of
 from imagenet_transfer.study.data_checks import RENDERED_FROM, has_wnids
 from imagenet_transfer.study.defaults import completed
+from imagenet_transfer.study.outputs import label_sets_named
 from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
 from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.training.recipe import Recipe
@@ -245,6 +246,7 @@ class Study(Runs):
         `networks` are the numbers of networks of its subsets, `own` of those whose own accuracy
         is shown; `halves` the subsets of the halves of splits, and `layers` what is trained there;
         `fewer` the runs of cells that have fewer than their task's replicates, by task and subset.
+        `merged_by` how its label sets merge classes, if not along WordNet.
         """
         entry = self.outputs[output]
         tasks = {run.task: self.tasks[run.task] for run in self.transfer_runs(output)}
@@ -264,6 +266,9 @@ class Study(Runs):
             layout["facts"] = facts
         if fewer := self._fewer_runs(output):
             layout["fewer"] = fewer
+        methods = {self.label_sets[name]["method"] for name in label_sets_named(entry)}
+        if otherwise := methods.intersection(OTHERWISE):
+            layout["merged_by"] = sorted(otherwise)
         if self.builder(output).own_accuracy and "accuracy" in entry:
             layout["own"] = self._own_accuracies(trained, entry["accuracy"])
         if halves := self.half_tasks(output):

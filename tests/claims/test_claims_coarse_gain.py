@@ -44,6 +44,18 @@ def test_gains_of_named_classes_are_compared_with_the_median_replicate_by_replic
     assert alike.effect.estimate == pytest.approx(1.0)
 
 
+def test_classes_merged_by_features_say_nothing_about_the_papers_claim():
+    rows = [
+        {"class_wnid": f"n{i}", "class_name": "x", "rep": 1} | dict(similarity=i, gain=i * i)
+        for i in range(9)
+    ]
+    layout = {"builder": "coarse-gain", "subset": "whole", "label_set": "coarse"}
+    frames = {"figure6": pd.DataFrame(rows)}
+    assert found(results({}, {"figure6": layout}, frames), "7a")
+    merged = layout | {"merged_by": ["visual"]}
+    assert not found(results({}, {"figure6": merged}, frames), "7a")
+
+
 def confused(rng, confusion):
     """Return predictions of 80 fine classes, 20 images each.
 

@@ -27,6 +27,13 @@ def induction(networks, classes=(12,), unseen=90, k=1, fine=100, **tolerances):
     return results({}, {"figure4": layout}, {"figure4": pd.DataFrame(rows)}, **tolerances)
 
 
+def test_networks_of_classes_merged_otherwise_are_not_the_papers():
+    given = induction([(around(40.0), around(50.0, -0.1))])
+    assert found(given, "3a")
+    given.subsets["coarse-12"]["method"] = "random-merge"
+    assert not found(given, "3a") and not found(given, "3b")
+
+
 def around(mean, step=0.1):
     """Return three values of this mean; those of a negative step turn the other way."""
     return [mean - step, mean, mean + step]

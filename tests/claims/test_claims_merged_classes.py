@@ -34,6 +34,13 @@ def test_merged_labels_keep_the_gain():
     assert half["sun"].verdict == "cannot tell"
 
 
+def test_classes_merged_otherwise_than_along_wordnet_are_left_out():
+    given = merged(det=DET)
+    assert found(given, "2a")
+    given.subsets["tenth"]["method"] = "visual"
+    assert not found(given, "2a")
+
+
 def test_a_few_merged_classes_are_better_on_the_tasks_other_than_detection():
     given = merged(det=DET, sun=SUN)
     (better,) = found(given, "2c")

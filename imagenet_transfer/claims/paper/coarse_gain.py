@@ -1,8 +1,10 @@
 """Claims of Figure 6: which classes gain from being judged as one with their siblings."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 from scipy import stats
 
 from imagenet_transfer.claims.results import MissingError, Results
@@ -15,9 +17,20 @@ NOT_GAINING = {"n04451818": "tool", "n03528263": "home appliance"}
 FEWEST_RANKED = 5  # classes, for a rank correlation
 
 
+def figure6(results: Results) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Return Figure 6's numbers and layout, if its classes are merged along WordNet.
+
+    Of classes merged by what a network finds alike, it is no finding that they are confused.
+    """
+    frame, layout = results.find("figure6", "coarse-gain")
+    if "merged_by" in layout:
+        raise MissingError("the classes of this study's figure6 are not merged along WordNet")
+    return frame, layout
+
+
 def alike_gain(results: Results) -> Iterator[Statement]:
     """Classes whose sub-classes look alike (by their pixels) gain most from being judged as one."""
-    frame, layout = results.find("figure6", "coarse-gain")
+    frame, layout = figure6(results)
     ranked = frame.dropna(subset=["similarity", "gain"]).groupby("class_wnid")
     known = ranked[["similarity", "gain"]].mean()
     if len(known) < FEWEST_RANKED:
@@ -37,7 +50,7 @@ def alike_gain(results: Results) -> Iterator[Statement]:
 
 def named_gains(results: Results) -> Iterator[Statement]:
     """Mammal, fruit and bird gain more than the median class, tool and home appliance less."""
-    frame, layout = results.find("figure6", "coarse-gain")
+    frame, layout = figure6(results)
     names = dict(zip(frame["class_wnid"], frame["class_name"], strict=True))
     gains = frame.pivot(index="class_wnid", columns="rep", values="gain")
     above = gains - gains.median()

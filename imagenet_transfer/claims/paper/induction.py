@@ -16,6 +16,7 @@ from imagenet_transfer.claims.results import (
 )
 from imagenet_transfer.claims.statement import Statement, percent, ratio
 from imagenet_transfer.claims.statistics import Prior, Sample, prior_of
+from imagenet_transfer.labels.methods import OTHERWISE
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,16 @@ class Induced:
 
 
 def figure4(results: Results) -> tuple[pd.DataFrame, str, list[str]]:
-    """Return Figure 4's numbers, its baseline, and its networks from coarse to fine."""
+    """Return Figure 4's numbers, its baseline, and its networks from coarse to fine.
+
+    Those whose classes are merged in other ways than along WordNet are left out.
+    """
     frame, layout = results.find("figure4", "induction")
     baseline = layout["baseline"]
+    methods = frame["subset"].map(lambda name: results.subsets[name]["method"])
+    frame = frame[~methods.isin(OTHERWISE)]
+    if frame.empty:
+        raise MissingError("this study's figure4 has no classes merged along WordNet")
     return frame, baseline, list(sizes(frame, "n_classes").drop(baseline, errors="ignore").index)
 
 

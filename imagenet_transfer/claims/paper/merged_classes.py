@@ -15,9 +15,7 @@ from imagenet_transfer.claims.statement import (
     kept_together,
 )
 from imagenet_transfer.labels.manifests import SCRATCH
-from imagenet_transfer.labels.methods import MERGED, METHODS
-
-OTHERWISE = [name for name in MERGED if not METHODS[name].in_wordnet]
+from imagenet_transfer.labels.methods import OTHERWISE
 
 
 def merged_sets(results: Results) -> tuple[list[str], pd.Series]:
