@@ -245,7 +245,7 @@ class Study(Runs):
 
         `networks` are the numbers of networks of its subsets, `own` of those whose own accuracy
         is shown; `halves` the subsets of the halves of splits, and `layers` what is trained there;
-        `fewer` the runs of cells that have fewer than their task's replicates, by task and subset.
+        `fewer` the runs of cells that have fewer than their task's replicates, by task and subset;
         `merged_by` how its label sets merge classes, if not along WordNet.
         """
         entry = self.outputs[output]
