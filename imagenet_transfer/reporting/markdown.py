@@ -147,7 +147,7 @@ def _bold_notes(layout: Mapping[str, Any], bold: Collection[tuple[str, str]]) ->
     if layout["builder"] != "networks":
         return []
     if not bold:
-        return ["No network is clearly the best of its column: none of them is bold."]
+        return ["No network is clearly the best of a column, so none is bold."]
     return [
         "Bold: better than every other network of its column; the 95 % interval of each difference "
         "lies above zero."

@@ -65,7 +65,7 @@ def test_every_output_is_made_of_its_runs(project):
 
 
 def test_features_are_those_of_its_layer(project):
-    (meta,) = (project.folder / "embeddings/toy/coarse/rep1").glob("*.json")
+    (meta,) = (project.folder / "embeddings/toy/coarse/rep1").rglob("*.json")
     facts = read_json(meta)
     assert (facts["layer"], facts["shape"][1]) == ("hidden", 32)
 
