@@ -28,7 +28,7 @@ from imagenet_transfer.data.layouts.listing import (
 )
 from imagenet_transfer.data.layouts.own import own_listing
 from imagenet_transfer.data.sources import check_size
-from imagenet_transfer.data.tars import check_end, is_plain, kind_of, opened_tar
+from imagenet_transfer.data.tars import NameAndSize, check_end, is_plain, kind_of, opened_tar
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import check_regular
 
@@ -116,7 +116,7 @@ def _samples(path: Path, entry: Mapping[str, Any]) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
     with check_regular(path).open("rb") as file:
         _check_magic(path, file)
-        with opened_tar(file, path) as tar:
+        with opened_tar(file, path, NameAndSize) as tar:
             for member in _members(tar, path):
                 _add(samples, member, path, file)
     if not samples:
