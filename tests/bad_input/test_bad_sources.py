@@ -559,13 +559,14 @@ def test_shards_and_keys_that_do_not_fit(tmp_path):
     check_refused(entry | {"label_key": "fine"}, "has no member .json, in which the config's")
     write_file(tmp_path / "train-0001.tar", (tmp_path / SHARD).read_bytes())
     check_refused(entry, "names 6 samples more than once (first: cat-train-0, ")
-    write_file(tmp_path / "train-0001.tar.gz")
+    write_file(tmp_path / "data/train-0001.tar.gz")
     check_refused(entry, "train-0001.tar.gz is compressed (")
-    (tmp_path / "train-0001.tar.gz").unlink()
-    numbers = {"a.png": picture(1), "a.cls": b"0", "b.png": picture(2), "b.cls": b"7"}
-    for name in ("train-0000", "train-0001", "val-0000"):
-        write_file(tmp_path / f"{name}.tar", tar_bytes(numbers))
+    (tmp_path / "data/train-0001.tar.gz").unlink()
     (tmp_path / "train-0001.tar").unlink()
+    check_refused(entry | {"class_names": "x.txt"}, "has labels that are text, which are the names")
+    numbers = {"a.png": picture(1), "a.cls": b"0", "b.png": picture(2), "b.cls": b"7"}
+    for name in ("train-0000", "val-0000"):
+        write_file(tmp_path / f"{name}.tar", tar_bytes(numbers))
     check_refused(entry, "has labels that are numbers, but no names of classes: name them with")
     write_file(tmp_path / "names.txt", "cat\ndog\n")
     check_refused(entry | {"class_names": "names.txt"}, "has labels beyond the 2 classes")

@@ -199,7 +199,8 @@ def test_make_help_lists_every_target():
 
 
 def test_the_conda_environment_has_the_ranges_of_pyproject():
-    project = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    declared = tomllib.loads(read("pyproject.toml"))["project"]
+    project = [*declared["dependencies"], *declared["optional-dependencies"]["parquet"]]
     *conda, pip = yaml.safe_load(read("envs/workflow.yaml"))["dependencies"]
     lines = [line.replace("matplotlib-base", "matplotlib") for line in (*conda, *pip["pip"])]
     jobs_need = [line for line in project if not line.startswith(("snakemake", "pygments"))]

@@ -19,8 +19,7 @@ def files_of_splits(root: Path, suffix: str, entry: Mapping[str, Any]) -> dict[s
     begin with that of a split. Raises LayoutError if there are none, and UserError unless either
     they belong to splits or the entry declares `held_out`.
     """
-    places = [path for path in (root, root / "data", *_folders_of_splits(root)) if path.is_dir()]
-    paths = [path for place in places for path in sorted(place.iterdir())]
+    paths = [path for place in places_of(root) for path in sorted(place.iterdir())]
     files = {
         path.relative_to(root).as_posix(): _split(path, root)
         for path in paths
@@ -46,8 +45,10 @@ def files_of_splits(root: Path, suffix: str, entry: Mapping[str, Any]) -> dict[s
     return {split: [file for file in files if files[file] == split] for split in sorted(splits)}
 
 
-def _folders_of_splits(root: Path) -> list[Path]:
-    return [path for path in sorted(root.iterdir()) if split_of(path.name)]
+def places_of(root: Path) -> list[Path]:
+    """Return the folders that may hold files of a container layout."""
+    of_splits = [path for path in sorted(root.iterdir()) if split_of(path.name)]
+    return [path for path in (root, root / "data", *of_splits) if path.is_dir()]
 
 
 def _split(path: Path, root: Path) -> str:

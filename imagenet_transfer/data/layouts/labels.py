@@ -18,10 +18,18 @@ HOW_TO_NAME = (
 Labels = Sequence[int | str]
 
 
-def class_names_of(root: Path, entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the classes that the key `class_names` names, in label order; none without the key."""
+def class_names_of(root: Path, entry: Mapping[str, Any], numbers: bool) -> tuple[str, ...]:
+    """Return the classes that the key `class_names` names, in label order; none without the key.
+
+    Raises UserError if the file cannot be read, or if labels are not `numbers`, which need names.
+    """
     if "class_names" not in entry:
         return ()
+    if not numbers:
+        raise UserError(
+            f"{root} has labels that are text, which are the names of its classes, but the config "
+            "declares `class_names`: remove that key."
+        )
     name = entry["class_names"]
     if name in class_lists():
         return read_wnids(class_lists()[name])

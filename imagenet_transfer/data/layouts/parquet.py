@@ -206,7 +206,7 @@ def _classes(root: Path, entry: Mapping[str, Any], parts: Mapping[str, Part]) ->
     Raises UserError if files differ in them.
     """
     numbers = {file: part for file, part in parts.items() if part.has_numbers}
-    names = class_names_of(root, entry) if numbers else ()
+    names = class_names_of(root, entry, bool(numbers))
     for file, other in () if names else itertools.pairwise(numbers):
         if numbers[file].names != numbers[other].names:
             raise UserError(

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from imagenet_transfer.data.codecs import UnreadableImage
-from imagenet_transfer.data.layouts.containers import files_of_splits
+from imagenet_transfer.data.layouts.containers import files_of_splits, places_of
 from imagenet_transfer.data.layouts.labels import class_names_of, named, without_secret
 from imagenet_transfer.data.layouts.listing import (
     IMAGE_SUFFIXES,
@@ -78,7 +78,7 @@ def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
     )
     used = {file: labels[file] for split in kept for file in files[split]}
     has_numbers = any(isinstance(label, int) for found in used.values() for label in found[:1])
-    classes = class_names_of(root, entry) if has_numbers else ()
+    classes = class_names_of(root, entry, has_numbers)
     names = named(used, classes, root)
     images = _ids({file: list(shards[file]) for file in used})
     rows = [
@@ -99,7 +99,8 @@ def read(root: Path, entry: Mapping[str, Any], wnids: Sequence[str]) -> Listing:
 
 def _check_compressed(root: Path) -> None:
     """Raise LayoutError if the root has compressed archives: their members cannot be sought."""
-    names = sorted(path.name for path in root.iterdir() if path.name.lower().endswith(COMPRESSED))
+    paths = (path for place in places_of(root) for path in place.iterdir())
+    names = sorted(path.name for path in paths if path.name.lower().endswith(COMPRESSED))
     if names:
         raise LayoutError(
             f"{root} has no files that can be read in place: {printable(names[0])} is "
