@@ -21,7 +21,7 @@ NOT_RUN = {  # programs, with the reason
     "ln": "links a data set that is not here",
 }
 RUN = ("grep", "mkdir")
-EXAMPLES = ("cp", "sed")  # run by test_examples.py
+EXAMPLES = ("cp", "sed", "printf")  # run by test_examples.py
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 ROWS = {  # of README's table of times: the study and its outputs (None: all)
     "`make table2`": ("config.yaml", ["table2"]),
