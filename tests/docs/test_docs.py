@@ -81,12 +81,13 @@ def targets_on_pages(config):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_commands_name_only_what_exists(page, code):
+    written = re.compile("|".join({"mine.yaml", *re.findall(r"as `(\w+\.yaml)`", read(page))}))
     for command in commands(page):
         name = words_of(command)[0]
         if name in RUN:
             subprocess.run(["bash", "-ec", command], cwd=code, check=True, capture_output=True)
         elif name not in (*NOT_RUN, *EXAMPLES):
-            assert problem_of(command.replace("mine.yaml", "config.yaml")) == "", command
+            assert problem_of(written.sub("config.yaml", command)) == "", command
 
 
 @pytest.mark.parametrize("command", WRONG)
