@@ -93,7 +93,7 @@ def _check_one_level(root: Path, folders: Mapping[str, str]) -> None:
             "splits, or set `root` to the one folder from which a share is held out."
         )
     classes = _class_folders(root)
-    inner = next((root / name for name in classes if _split_folders(root / name)), None)
+    inner = next((root / name for name in classes if len(_split_folders(root / name)) > 1), None)
     inside = root / next(iter(folders.values()), "") if len(folders) == len(classes) else inner
     if classes and inside:
         raise UserError(
