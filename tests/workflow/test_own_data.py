@@ -17,7 +17,7 @@ study: pets
 datasets:
   folder: {layout: folder, root: folder, held_out: 0.4}
   parquet: {layout: parquet, root: parquet}
-  webdataset: {layout: webdataset, root: webdataset, class_names: names.txt}
+  webdataset: {layout: webdataset, root: webdataset}
 architectures:
   small: {model: resnet18, image_size: 32, input_size: 32}
 recipes:
