@@ -27,7 +27,7 @@ BLOCK = 4096  # rows in one product
 TOLERANCE = 1e-6  # of the largest slope, where rows have a mean square of 1
 ROUNDING = 1e-9  # of the loss: a step that gains less is lost in the rounding of float32
 RIDGE = 1e-6  # of the mean curvature, added so that its factor exists
-WIDEST = 40  # features per class: products of more cost as much as some 20 steps
+WIDEST = 50  # features per class: products of more cost as much as 25 steps or more
 STOPPED = 1  # status of SciPy's L-BFGS: at the most iterations
 MEMORY = 10  # past steps that L-BFGS keeps
 
@@ -166,7 +166,6 @@ def fit(
     values: Tensor,
     l2: float,
     iterations: int,
-    tolerance: float = TOLERANCE,
     products: Tensor | None = None,
 ) -> Fit:
     """Return the regression of the rows of `sets`, for the scaled features' `l2`.
@@ -187,7 +186,7 @@ def fit(
         return coordinates.values(torch.from_numpy(point).view_as(values).to(values.device))
 
     def stop(_: np.ndarray) -> None:
-        if steepest <= tolerance:
+        if steepest <= TOLERANCE:
             raise StopIteration
 
     options = {"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": MEMORY}

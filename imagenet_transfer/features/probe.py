@@ -24,7 +24,6 @@ from imagenet_transfer.training.measures import Probe
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
 
 KEPT = 2**30  # bytes of features in memory; larger ones are read anew for each step
-SEARCH_TOLERANCE = 1e-5  # of fits that only choose the penalty
 SPAN = 100  # by which a penalty is weaker than the best so far when the search ends
 
 
@@ -54,7 +53,7 @@ def measure(material: Material, keys: Probe) -> Found:
     only = (keys.l2[0], _zeros(material), [])
     products = products_of(sets[:1], material.num_classes)
     l2, values, history = _search(material, keys, sets, scale, products) if several else only
-    final = fit(sets, values, l2 / scale.size**2, keys.iterations, products=products)
+    final = fit(sets, values, l2 / scale.size**2, keys.iterations, products)
     history.append(_row(l2, sets, final))
     facts = {"fit": _facts(keys, l2, final)}
     print(f"Fitted to all images: {facts}", file=sys.stderr)
@@ -138,8 +137,7 @@ def _search(
     values = chosen = _zeros(material)
     history = []
     for l2 in sorted(keys.l2, reverse=True):
-        limits = (keys.iterations, SEARCH_TOLERANCE)
-        found = fit(sets[:1], values, l2 / scale.size**2, *limits, products)
+        found = fit(sets[:1], values, l2 / scale.size**2, keys.iterations, products)
         values = found.values
         one = Tried(l2, *_judge(material, sets[1], values))
         history.append(_row(l2, sets[:1], found, one))
