@@ -91,11 +91,9 @@ def mixed(values: np.ndarray) -> np.ndarray:
 def classifier(material: Material, places: np.ndarray, keys: FewShot) -> tuple[Tensor, Tensor]:
     """Return weights (D,classes) and offsets (classes) made from one draw (classes,shots)."""
     rows = material.train["row"].to_numpy()[places]
-    images = torch.from_numpy(take(material.features, rows.ravel())).to(material.device).double()
+    images = torch.from_numpy(take(material.features, rows.ravel())).to(material.device).float()
     images = images.reshape(*rows.shape, -1)
-    made = prototypes(images) if keys.method == "prototypes" else ridge(images, keys.l2)
-    weights, offsets = (part.float() for part in made)
-    return weights, offsets
+    return prototypes(images) if keys.method == "prototypes" else ridge(images, keys.l2)
 
 
 def take(features: Rows, rows: np.ndarray) -> np.ndarray:
@@ -130,9 +128,11 @@ def ridge(images: Tensor, l2: float) -> tuple[Tensor, Tensor]:
 
 
 def _solve(products: Tensor, targets: Tensor, l2: float) -> Tensor:
-    """Return the solution of (products + l2) z = targets."""
+    """Return the solution of (products + l2) z = targets, found in float64."""
+    products = products.double()
     products.diagonal().add_(l2)
-    return torch.cholesky_solve(targets, torch.linalg.cholesky(products))
+    factor = torch.linalg.cholesky(products)
+    return torch.cholesky_solve(targets.double(), factor).to(targets.dtype)
 
 
 # Test images

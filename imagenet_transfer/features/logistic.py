@@ -10,6 +10,7 @@ Products are computed in float32 in blocks of rows; their sums over blocks, and 
 size of the weights, are float64.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,9 @@ from imagenet_transfer.features.neighbours import read_ahead
 
 BLOCK = 4096  # rows in one product
 TOLERANCE = 1e-6  # of the largest slope, where rows have a mean square of 1
+ROUNDING = 1e-9  # of the loss: a step that gains less is lost in the rounding of float32
+RIDGE = 1e-6  # of the mean curvature, added so that its factor exists
+WIDEST = 50  # features per class: products of more cost as much as 25 steps or more
 STOPPED = 1  # status of SciPy's L-BFGS: at the most iterations
 MEMORY = 10  # past steps that L-BFGS keeps
 
@@ -86,6 +90,62 @@ class Scale:
         return scaled
 
 
+class Coordinates:
+    """Coordinates in which the loss curves about equally in all directions, where that is cheap.
+
+    At equal probabilities of the classes the curvature is about that of `products` / classes + l2,
+    with the features' products (D,D) divided by the number of rows; offsets curve by 1 / classes.
+    Without products, coordinates are weights and offsets themselves.
+    """
+
+    def __init__(self, products: Tensor | None, l2: float, num_classes: int):
+        self.factor = None
+        self.unit = num_classes**0.5
+        if products is not None:
+            curvature = products / num_classes
+            least = RIDGE * float(curvature.diagonal().mean())
+            curvature.diagonal().add_(l2 + least)
+            self.factor = torch.linalg.cholesky(curvature).float()
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the coordinates of weights and offsets (classes,D+1), float64."""
+        if self.factor is None:
+            return values
+        weights = values[:, :-1].float() @ self.factor
+        return torch.cat([weights.double(), values[:, -1:] / self.unit], 1)
+
+    def values(self, point: Tensor) -> Tensor:
+        """Return the weights and offsets at some coordinates."""
+        return self._solved(point, self.factor, upper=False)
+
+    def slope(self, slope: Tensor) -> Tensor:
+        """Return the slope by the coordinates from that by weights and offsets."""
+        return self._solved(slope, None if self.factor is None else self.factor.T, upper=True)
+
+    def _solved(self, part: Tensor, factor: Tensor | None, upper: bool) -> Tensor:
+        if factor is None:
+            return part
+        weights = part[:, :-1].float()
+        weights = torch.linalg.solve_triangular(factor, weights, upper=upper, left=False)
+        return torch.cat([weights.double(), part[:, -1:] * self.unit], 1)
+
+
+def products_of(sets: Iterable[LabelledRows], num_classes: int) -> Tensor | None:
+    """Return the products of scaled features (D,D), float64, divided by the number of rows.
+
+    None if they cost more than they save.
+    """
+    total = None
+    count = 0
+    for features, _ in (block for rows in sets for block in rows):
+        if features.shape[1] > WIDEST * num_classes:
+            return None
+        part = (features.T @ features).double()
+        total = part if total is None else total.add_(part)
+        count += len(features)
+    return None if total is None else total / count
+
+
 @dataclass(frozen=True)
 class Fit:
     """A regression of centred and scaled features.
@@ -106,24 +166,35 @@ def fit(
     values: Tensor,
     l2: float,
     iterations: int,
-    tolerance: float = TOLERANCE,
+    products: Tensor | None = None,
 ) -> Fit:
     """Return the regression of the rows of `sets`, for the scaled features' `l2`.
 
-    The search starts at `values` (classes,D+1), float64, on the device of the rows.
+    The search starts at `values` (classes,D+1), float64, on the device of the rows. It takes fewer
+    steps with the `products_of` these rows, or of most of them.
     """
+    coordinates = Coordinates(products, l2, len(values))
+    steepest = math.inf
 
     def function(point: np.ndarray) -> tuple[float, np.ndarray]:
-        at = torch.from_numpy(point).view_as(values).to(values.device)
-        loss, slope = objective(sets, at, l2)
-        return loss, slope.cpu().numpy().ravel()
+        nonlocal steepest
+        loss, slope = objective(sets, at(point), l2)
+        steepest = float(slope.abs().max())
+        return loss, coordinates.slope(slope).cpu().numpy().ravel()
+
+    def at(point: np.ndarray) -> Tensor:
+        return coordinates.values(torch.from_numpy(point).view_as(values).to(values.device))
+
+    def stop(_: np.ndarray) -> None:
+        if steepest <= TOLERANCE:
+            raise StopIteration
 
     options = {"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": MEMORY}
-    options |= {"gtol": tolerance, "ftol": 0.0}
-    start = values.cpu().numpy().ravel()
-    found = minimize(function, start, method="L-BFGS-B", jac=True, options=options)
-    at = torch.from_numpy(found.x).view_as(values).to(values.device)
-    return Fit(at, float(found.fun), int(found.nit), found.status != STOPPED)
+    options |= {"gtol": 0.0, "ftol": ROUNDING}
+    start = coordinates.of(values).cpu().numpy().ravel()
+    search = {"method": "L-BFGS-B", "jac": True, "callback": stop, "options": options}
+    found = minimize(function, start, **search)
+    return Fit(at(found.x), float(found.fun), int(found.nit), found.status != STOPPED)
 
 
 def objective(sets: Iterable[LabelledRows], values: Tensor, l2: float) -> tuple[float, Tensor]:

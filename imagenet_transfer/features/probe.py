@@ -10,13 +10,20 @@ import numpy as np
 import torch
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.logistic import Fit, LabelledRows, Load, Scale, fit, scores_of
+from imagenet_transfer.features.logistic import (
+    Fit,
+    LabelledRows,
+    Load,
+    Scale,
+    fit,
+    products_of,
+    scores_of,
+)
 from imagenet_transfer.features.measures import Found, Material, found_by_ranks, name_hashes
 from imagenet_transfer.training.measures import Probe
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
 
 KEPT = 2**30  # bytes of features in memory; larger ones are read anew for each step
-SEARCH_TOLERANCE = 1e-5  # of fits that only choose the penalty
 SPAN = 100  # by which a penalty is weaker than the best so far when the search ends
 
 
@@ -44,8 +51,9 @@ def measure(material: Material, keys: Probe) -> Found:
     part = held_out(material, keys.held_out if several else 0.0)
     sets = [_rows(material, load, of) for of in (~part, part)]
     only = (keys.l2[0], _zeros(material), [])
-    l2, values, history = _search(material, keys, sets, scale) if several else only
-    final = fit(sets, values, l2 / scale.size**2, keys.iterations)
+    products = products_of(sets[:1], material.num_classes)
+    l2, values, history = _search(material, keys, sets, scale, products) if several else only
+    final = fit(sets, values, l2 / scale.size**2, keys.iterations, products)
     history.append(_row(l2, sets, final))
     facts = {"fit": _facts(keys, l2, final)}
     print(f"Fitted to all images: {facts}", file=sys.stderr)
@@ -114,7 +122,11 @@ def held_out(material: Material, share: float) -> np.ndarray:
 
 
 def _search(
-    material: Material, keys: Probe, sets: Sequence[LabelledRows], scale: Scale
+    material: Material,
+    keys: Probe,
+    sets: Sequence[LabelledRows],
+    scale: Scale,
+    products: torch.Tensor | None,
 ) -> tuple[float, torch.Tensor, list[dict[str, Any]]]:
     """Return the best penalty, the fit to the first set with it, and a row per penalty tried.
 
@@ -125,7 +137,7 @@ def _search(
     values = chosen = _zeros(material)
     history = []
     for l2 in sorted(keys.l2, reverse=True):
-        found = fit(sets[:1], values, l2 / scale.size**2, keys.iterations, SEARCH_TOLERANCE)
+        found = fit(sets[:1], values, l2 / scale.size**2, keys.iterations, products)
         values = found.values
         one = Tried(l2, *_judge(material, sets[1], values))
         history.append(_row(l2, sets[:1], found, one))

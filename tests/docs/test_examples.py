@@ -85,7 +85,7 @@ def test_the_copy_is_a_study_of_its_own(study):
 
 
 def test_examples_that_run(study):
-    assert len(targets(dry=False)) == 9
+    assert len(targets(dry=False)) == 10
     pages.snakemake(study, *targets(dry=False), *WHERE)
     sets = study / "runs/mine/results/label_sets"
     without, merged = (
@@ -115,6 +115,7 @@ def test_examples_that_list_jobs(study):
     assert listed["group_classes"] == 1
     assert listed["make_table"] > 2
     assert listed["judge_findings"] == 1
+    assert listed["measure_knn"] == listed["measure_probe"] == 9  # three subsets of three networks
 
 
 def test_all_methods_and_builders_are_named():

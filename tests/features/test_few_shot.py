@@ -71,7 +71,7 @@ def test_ridge_is_that_of_scikit_learn(shots, l2):
     given = material(*clusters(spread=2.0))
     train, labels, queries, truth = draw_of(given, shots)
     other = RidgeClassifier(alpha=l2).fit(train, labels)
-    places = torch.from_numpy(train.reshape(6, shots, -1))
+    places = torch.from_numpy(train.reshape(6, shots, -1))  # float64
     found, offsets = few_shot.ridge(places, l2)
     # scikit-learn's targets are 1 and -1: twice as far apart as 1 and 0
     np.testing.assert_allclose(2 * found.T, other.coef_, atol=1e-9)
