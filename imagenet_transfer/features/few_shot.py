@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.measures import Found, Material, name_hashes
+from imagenet_transfer.features.measures import Found, Material, name_hashes, training_rows
 from imagenet_transfer.features.neighbours import Rows, read_ahead
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.measures import FewShot
@@ -16,6 +16,7 @@ from imagenet_transfer.training.metrics import guesses_that_count, mean_class_ac
 
 CLASSIFIERS = 2**28  # bytes of the classifiers that see a block of test images together
 SCORES = 2**24  # scores that are compared at once
+SAFE = 1e4  # condition of a matrix up to which float32 leaves three digits or more
 
 
 def measure(material: Material, keys: FewShot) -> Found:
@@ -27,10 +28,12 @@ def measure(material: Material, keys: FewShot) -> Found:
     drawn = draw_places(material, keys.shots, keys.draws)
     tops = guesses_that_count(material.num_classes)
     right = {name: np.empty((keys.draws, len(material.test)), dtype=bool) for name in tops}
-    together = max(1, CLASSIFIERS // (4 * material.num_classes * material.features.shape[1]))
+    features, rows = training_rows(material)
+    together = max(1, CLASSIFIERS // (4 * material.num_classes * features.shape[1]))
     for start in range(0, keys.draws, together):
         group = slice(start, start + together)
-        made = [classifier(material, places, keys) for places in drawn[group]]
+        images = (take(features, rows[places]) for places in drawn[group])
+        made = [classifier(torch.from_numpy(each).to(material.device), keys) for each in images]
         for columns, ranks in _ranks(material, made):
             for name, top in tops.items():
                 right[name][group, columns] = ranks < top
@@ -88,18 +91,16 @@ def mixed(values: np.ndarray) -> np.ndarray:
 # Classifiers
 
 
-def classifier(material: Material, places: np.ndarray, keys: FewShot) -> tuple[Tensor, Tensor]:
-    """Return weights (D,classes) and offsets (classes) made from one draw (classes,shots)."""
-    rows = material.train["row"].to_numpy()[places]
-    images = torch.from_numpy(take(material.features, rows.ravel())).to(material.device).float()
-    images = images.reshape(*rows.shape, -1)
-    return prototypes(images) if keys.method == "prototypes" else ridge(images, keys.l2)
-
-
 def take(features: Rows, rows: np.ndarray) -> np.ndarray:
-    """Return some rows of the features in any order, each read once and in the file's order."""
+    """Return the features (classes,shots,D) of some rows (classes,shots), read in file order."""
     needed, which = np.unique(rows, return_inverse=True)
-    return features.take(needed)[which]
+    return features.take(needed)[which.reshape(rows.shape)]
+
+
+def classifier(images: Tensor, keys: FewShot) -> tuple[Tensor, Tensor]:
+    """Return weights (D,classes) and offsets (classes) made from images (classes,shots,D)."""
+    images = images.float()
+    return prototypes(images) if keys.method == "prototypes" else ridge(images, keys.l2)
 
 
 def prototypes(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,11 +129,15 @@ def ridge(images: Tensor, l2: float) -> tuple[Tensor, Tensor]:
 
 
 def _solve(products: Tensor, targets: Tensor, l2: float) -> Tensor:
-    """Return the solution of (products + l2) z = targets, found in float64."""
-    products = products.double()
+    """Return the solution of (products + l2) z = targets, found in float64 where it is delicate.
+
+    For features of length 1, the trace of the products is at most the number of images.
+    """
+    delicate = float(products.diagonal().sum()) > SAFE * l2
+    products = products.double() if delicate else products
     products.diagonal().add_(l2)
     factor = torch.linalg.cholesky(products)
-    return torch.cholesky_solve(targets.double(), factor).to(targets.dtype)
+    return torch.cholesky_solve(targets.to(products.dtype), factor).to(targets.dtype)
 
 
 # Test images

@@ -3,7 +3,7 @@
 import numpy as np
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.measures import Found, Material, found_by_ranks
+from imagenet_transfer.features.measures import Found, Material, found_by_ranks, training_rows
 from imagenet_transfer.features.neighbours import nearest
 from imagenet_transfer.training.measures import NONE, Neighbours
 
@@ -16,25 +16,26 @@ def measure(material: Material, keys: Neighbours) -> Found:
 
     Raises UserError if there are fewer training images than should vote.
     """
-    gallery = material.train["row"].to_numpy()
-    if keys.k > len(gallery):
+    images = len(material.train)
+    if keys.k > images:
         raise UserError(
-            f"tasks.{material.task}.k is {keys.k}, but there are {len(gallery):,} training images; "
-            "take fewer."
+            f"tasks.{material.task}.k is {keys.k}, but there are {images:,} training images; take "
+            "fewer."
         )
+    gallery, rows = training_rows(material)
+    label_of = np.zeros(gallery.shape[0], dtype=np.int64)
+    label_of[rows] = material.train["label"]
     queries = material.test["row"].to_numpy()
-    step = max(1, QUERIES // (2 * material.features.shape[1]))  # float16: 2 bytes
-    label_of = np.zeros(material.features.shape[0], dtype=np.int64)
-    label_of[gallery] = material.train["label"]
+    step = max(1, QUERIES // (2 * material.features.shape[1]))
     parts = []
     for start in range(0, len(queries), step):
         part = slice(start, start + step)
         asked = material.features.take(queries[part])
-        found = nearest(asked, material.features, keys.k, gallery, material.device)
+        found = nearest(asked, gallery, keys.k, rows, material.device)
         votes = weights(found.similarities, keys.temperature)
         labels = material.test["label"].to_numpy()[part]
         parts.append(vote_ranks(label_of[found.indices], votes, labels, material.num_classes))
-    history = [{"k": keys.k, "temperature": keys.temperature, "images": len(gallery)}]
+    history = [{"k": keys.k, "temperature": keys.temperature, "images": images}]
     return found_by_ranks(material, np.concatenate(parts), history)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.embeddings import Embeddings, read_embeddings
+from imagenet_transfer.features.neighbours import ArrayRows, Rows
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import digest_of
 from imagenet_transfer.training.kinds import KINDS, task_maker
@@ -19,6 +20,9 @@ from imagenet_transfer.training.loop import Outcome
 from imagenet_transfer.training.metrics import check_finite, top_accuracies
 from imagenet_transfer.training.run_files import RunFiles
 from imagenet_transfer.training.stages import labelled_sets, manifest_digest, prepare
+
+KEPT = 2**30  # bytes of features in memory; larger ones are read again as they are needed
+HALF = 2  # bytes of a float16
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,17 @@ def _digests(
     if "manifest" in inputs:
         digests["manifest"] = manifest_digest(inputs["manifest"])
     return digests
+
+
+def training_rows(material: Material) -> tuple[Rows, np.ndarray]:
+    """Return features and the row (N), ascending, of each training image in them.
+
+    They are those of the training images, in memory, if these have room there.
+    """
+    rows = material.train["row"].to_numpy()
+    if len(rows) * HALF * material.features.shape[1] > KEPT:
+        return material.features, rows
+    return ArrayRows(material.features.take(rows)), np.arange(len(rows))
 
 
 def name_hashes(seed: int, what: str, names: np.ndarray) -> np.ndarray:

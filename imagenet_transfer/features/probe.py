@@ -19,11 +19,10 @@ from imagenet_transfer.features.logistic import (
     products_of,
     scores_of,
 )
-from imagenet_transfer.features.measures import Found, Material, found_by_ranks, name_hashes
+from imagenet_transfer.features.measures import KEPT, Found, Material, found_by_ranks, name_hashes
 from imagenet_transfer.training.measures import Probe
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
 
-KEPT = 2**30  # bytes of features in memory; larger ones are read anew for each step
 SPAN = 100  # by which a penalty is weaker than the best so far when the search ends
 
 

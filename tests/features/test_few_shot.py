@@ -9,7 +9,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 from small_material import clusters, in_file, material, rows
 
-from imagenet_transfer.features import few_shot
+from imagenet_transfer.features import few_shot, measures
 from imagenet_transfer.features.few_shot import draw_places, mixed
 from imagenet_transfer.training.measures import FewShot
 
@@ -114,6 +114,7 @@ def test_five_guesses_need_more_than_five_classes():
 def test_features_in_a_file_and_small_blocks_give_the_same(tmp_path, monkeypatch):
     given = material(*clusters(spread=2.0))
     whole = few_shot.measure(given, FewShot(draws=7))
+    monkeypatch.setattr(measures, "KEPT", 1000)
     monkeypatch.setattr(few_shot, "CLASSIFIERS", 4 * 24 * 6 * 2)  # two draws at once
     monkeypatch.setattr(few_shot, "SCORES", 6 * 2 * 5)  # five test images
     parts = few_shot.measure(in_file(given, tmp_path / "fc7.npy"), FewShot(draws=7))

@@ -227,3 +227,14 @@ def test_the_memory_does_not_grow_with_the_gallery(tmp_path):
         np.save(path, matrix.astype(np.float16))
     small, large = map(int, subprocess.check_output([sys.executable, "-c", PEAKS, *paths]).split())
     assert large - small < 15_000  # KB; the larger file has 36,000 more
+
+
+def test_products_of_halves_are_exact():
+    """Subnormal and largest numbers of float16, random bits, and both signs."""
+    bits = np.random.default_rng(0).integers(0, 2**16, (2, 50, 64), dtype=np.uint16)
+    a, b = (np.nan_to_num(part.view(np.float16), posinf=0, neginf=0) for part in bits)
+    a[0, :4] = np.array([2.0**-24, 65504, -(2.0**-24), -65504])
+    b[0, :4] = np.array([2.0**-24, 65504, 2.0**-24, 65504])
+    found = neighbours._terms(a, b)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, a.astype(np.float64) * b.astype(np.float64))
