@@ -102,10 +102,7 @@ class Coordinates:
         self.factor = None
         self.unit = num_classes**0.5
         if products is not None:
-            curvature = products / num_classes
-            least = RIDGE * float(curvature.diagonal().mean())
-            curvature.diagonal().add_(l2 + least)
-            self.factor = torch.linalg.cholesky(curvature).float()
+            self.factor = factor_of(products / num_classes, l2).float()
 
     def of(self, values: Tensor) -> Tensor:
         """Return the coordinates of weights and offsets (classes,D+1), float64."""
@@ -128,6 +125,21 @@ class Coordinates:
         weights = part[:, :-1].float()
         weights = torch.linalg.solve_triangular(factor, weights, upper=upper, left=False)
         return torch.cat([weights.double(), part[:, -1:] * self.unit], 1)
+
+
+def factor_of(curvature: Tensor, l2: float) -> Tensor:
+    """Return the Cholesky factor of a curvature + l2, raised until rounding leaves it positive.
+
+    Fewer rows than features, or features that are equal, leave directions without curvature; only
+    the speed of the search depends on what is added there.
+    """
+    least = RIDGE * float(curvature.diagonal().mean())
+    identity = torch.eye(len(curvature), dtype=curvature.dtype, device=curvature.device)
+    while True:
+        factor, failed = torch.linalg.cholesky_ex(curvature + (l2 + least) * identity)
+        if not failed:
+            return factor
+        least *= 10
 
 
 def products_of(sets: Iterable[LabelledRows], num_classes: int) -> Tensor | None:

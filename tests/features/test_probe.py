@@ -56,6 +56,32 @@ def test_classes_that_can_be_told_apart_without_error(l2):
     assert found.metrics["top1"] == 100
 
 
+@pytest.mark.parametrize("l2", [1e-2, 1e-6])
+def test_features_that_leave_directions_without_any_image(l2):
+    """Fewer images than features, some of which are equal and one of which is constant."""
+    draw = np.random.default_rng(0)
+    features = draw.normal(size=(24, 60)).astype(np.float32)
+    features[:, 30:] = features[:, :30]
+    features[:, 0] = 3
+    labels = np.arange(24) % 3
+    rows_of = LabelledRows(lambda which: torch.tensor(features[which]), np.arange(24), labels)
+    other = optimum(features, labels, l2)
+    products = logistic.products_of([rows_of], 3)
+    found = fit([rows_of], torch.zeros(3, 61, dtype=torch.float64), l2, 10_000, products)
+    expected = loss_of(other.decision_function(features), labels, other.coef_, l2)
+    assert found.loss == pytest.approx(expected, abs=1e-4)
+
+
+def test_rounding_that_makes_a_curvature_negative_is_raised_above_zero():
+    sound = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    factor = logistic.factor_of(sound, 0.5)
+    torch.testing.assert_close(factor @ factor.T, sound + 0.5 * torch.eye(3), atol=1e-5, rtol=0)
+    rounded = torch.diag(torch.tensor([1.0, 2.0, -1e-4], dtype=torch.float64))
+    factor = logistic.factor_of(rounded, 1e-9)
+    added = (factor @ factor.T - rounded).diagonal()
+    assert added.min() > 1e-4 and added.max() < 2e-3
+
+
 def test_the_slope_is_that_of_the_loss():
     draw = torch.Generator().manual_seed(0)
     features = torch.randn(40, 5, generator=draw)

@@ -30,7 +30,8 @@ def blocks():
     on_gpu = {kind: BUILDERS[kind].gpu for kind in FIGURES}
     drawn = {True: "gpu=gpus", False: "localrule: True"}
     found |= {f"draw_{kind.replace('-', '_')}": drawn[gpu] for kind, gpu in on_gpu.items()}
-    return found | {f"finetune_{kind}": "gpu=gpus" for kind in KINDS}
+    of = {name: "measure" if kind.frozen else "finetune" for name, kind in KINDS.items()}
+    return found | {f"{of[name]}_{name.replace('-', '_')}": "gpu=gpus" for name in KINDS}
 
 
 def local_rules():
