@@ -21,6 +21,8 @@ from imagenet_transfer.files import is_alive
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
 FORKS = "IMAGENET_TRANSFER_FORKS"  # set where jobs may be forked: the workflow's secret
+# pandas loads pyarrow where it is installed; a process with its thread should not be forked.
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def count_gpus() -> int:
@@ -38,6 +40,7 @@ def prepare_environment(forks: bool = False) -> None:
     """
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
+    os.environ.update(WITHOUT_THREADS)
     here = str(Path(__file__).resolve().parents[2])  # what holds the package
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     os.environ[WORKFLOW] = str(os.getpid())

@@ -18,7 +18,12 @@ from conftest import ROOT, heed_ctrl_c
 
 from imagenet_transfer.running import time_limits
 from imagenet_transfer.running.forks import IMPORTED
-from imagenet_transfer.running.jobs import FORKS, WORKFLOW, prepare_environment
+from imagenet_transfer.running.jobs import (
+    FORKS,
+    WITHOUT_THREADS,
+    WORKFLOW,
+    prepare_environment,
+)
 
 SCRIPT = """
 import os, sys, time
@@ -44,6 +49,7 @@ class Workflow:
             WORKFLOW: str(os.getpid()),
             FORKS: self.secret,
             "PYTHONPATH": str(ROOT),
+            **WITHOUT_THREADS,
         }
 
     def start(self, folder, statement, **options):
