@@ -1,8 +1,8 @@
 """Time of the measures on frozen features and of scikit-learn's classifiers, side by side.
 
-Run `pip install -e '.[test]'` and `python benchmarks/frozen_measures.py` (about ten minutes on two
-cores; `--images 25000 --size 4096` takes an hour): features like those after a ReLU, with a fifth
-of the images as queries. Both sides work in this process with the same number of threads, by turns,
+Run `pip install -e '.[test]'` and `python benchmarks/frozen_measures.py` (about a minute on two
+cores; `--images 25000 --size 4096` takes ten): features like those after a ReLU, with a fifth of
+the images as queries. Both sides work in this process with the same number of threads, by turns,
 `--repeats` times. Ours read the features from a file, as the workflow does, scikit-learn gets them
 in memory as float32. Printed are the median seconds by the clock and of CPU time (for when others
 share the cores), the ratios theirs / ours with their range, and the accuracies of both; of the

@@ -45,9 +45,17 @@ def _size(store: Store, shard: int) -> int:
 def is_whole(path: Path) -> bool:
     """Return whether a file has the digest, if any, that the JSON next to it states.
 
-    Raises UserError if the JSON is damaged.
+    The JSON of features also states that of their lengths. Raises UserError if it is damaged.
     """
-    return read_facts(path.with_suffix(".json")).get("digest") in (None, sha256_of(path))
+    facts = read_facts(path.with_suffix(".json"))
+    stated = {path: facts.get("digest"), _lengths_of(path): facts.get("lengths")}
+    return all(
+        file.is_file() and digest == sha256_of(file) for file, digest in stated.items() if digest
+    )
+
+
+def _lengths_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-lengths.npy")
 
 
 def mend_store(

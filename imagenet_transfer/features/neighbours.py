@@ -16,6 +16,7 @@ BLOCK = 8192  # rows of the gallery in one product, with at most an eighth as ma
 SPARE = 8  # candidates beyond k, which tell whether rounding could have hidden a nearer row
 CANDIDATES = 2**24  # pairs of query and candidate that a repeated search holds at most
 PRODUCTS = 2**18  # numbers that a step of the exact comparison holds in float64
+KEPT = 2**27  # bytes of queries that are held in float32
 
 
 class Neighbours(NamedTuple):
@@ -131,7 +132,7 @@ def nearest(
     The order is that of the exact products (float64), the lower row first among equals: it depends
     neither on `block` nor on threads or device. The memory beyond queries and result does not grow
     with the gallery: three blocks of `block` rows and the products of one with `block / 8` queries,
-    0.5 GB at D = 4096.
+    0.5 GB at D = 4096; few queries are held in float32 as well.
     """
     matrix = _open(gallery)
     chosen = _chosen(rows, matrix.shape[0])
@@ -208,7 +209,9 @@ def _candidates(
 
     Products are computed in float32.
     """
-    parts = [part.to(device) for part in torch.from_numpy(queries).split(max(1, block // 8))]
+    kept = torch.float32 if 4 * queries.size <= KEPT else None  # else each product converts them
+    parts = torch.from_numpy(queries).split(max(1, block // 8))
+    parts = [part.to(device, kept) for part in parts]
     empty = [part.new_empty((len(part), 0), dtype=torch.float32) for part in parts]
     best = [(values, values.long()) for values in empty]
     longest = 0.0

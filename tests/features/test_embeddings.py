@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from conftest import TINY, Pictures
 from helpers import refusal
 
+from imagenet_transfer.data.integrity import is_whole
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.embeddings import classify, embed, load_network, read_embeddings
 from imagenet_transfer.files import sha256_of
@@ -111,7 +112,9 @@ def test_lengths_give_the_features_back(store, weights, tmp_path):
 def test_lengths_of_other_features_are_refused(store, weights, tmp_path):
     embed(store, weights, TINY, "fc7", tmp_path / "e.npy")
     found = read_embeddings(tmp_path / "e.npy", store)
+    assert is_whole(tmp_path / "e.npy")
     np.save(tmp_path / "e-lengths.npy", np.ones(20, np.float32))
+    assert not is_whole(tmp_path / "e.npy")
     refusal(lambda: found.lengths, "e-lengths.npy is not what", "delete both")
 
 
