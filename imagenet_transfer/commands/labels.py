@@ -9,8 +9,12 @@ labels bottom-up --depth 6 --classes my-wnids.txt
 
 import argparse
 import sys
+from collections.abc import Mapping
+from typing import Any
 
+from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.label_sets import METHODS_OF_WORDNET, build_label_set
+from imagenet_transfer.labels.methods import METHODS
 from imagenet_transfer.labels.taxonomy import read_classes, read_pascal_roots, taxonomy_for
 
 ABOUT = "a label set of the paper, or one of your own wnids, as CSV"
@@ -38,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     spec = {key: value for key in KEYS if (value := getattr(arguments, key)) is not None}
     if spec.get("roots") == ["pascal"]:
         spec["roots"] = "pascal"
+    _check_keys(arguments.method, spec)
     wnids = read_classes(arguments.classes)
     frame = build_label_set(
         {"method": arguments.method, **spec},
@@ -48,3 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.method,
     )
     frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+
+
+def _check_keys(method: str, spec: Mapping[str, Any]) -> None:
+    """Raise UserError for keys that the method does not read."""
+    unread = [f"--{key}" for key in spec if key not in METHODS[method].needs]
+    if unread:
+        takes = " and ".join(f"--{key}" for key in METHODS[method].needs) or "no key"
+        raise UserError(f"Method {method} takes {takes}: leave out {', '.join(unread)}.")

@@ -128,9 +128,9 @@ BUILDERS: Mapping[str, Builder] = {
         scratch=ALLOWED,
         own_accuracy=True,
         caption=(
-            "Transfer to {tasks} and accuracy on ImageNet against the number of {along} that the "
-            "network was pre-trained on; the legend names the axis where there are two. Bars: "
-            "standard deviation of the replicates."
+            "Transfer to {tasks}{and_accuracy} against the number of {along} that the network was "
+            "pre-trained on; the legend names the axis where there are two. Bars: standard "
+            "deviation of the replicates."
         ),
     ),
     "clustering": Builder(
@@ -223,9 +223,9 @@ BUILDERS: Mapping[str, Builder] = {
         more=("points",),
         names_output=True,
         caption=(
-            "Transfer to {tasks} against ImageNet accuracy (last layers re-trained), one point per "
-            "pre-training set, numbered by accuracy. r is Pearson's; its interval counts the sets "
-            "as independent, though they share images."
+            "Transfer to {tasks} against accuracy on {accuracy}, one point per pre-training set, "
+            "numbered by accuracy. r is Pearson's; its interval counts the sets as independent, "
+            "though they share images."
         ),
     ),
     "coarse-limit": Builder(
@@ -286,7 +286,9 @@ def caption(layout: Mapping[str, Any]) -> str:
 
 def _words(layout: Mapping[str, Any]) -> dict[str, Any]:
     of = {"images_per_class": "images per class", "classes": "classes (merged in WordNet)"}
+    accuracy = layout.get("accuracy")
     return {
+        "and_accuracy": f" and accuracy on {accuracy}" if accuracy else "",
         "along": of.get(layout.get("along", ""), ""),
         "tasks": ", ".join(layout.get("tasks", [])) or "no task",
         "splits": " and ".join(layout.get("splits", {})),

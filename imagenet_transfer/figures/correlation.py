@@ -1,4 +1,4 @@
-"""Transfer against ImageNet accuracy, a panel per task."""
+"""Transfer against accuracy on the pre-training classes, a panel per task."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from imagenet_transfer.figures.canvas import text_width
-from imagenet_transfer.figures.chart_parts import unit_label
+from imagenet_transfer.figures.chart_parts import LONGEST_NAME, short, unit_label
 from imagenet_transfer.figures.label_places import MARK, RINGS, label_places
 from imagenet_transfer.figures.panels import (
     SMALL,
@@ -27,8 +27,10 @@ FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 
 @styled
-def draw_correlation(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
-    """Return a panel per task with transfer against ImageNet accuracy of each pre-training set.
+def draw_correlation(
+    frame: pd.DataFrame, points: pd.DataFrame, accuracy: str = "imagenet-cls"
+) -> Figure:
+    """Return a panel per task with transfer against each pre-training set's `accuracy`, a task.
 
     `frame` is that of `correlation_frame`, `points` that of `points_frame`. Sets are numbered by
     ascending accuracy; the key is below the panels. Bars are ± 1 standard deviation.
@@ -48,7 +50,7 @@ def draw_correlation(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
         _number_points(axes, rows, names, (panels.width, panels.height))
         axes.set_ylabel(unit_label(rows["metric"].iloc[0]), labelpad=2)
         if place + panels.columns >= len(tasks):
-            axes.set_xlabel("ImageNet accuracy (%)", labelpad=2)
+            axes.set_xlabel(f"accuracy on {short(accuracy, LONGEST_NAME)} (%)", labelpad=2)
     _print_key(figure, key, notes)
     return figure
 

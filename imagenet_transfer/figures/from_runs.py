@@ -51,7 +51,7 @@ def split_accuracy_picture(material: Material, frame: pd.DataFrame) -> Figure:
 
 
 def correlation_numbers(material: Material) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the correlations of transfer with ImageNet accuracy, and the points."""
+    """Return the correlations of transfer with the `accuracy` of the networks, and the points."""
     layout = material.layout
     accuracy = layout["accuracy"]
     metrics = {task: layout["metrics"][task] for task in [accuracy, *layout["tasks"]]}
@@ -59,9 +59,9 @@ def correlation_numbers(material: Material) -> tuple[pd.DataFrame, pd.DataFrame]
     return correlation_frame(*chosen), points_frame(*chosen)
 
 
-def correlation_picture(_: Material, frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
+def correlation_picture(material: Material, frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
     """Return a chart of each task's points with their correlation."""
-    return draw_correlation(frame, points)
+    return draw_correlation(frame, points, material.layout["accuracy"])
 
 
 def coarse_limit_numbers(material: Material) -> pd.DataFrame:

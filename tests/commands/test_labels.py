@@ -21,6 +21,8 @@ WRONG = {
     "bottom-up --depth 99": "has the depth 99; its classes allow 0 to",
     "identity --classes nowhere.txt": "neither a list of the workflow",
     "identity --classes README.md": "is not a wnid",
+    "identity --depth 3": "Method identity takes no key: leave out --depth.",
+    "bottom-up --depth 3 --half a": "takes --depth: leave out --half.",
     "exclusion --roots n00001740": "keeps none of the classes",
 }
 

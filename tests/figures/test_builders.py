@@ -51,7 +51,7 @@ def test_every_builder_has_keys_in_the_schema():
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_kind_of_figure_has_a_caption(name):
     keys = {"layer": "fc7", "label_set": "coarse"}
-    keys |= dict.fromkeys(("baseline", "subset", "full"), "whole")
+    keys |= dict.fromkeys(("accuracy", "baseline", "subset", "full"), "whole")
     layout = {"builder": name, "along": "classes", "tasks": ["det"], "splits": {"random": []}}
     text = caption(layout | keys)
     assert len(text) > 40
