@@ -6,7 +6,7 @@ READY := .venv/ready
 READY_TEST := .venv/ready-test
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: table2 all plan test quick lint test-slurm test-faults test-kills clean help
+.PHONY: table2 all plan test quick lint test-report test-slurm test-faults test-kills clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -22,13 +22,17 @@ test: lint  ## linters, unit tests, DAG tests and one whole small study
 	$(PYTEST) -n 2 --dist loadfile
 
 quick: $(READY_TEST)  ## the tests without whole studies
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults"
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults and not browser"
 
 lint: $(READY_TEST)  ## the linters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+test-report: $(READY_TEST)  ## the report in a headless browser (packages: chromium): three minutes
+	$(BIN)/python -m pip install --quiet --editable '.[report-test]'
+	$(PYTEST) -m browser
 
 test-slurm: $(READY_TEST)  ## jobs on a SLURM that the tests start (root; packages: docs/cluster.md)
 	$(PYTEST) -m slurm

@@ -20,5 +20,5 @@ VERSIONS = {
     "few-shot": 1,
     "embedding": 1,
     "analysis": 2,
-    "reporting": 2,
+    "reporting": 3,
 }

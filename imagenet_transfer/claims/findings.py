@@ -37,6 +37,7 @@ PRETRAIN = "pretrain"  # in place of a task: pre-training
 COLUMNS = (
     *("claim", "section", "statement", "evidence", "effect", "low", "high", "unit", "p"),
     *("verdict", "within_claim", "adjusted", "how_sure", "comparable"),
+    *("about", "least", "most"),
 )
 POWER_COLUMNS = (
     *("claim", "statement", "effect", "low", "high", "unit", "replicates", "needed", "runs"),
@@ -196,7 +197,7 @@ def findings(judged: Sequence[Judged], compare: bool) -> pd.DataFrame:
 
     `verdict` is by the statement's own interval, `within_claim` after Holm's correction over the
     claim's statements, `adjusted` over all of the study. `compare` says whether this is the paper's
-    study.
+    study. A statement holds if its effect lies between `least` and `most`.
     """
     over_study = holm([one.p for one in judged])
     over_claim: dict[int, float] = {}
@@ -225,6 +226,9 @@ def _row(one: Judged) -> dict[str, Any]:
         "p": one.p,
         "verdict": one.verdict,
         "how_sure": how_sure(one),
+        "about": one.claim.about,
+        "least": one.statement.least,
+        "most": one.statement.most,
     }
 
 

@@ -1,47 +1,73 @@
-"""The whole study on one page that opens without a network, from findings to runs."""
+"""The whole study on one page that opens without a network: answers, tables, figures, runs."""
 
 import base64
+import gzip
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pandas as pd
 
 from imagenet_transfer.claims.comparison import NOT_COMPARABLE
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_facts, write_text
-from imagenet_transfer.reporting.findings_html import findings_html, power_html
-from imagenet_transfer.reporting.html_blocks import markdown_html, small_html, table_html, text_of
+from imagenet_transfer.files import read_table, write_text
+from imagenet_transfer.labels.taxonomy import Taxonomy, taxonomy_for
+from imagenet_transfer.reporting.html_blocks import markdown_html, prose_html
+from imagenet_transfer.reporting.page import answers as answering
+from imagenet_transfer.reporting.page.charts import Chart, figure_chart
+from imagenet_transfer.reporting.page.classes import class_chart, class_table, full_set
+from imagenet_transfer.reporting.page.hierarchy import class_tree, places_table
+from imagenet_transfer.reporting.page.runs import Run, learning_curves, read_runs
+from imagenet_transfer.reporting.page.spread import replicates_chart, spread_table
+from imagenet_transfer.reporting.page.timeline import read_jobs, time_by_stage, timeline
+from imagenet_transfer.reporting.page.widgets import in_script, widgets
+from imagenet_transfer.reporting.power_words import POWER_NOTE, power_rows
+from imagenet_transfer.reporting.text import duration, sign_text
 from imagenet_transfer.resources import RESOURCES
 
-STYLE = RESOURCES / "report.css"
+TEMPLATES = RESOURCES / "report"
 PAPER = (
     "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
 )
-# The browser itself refuses the network.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-RUN_KEYS = ["stage", "arch", "subset", "task", "rep"]
+# The browser itself refuses the network; Vega compiles its expressions, DataTables is a module.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
+    "script-src 'unsafe-inline' 'unsafe-eval' blob:"
+)
 NO_COMPARISON = (
     "The numbers of this study are not about the paper's images: compare its rows with each other, "
     "not with the paper."
 )
+LARGEST_DOWNLOAD = 600_000  # bytes, compressed: larger files are linked, not held by the page
+FIRST = ("table2", "figure1", "figure2")  # shown next to the answers, if the study has them
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its name in the config, PNG file, caption, and the files with its numbers."""
+    """A figure: its name in the config, its layout and caption, and its files.
+
+    `files` are offered for download; `csv` are those with its numbers, by ending's name.
+    """
 
     name: str
     png: Path
     caption: str
-    numbers: str = ""
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    csv: Mapping[str, Path] = field(default_factory=dict)
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the report shows: `tables` are Markdown by name, `records` all runs' metrics.json."""
+    """What the report shows: `tables` are Markdown by name, `records` all runs' metrics.json.
+
+    `metrics` are those of tasks by name, `layouts` those of outputs, `label_sets` the CSV files by
+    name, `benchmarks` the records of jobs below `benchmark_folder`, and `rules` an SVG of the
+    workflow's rules.
+    """
 
     name: str
     seed: int
@@ -53,60 +79,121 @@ class Parts:
     comparison: pd.DataFrame
     runs: pd.DataFrame
     records: Sequence[Path]
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    label_sets: Mapping[str, Path] = field(default_factory=dict)
+    layouts: Mapping[str, Any] = field(default_factory=dict)
+    benchmarks: Sequence[Path] = ()
+    benchmark_folder: Path = Path()
+    rules: str = ""
 
 
 def report(path: Path | str, parts: Parts) -> None:
-    """Write the page: HTML with its style and pictures inside, and no script.
+    """Write the page: one HTML file with its style, scripts, pictures and numbers inside.
 
     Raises UserError if the record of a run is damaged.
     """
-    tables = (markdown_html(text, name) for name, text in parts.tables.items())
-    sections = {
-        "findings": ("Findings", findings_html(parts.findings)),
-        "power": ("What it would take", power_html(parts.power)),
-        "tables": ("Tables", "".join(tables)),
-        "figures": ("Figures", "".join(map(picture_html, parts.figures))),
-        "comparison": ("The paper's numbers", comparison_html(parts.comparison, parts.compare)),
-        "runs": ("Runs", runs_html(parts.runs)),
+    write_text(path, page_html(parts, Path(path)))
+
+
+def page_html(parts: Parts, path: Path) -> str:
+    """Return the page, whose links lead from `path` to the files of the study."""
+    runs = read_runs(parts.records, path)
+    jobs = read_jobs(parts.benchmarks, parts.benchmark_folder, runs)
+    classes = class_table(parts.runs)
+    label_sets = {name: read_table(file) for name, file in parts.label_sets.items()}
+    taxonomy = _taxonomy(label_sets)
+    pictures = [_picture(picture, path) for picture in parts.figures]
+    shown = {
+        "learning": learning_curves(runs),
+        "classes": class_chart(classes, full_set(parts.layouts)),
+        "replicates": replicates_chart(parts.runs, parts.metrics),
+        "timeline": timeline(jobs),
     }
-    write_text(path, page_html(parts, sections))
+    found = [picture["chart"] for picture in pictures] + list(shown.values())
+    content = {
+        "parts": parts,
+        "paper": PAPER,
+        "policy": POLICY,
+        "no_comparison": NO_COMPARISON,
+        "facts": facts(parts, runs),
+        "answers": answering.answers(parts.findings, parts.power),
+        "counts": counts(parts.findings),
+        "verdict_words": answering.WORDS,
+        "verdict_classes": answering.CLASSES | {"mixed": "open"},
+        "comparable": "; ".join(sorted(set(parts.findings["comparable"]))),
+        "power_note": POWER_NOTE,
+        "power": power_rows(parts.power),
+        "tables": {name: markdown_html(text, name) for name, text in parts.tables.items()},
+        "first": FIRST,
+        "pictures": {picture["name"]: picture for picture in pictures},
+        "comparison": comparison_rows(parts.comparison),
+        "tree": class_tree(_wnids(label_sets), taxonomy),
+        "places": places_table(label_sets, taxonomy),
+        "classes": classes,
+        "spread": spread_table(parts.runs, parts.metrics),
+        "stages": time_by_stage(jobs),
+        "runs": runs,
+        "charts": shown,
+        "specs": in_script(json.dumps({one.name: one.spec for one in found if one})),
+        "widgets": widgets(),
+    }
+    return _environment().get_template("page.html").render(content)
 
 
-def page_html(parts: Parts, sections: Mapping[str, tuple[str, str]]) -> str:
-    """Return the page of sections (title, content) by id."""
-    links = "".join(
-        f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items()
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
-    body = "".join(
-        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'
-        for key, (title, content) in sections.items()
-    )
-    title = escape(f"Transfer learning from ImageNet: the study {parts.name}")
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head>"
-        f"<body><header><h1>{title}</h1><p>After {escape(PAPER)}</p>{facts_html(parts)}"
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
-        f"<main>{body}</main></body></html>\n"
-    )
+    filters = {"number": _number, "prose": _prose, "duration": duration, "p": p_text}
+    environment.filters |= filters
+    return environment
+
+
+def _number(value: Any, digits: int = 1) -> str:
+    return "" if pd.isna(value) else sign_text(float(value), digits)
+
+
+def _prose(text: str) -> Any:
+    return jinja2.filters.Markup(prose_html(text))
+
+
+def p_text(p: float) -> str:
+    """Return a p value with as many digits as it takes; nothing for NaN."""
+    if pd.isna(p):
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.{2 if p >= 0.1 else 3}f}"
 
 
 # Figures
 
 
-def picture_html(picture: Picture) -> str:
-    """Return a figure with its picture inside the page."""
-    data = base64.b64encode(picture.png.read_bytes()).decode()
-    source = f" Numbers: {picture.numbers}." if picture.numbers else ""
-    title = escape(heading(picture.name))
-    words = escape(picture.caption + source)
-    return (
-        f'<figure id="{escape(picture.name)}">'
-        f'<img alt="{escape(picture.caption)}" src="data:image/png;base64,{data}">'
-        f"<figcaption><strong>{title}.</strong> {words}</figcaption></figure>"
-    )
+def _picture(picture: Picture, page: Path) -> dict[str, Any]:
+    """Return what the page shows of a figure: its picture, interactive twin and downloads."""
+    frames = {name: read_table(file) for name, file in picture.csv.items()}
+    interactive: Chart | None = None
+    if frames and picture.layout:
+        interactive = figure_chart(f"{picture.name}-chart", frames, picture.layout, picture.caption)
+    return {
+        "name": picture.name,
+        "title": heading(picture.name),
+        "caption": picture.caption,
+        "png": base64.b64encode(picture.png.read_bytes()).decode(),
+        "chart": interactive,
+        "downloads": [_download(file) for file in picture.files],
+    }
+
+
+def _download(file: Path) -> dict[str, str]:
+    """Return a file that the page holds compressed, or only its name if it is large."""
+    packed = gzip.compress(file.read_bytes(), mtime=0)
+    held = len(packed) <= LARGEST_DOWNLOAD
+    data = base64.b64encode(packed).decode() if held else ""
+    return {"name": file.name, "kind": file.suffix[1:].upper(), "data": data}
 
 
 def heading(name: str) -> str:
@@ -120,32 +207,19 @@ def heading(name: str) -> str:
 # Facts
 
 
-def facts_html(parts: Parts) -> str:
-    """Return which study this is, and what computed it; UserError if a record is damaged."""
-    found = [_origin(record) for record in parts.records]
-    versions = {f"{name} {number}" for entry in found for name, number in entry["versions"].items()}
-    facts = {
+def facts(parts: Parts, runs: Sequence[Run]) -> dict[str, str]:
+    """Return which study this is, and what computed it."""
+    versions = {f"{name} {number}" for run in runs for name, number in run.versions.items()}
+    networks = sum(run.stage == "pretrain" for run in runs)
+    hours = sum(run.seconds for run in runs)
+    return {
         "Study": f"{parts.name}, seed {parts.seed}",
-        "Comparable with the paper": "yes" if parts.compare else f"no. {NO_COMPARISON}",
-        "Runs": f"{len(found)}, finished {_span(entry['finished'] for entry in found)}",
-        "Devices": "; ".join(sorted({entry["device"] for entry in found})),
-        "Commits": "; ".join(sorted({entry["commit"] for entry in found})),
+        "Runs": f"{networks} networks and {len(runs) - networks} transfer runs, finished "
+        f"{_span(run.finished for run in runs)}; {duration(hours)} of training and testing in all",
+        "Devices": "; ".join(sorted({run.device for run in runs})),
+        "Commits": "; ".join(sorted({run.commit for run in runs})),
         "Versions": ", ".join(sorted(versions)),
     }
-    rows = (f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    return f'<dl class="facts">{"".join(rows)}</dl>'
-
-
-def _origin(record: Path) -> dict[str, Any]:
-    """Return what computed a run; UserError if its record is damaged."""
-    origin = read_facts(record, "provenance")["provenance"]
-    keys = {"commit", "versions", "device", "finished"}
-    if not (isinstance(origin, dict) and keys <= origin.keys()):
-        raise UserError(
-            f"{record} does not say what computed the run: delete it and run the same command "
-            "again."
-        )
-    return origin
 
 
 def _span(times: Iterable[str]) -> str:
@@ -154,26 +228,32 @@ def _span(times: Iterable[str]) -> str:
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else "never"
 
 
-# Numbers
+def counts(findings: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return how many statements have each verdict, by their own interval and after Holm."""
+    return {
+        verdict: tuple(int((findings[key] == verdict).sum()) for key in ("verdict", "adjusted"))
+        for verdict in answering.WORDS
+    }
 
 
-def comparison_html(comparison: pd.DataFrame, compare: bool) -> str:
+# Numbers of the paper
+
+
+def comparison_rows(comparison: pd.DataFrame) -> list[dict[str, Any]]:
     """Return every number of the paper next to ours."""
-    rows = [
-        (
-            escape(row.statement) + small_html(escape(row.where)),
-            escape(row.subset + (f" {sign_of(row.task)} {row.reference}" if row.reference else "")),
-            escape(f"{row.task} ({row.metric})"),
-            with_spread(row.paper, row.paper_std),
-            with_spread(row.ours, row.ours_std),
-            text_of(row.difference),
-            f'<span class="small">{escape(own_note(row.note))}</span>',
-        )
+    return [
+        {
+            "statement": row.statement,
+            "where": row.where,
+            "of": row.subset + (f" {sign_of(row.task)} {row.reference}" if row.reference else ""),
+            "task": f"{row.task} ({row.metric})",
+            "paper": with_spread(row.paper, row.paper_std),
+            "ours": with_spread(row.ours, row.ours_std),
+            "difference": _number(row.difference),
+            "note": own_note(row.note),
+        }
         for row in comparison.fillna({"reference": "", "note": ""}).itertuples()
     ]
-    columns = ("Statement", "Of", "Task", "Paper", "Ours", "Ours − paper", "Note")
-    warning = "" if compare else f"<p><strong>{escape(NO_COMPARISON)}</strong></p>"
-    return warning + table_html(columns, rows, [3, 4, 5])
 
 
 def own_note(note: str) -> str:
@@ -191,27 +271,22 @@ def with_spread(mean: Any, std: Any) -> str:
     try:
         number = float(mean)
     except ValueError:
-        return escape(str(mean).replace("-", "−"))
-    return text_of(number) + ("" if pd.isna(std) else f" ± {text_of(float(std))}")
+        return str(mean).replace("-", "−")
+    return _number(number) + ("" if pd.isna(std) else f" ± {_number(float(std))}")
 
 
-def runs_html(runs: pd.DataFrame) -> str:
-    """Return how many runs there are of each stage and task, and how long they took."""
-    single = runs.drop_duplicates(RUN_KEYS).fillna({"task": ""})
-    groups = single.groupby(["stage", "task"], sort=True)
-    rows = [_runs_row(escape(" ".join(filter(None, key))), group) for key, group in groups]
-    rows.append(_runs_row("all", single))
-    note = (
-        "<p>Every metric of every run, with seed, fingerprint and commit, is in "
-        "<code>results/runs.csv</code>.</p>"
-    )
-    columns = ("Stage and task", "Runs", "Subsets", "Replicates", "Hours")
-    return table_html(columns, rows, [1, 2, 3, 4]) + note
+# Classes
 
 
-def _runs_row(title: str, runs: pd.DataFrame) -> tuple[str, ...]:
-    """Return a row of the table of runs; replicates are those of each subset, fewest to most."""
-    each = runs.groupby(["stage", "task", "arch", "subset"]).size()
-    replicates = "–".join(dict.fromkeys(map(str, (each.min(), each.max())))) if len(each) else ""
-    hours = text_of(float(runs["wall_s"].sum()) / 3600, 2)
-    return title, str(len(runs)), str(runs["subset"].nunique()), replicates, hours
+def _wnids(label_sets: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the fine classes of the label set with most of them."""
+    largest = max(label_sets.values(), key=len, default=pd.DataFrame({"wnid": []}))
+    return list(largest["wnid"].astype(str))
+
+
+def _taxonomy(label_sets: Mapping[str, pd.DataFrame]) -> Taxonomy:
+    """Return what is known of the classes in WordNet: nothing for classes of other names."""
+    try:
+        return taxonomy_for(_wnids(label_sets))
+    except UserError:
+        return Taxonomy({}, {})

@@ -211,6 +211,17 @@ class Runs:
         subsets = self.subsets_of(output)
         return label_sets_named(entry) or [self.subsets[name]["label_set"] for name in subsets]
 
+    def label_sets_shown(self) -> list[str]:
+        """Return the label sets that any output names or any of its subsets was trained on."""
+        shown = {
+            self.subsets[name].get("label_set")
+            for output in self.outputs
+            for name in self.subsets_of(output)
+            if name != SCRATCH and not self.is_given(name)
+        }
+        named = {name for entry in self.outputs.values() for name in label_sets_named(entry)}
+        return sorted(filter(None, shown | named))
+
     def dataset_of_output(self, output: str) -> str:
         """Return the data set that an output's images come from."""
         entry = self.outputs[output]

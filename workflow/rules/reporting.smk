@@ -99,6 +99,8 @@ rule write_report:
         runs="results/runs.csv",
         tables=expand("results/{table}.md", table=study.tables()),
         figures=[path for path in figure_files() if path.endswith(".png")],
+        numbers=number_files() + further_files(),
+        label_sets=list(map(label_set_file, study.label_sets_shown())),
         records=metrics_of(study.runs_of),
     output:
         html="results/report.html",

@@ -17,9 +17,11 @@ with job_log(snakemake.log[0], snakemake.input):
     figures = []
     for png in map(Path, files.figures):
         layout = settings["outputs"][png.stem]
-        endings = builder_of(layout).csv_files().values()
-        numbers = " and ".join(str(png.with_name(f"{png.stem}{ending}")) for ending in endings)
-        figures.append(Picture(png.stem, png, caption(layout), numbers))
+        endings = builder_of(layout).csv_files()
+        csv = {name: png.with_name(f"{png.stem}{ending}") for name, ending in endings.items()}
+        offered = [png.with_suffix(".svg"), *csv.values()]
+        figures.append(Picture(png.stem, png, caption(layout), layout, csv, offered))
+    jobs = Path("logs/benchmarks")
     parts = Parts(
         **settings["study"],
         findings=read_table(files.findings),
@@ -29,5 +31,10 @@ with job_log(snakemake.log[0], snakemake.input):
         comparison=read_table(files.comparison),
         runs=read_table(files.runs),
         records=[Path(path) for path in files.records],
+        metrics={name: task["metric"] for name, task in settings["tasks"].items()},
+        label_sets={Path(path).stem: Path(path) for path in files.label_sets},
+        layouts=settings["outputs"],
+        benchmarks=sorted(jobs.rglob("*.tsv")),
+        benchmark_folder=jobs,
     )
     report(snakemake.output.html, parts)

@@ -1,0 +1,26 @@
+"""Numbers and words as people read them."""
+
+import math
+
+
+def sign_text(value: float, digits: int = 1) -> str:
+    """Return a rounded number with a true minus sign; "" for NaN, no "−0.0"."""
+    if math.isnan(value):
+        return ""
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")
+
+
+def sentence(words: str) -> str:
+    """Return words as a sentence: a capital letter first and a full stop last."""
+    words = words.strip()
+    start = words[:1].upper() + words[1:]
+    return start if start.endswith((".", "?", "!")) else f"{start}."
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as "48 s", "12 min", "3.4 h" or "2.1 days"."""
+    steps = ((120, 1, "s", 0), (7200, 60, "min", 0), (172800, 3600, "h", 1))
+    for below, unit, name, digits in steps:
+        if seconds < below:
+            return f"{seconds / unit:,.{digits}f} {name}"
+    return f"{seconds / 86400:,.1f} days"
