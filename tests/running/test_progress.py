@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
 from imagenet_transfer.running import progress
 from imagenet_transfer.running.progress import Progress, clock, job_named, name_of, note, report
@@ -34,7 +35,7 @@ def test_a_line_by_hand():
     expected = "2,500/5,000  40 it/s  2,560 images/s  loss 2.31  62 s left"
     assert steps.line(50, "loss 2.31") == expected
     steps.done = 501
-    assert steps.line(200) == "501/5,000  0.005 it/s  0.32 images/s  250.0 h left"
+    assert steps.line(200) == "501/5,000  0.005 it/s  0.32 images/s  249.9 h left"
     steps.done = 500
     assert steps.line(10) == "500/5,000  0 it/s  0 images/s"
 
@@ -109,10 +110,11 @@ def test_jobs_that_share_a_terminal_do_not_mix_their_lines(tmp_path):
     (tmp_path / "said").touch()
     with (tmp_path / "said").open("ab") as said:
         jobs = []
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
         for log in logs:
             (tmp_path / log).parent.mkdir(parents=True)
             command = [sys.executable, "-c", JOB, log]
-            jobs.append(subprocess.Popen(command, cwd=tmp_path, stderr=said, env=os.environ))
+            jobs.append(subprocess.Popen(command, cwd=tmp_path, stderr=said, env=environment))
         assert [job.wait() for job in jobs] == [0, 0]
     text = (tmp_path / "said").read_text()
     for log in logs:

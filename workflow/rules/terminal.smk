@@ -17,9 +17,12 @@ from snakemake.logging import LogEvent, logger
 from imagenet_transfer.running.failures import Failure, command_for, last_lines
 from imagenet_transfer.running.progress import name_of
 
-HIDDEN = {LogEvent.JOB_INFO, LogEvent.GROUP_INFO, LogEvent.GROUP_ERROR, LogEvent.RESOURCES_INFO}
+HIDDEN = {
+    *(LogEvent.JOB_INFO, LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO),
+    *(LogEvent.GROUP_INFO, LogEvent.GROUP_ERROR),
+}
 NOISE = (
-    *("Select jobs to execute", "Execute ", "Using shell", "Building DAG of jobs"),
+    *("Select jobs to execute", "Using shell", "Building DAG of jobs"),
     *("Conda environments: ignored", "Trying to restart job"),
 )
 KEPT = (  # options of a command that a job needs again
