@@ -229,7 +229,7 @@ def test_what_is_not_declared_is_not_guessed(by_hand):
     lines = plan_text(frame.reset_index(), RATES).splitlines()
     rows = {name: next(line for line in lines if line.startswith(name)) for name in frame.index}
     shown = {name: row.removeprefix(name).split() for name, row in rows.items()}
-    assert shown["table1"] == ["1", "1", "3", "0", "?", "0.39", "3.9"]  # iterations, not epochs
+    assert shown["table1"] == ["1", "1", "3", "0", "?", "0.78", "7.8"]  # iterations, not epochs
     assert shown[TOTAL][-3:] == ["?", "?", "?"]
 
 
