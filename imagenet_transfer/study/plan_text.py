@@ -27,9 +27,9 @@ What is there ('done') is not counted, except in the rows with other numbers of 
 known by its files; `snakemake -n` also knows which of them a changed config makes again."""
 COUNTING = """\
 A job that several outputs need is counted with the first; 'shared' says how many jobs an output
-takes from those above it. Other jobs are packing, label sets, features, measures, drawing; the
-summaries at the end are not among them. Hours are of training and embedding one after the other, at
-these rates; evaluation, packing and measures of frozen features come on top:"""
+takes from those above it. Other jobs are packing, label sets, features, measures and drawing;
+the summaries at the end are not among them. Hours are of training and embedding one after the
+other, at these rates; evaluation, packing and measures of frozen features come on top:"""
 SCALING = """\
 Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
 sampling and suppression are not multiply-adds, and for networks much smaller than the measured
