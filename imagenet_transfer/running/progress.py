@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-SECONDS_BETWEEN = 10.0  # two lines at first,
+SECONDS_BETWEEN = 10.0  # between two lines at first,
 PART_BETWEEN = 1 / 20  # then a part of the time so far: a day has 220 lines,
 MOST_BETWEEN = 600.0  # and at most ten minutes
 REPLICATE = re.compile(r"(?:^|/)(rep\d+)(?:/|$)")  # in a path
@@ -89,7 +89,8 @@ class Progress:
             self.done += number
             if self.due(time.monotonic()):
                 self.said = time.monotonic()
-                print(self.line(self.said - self.began, facts()), file=sys.stderr)
+                # In one piece, so that lines of several jobs do not mix
+                sys.stderr.write(f"{self.line(self.said - self.began, facts())}\n")
 
     def due(self, now: float) -> bool:
         """Return whether the last line, or the start, is long enough ago."""
