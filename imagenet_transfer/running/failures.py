@@ -46,10 +46,14 @@ class Failure:
 
     def text(self, command: str) -> str:
         """Return the failure with the ends of its logs, and the command that runs it again."""
-        parts = [f"{self.name} failed: {self.sentence()}"]
+        sentence = self.sentence()
+        parts = [f"{self.name} failed: {sentence}"]
         for path in self.logs:
-            if lines := last_lines(path, SHOWN):
-                parts += [f"    the end of {path}:", *(f"        {line}" for line in lines)]
+            lines = [line for line in last_lines(path, SHOWN) if line != f"{ERROR}{sentence}"]
+            parts += [
+                f"    {path}{' ends:' if lines else ''}",
+                *(f"        {each}" for each in lines),
+            ]
         return "\n".join([*parts, "    to run only this again:", f"        {command}"])
 
 

@@ -28,8 +28,8 @@ known by its files; `snakemake -n` also knows which of them a changed config mak
 COUNTING = """\
 A job that several outputs need is counted with the first; 'shared' says how many jobs an output
 takes from those above it. Other jobs are packing, label sets, features, measures and drawing;
-the summaries at the end are not among them. Hours are of training and embedding one after the
-other, at these rates; evaluation, packing and measures of frozen features come on top:"""
+the summaries at the end are not among them. Hours (h) are of training and embedding one after
+the other, at these rates; evaluation, packing and measures of frozen features come on top:"""
 SCALING = """\
 Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
 sampling and suppression are not multiply-adds, and for networks much smaller than the measured
@@ -46,7 +46,7 @@ def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | N
     columns = [name for name in TITLES if name != "done" or frame["done"].any()]
     shown = frame if others is None else pd.concat([frame, others.assign(done=0)])
     titles = [TITLES[name] for name in columns]
-    titles += [f"hours ({_letter(i)})" for i in range(len(devices))]
+    titles += [f"h ({_letter(i)})" for i in range(len(devices))]
     values = shown[columns + devices].itertuples(index=False)
     head, *rows = _aligned([titles, *([_text(value) for value in line] for line in values)])
     total = len(frame) - 1
@@ -67,7 +67,7 @@ def _aligned(lines: list[list[str]]) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value.replace(f"{TOTAL}, ", "  with ")
+        return value.replace(f"{TOTAL}, ", "  ")
     if math.isnan(value):
         return "?"
     if 0 < value < 0.01:

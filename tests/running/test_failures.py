@@ -45,14 +45,15 @@ def test_a_failure_in_full(log):
     (log.parent / "slurm.log").write_text("slurmstepd: killed\n")
     assert failure("logs/pretrain/a/b/slurm.log").text("snakemake x").splitlines() == [
         "pretrain a/b rep1 failed: No room.",
-        "    the end of logs/pretrain/a/b/rep1.log:",
+        "    logs/pretrain/a/b/rep1.log ends:",
         *(f"        line {n}" for n in range(13, 20)),
-        "        Error: No room.",
-        "    the end of logs/pretrain/a/b/slurm.log:",
+        "    logs/pretrain/a/b/slurm.log ends:",
         "        slurmstepd: killed",
         "    to run only this again:",
         "        snakemake x",
     ]
+    log.write_text("Error: No room.\n")
+    assert failure().text("snakemake x").splitlines()[1] == "    logs/pretrain/a/b/rep1.log"
 
 
 def test_what_to_ask_for():

@@ -168,7 +168,7 @@ def test_what_is_there_is_not_counted(by_hand):
     text = plan_text(frame.reset_index(), RATES)
     assert text.split("\n")[0].split() == [
         *("output", "networks", "fine-tunings", "other", "jobs", "shared", "done", "GB"),
-        *("hours", "(a)", "hours", "(b)"),
+        *("h", "(a)", "h", "(b)"),
     ]
     assert "snakemake -n" in text
     everything = plan(by_hand, RATES, [job for jobs in JOBS.values() for job in jobs])
@@ -309,8 +309,8 @@ def test_what_one_and_three_networks_would_cost():
     lines = plan_text(frame, RATES, others).splitlines()
     total = next(i for i, line in enumerate(lines) if line.startswith(f"{TOTAL} "))
     assert set(lines[total - 1]) == {"-"}
-    shown = ["  with 1 network per subset", "  with 3 networks per subset"]
-    assert [line[:28].rstrip() for line in lines[total + 1 : total + 3]] == shown
+    shown = ["  1 network per subset", "  3 networks per subset"]
+    assert [line[:23].rstrip() for line in lines[total + 1 : total + 3]] == shown
     assert len({len(line) for line in lines[: total + 3]}) == 1
     assert "at least 3 replicates" in " ".join(lines)
 

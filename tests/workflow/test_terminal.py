@@ -68,24 +68,40 @@ def test_snakemakes_own_messages_can_be_had(project, option):
     assert "] make_label_set" not in said
 
 
-def test_failures_say_how_to_run_only_these_again(project):
-    """Of a forked job and of one in a process of its own, in one run; the commands work."""
+def failed(project, target, name, word):
+    """Let a target fail; return the command that is said to repeat only the job that failed."""
+    said = project.run(target, expect=1)
+    assert re.search(rf"^Error: .*{word}", said, re.M)  # by the job itself, at once
+    assert re.search(rf"^{name} failed$", said, re.M)
+    assert re.search(rf"^{name} failed: .*{word}", said, re.M), said[-3000:]
+    assert f"\n    logs/{name.replace(' ', '/')}.log" in said
+    assert "Traceback" not in said and "CalledProcessError" not in said
+    assert len(said.splitlines()) < 40
+    return again(said, name)
+
+
+def run_only(project, command, target):
+    """Run a command that was said, which makes the target by a single job."""
+    assert command.split()[0] == target
+    assert len(re.findall(r"^\[1/1\] ", project.run_line(command), re.M)) == 1
+    assert (project.folder / target).exists()
+
+
+def test_a_job_in_a_process_of_its_own_fails(project):
     image = next((project.folder / "data/miniature/SUN397").rglob("*.jpg"))
     whole = image.read_bytes()
     image.write_bytes(b"\xff\xd8\xff")
     (project.folder / STORE).unlink()
-    (project.folder / "results/table2.csv").unlink()
-    record = project.folder / RUN / "metrics.json"
-    text = record.read_text()
-    record.write_text("{")
-    said = project.run(STORE, "results/table2.csv", expect=1)
-    for name, word in {"pack_store sun397": "unreadable", "make_table table2": "cannot be"}.items():
-        assert re.search(rf"^{name} failed: .*{word}", said, re.M), said[-4000:]
-        assert "        Error: " in said[said.rindex(f"\n{name} failed: ") :]
-    assert "Traceback" not in said and "CalledProcessError" not in said
+    command = failed(project, STORE, "pack_store sun397", "cannot be read")
     image.write_bytes(whole)
-    record.write_text(text)
-    commands = [again(said, name) for name in ("pack_store sun397", "make_table table2")]
-    assert [command.split()[0] for command in commands] == [STORE, "results/table2.csv"]
-    for command in commands:
-        assert len(re.findall(r"^\[1/1\] ", project.run_line(command), re.M)) == 1
+    run_only(project, command, STORE)
+
+
+def test_a_forked_job_fails(project):
+    record = project.folder / RUN / "metrics.json"
+    whole = record.read_text()
+    record.write_text("{")
+    (project.folder / "results/table2.csv").unlink()
+    command = failed(project, "results/table2.csv", "make_table table2", "cannot be read")
+    record.write_text(whole)
+    run_only(project, command, "results/table2.csv")

@@ -99,9 +99,9 @@ class ShortFormatter(said.DefaultFormatter):
             )
 
     def format_job_error(self, msg):
-        """Return a failure in a line; `say_what_failed` tells the rest."""
+        """Return a failure in a line; the job has told the rest if it ran here, or else its end."""
         failure = failure_of(msg)
-        return f"{failure.name} failed: {failure.sentence()}"
+        return f"{failure.name} failed" + (f": {failure.sentence()}" if SUBMITTED else "")
 
 
 def shorten(watch):
