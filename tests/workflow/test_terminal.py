@@ -36,7 +36,8 @@ def test_logs_are_whole_lines_that_end_with_the_job_and_its_result(finished):
         assert re.match(rf"{re.escape(name)} done in \d+:\d\d(:|$)", text.splitlines()[-1]), name
     first, *history, last = found[NAME].splitlines()
     assert first.startswith("Starts from the beginning")
-    assert [line.split("  ")[0] for line in history] == ["iteration 2", "iteration 4"]
+    evaluated = [line.split("  ")[0] for line in history if line.startswith("iteration")]
+    assert evaluated == ["iteration 2", "iteration 4"]
     assert re.search(r": top1 \d+\.\d$", last)
 
 
@@ -55,7 +56,8 @@ def test_the_terminal_has_a_line_for_each_job(project):
     assert names == {NAME, "make_label_set coarse", "make_table table2"}
     assert re.search(rf"\] {NAME} done in 0:\d\d: top1 \d", said)
     assert "Job stats:" in said  # what will run
-    assert len(said.splitlines()) <= number + len(planned) + 12
+    under_way = re.findall(r"^.* rep\d+  \d+/\d+  .*$", said, re.M)  # on slow machines
+    assert len(said.splitlines()) - len(under_way) <= number + len(planned) + 12
     full = max((project.folder / ".snakemake/log").iterdir()).read_text()
     assert f"rule {NAME.split()[0]}:" in full and "reason: " in full
 
