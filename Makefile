@@ -6,7 +6,7 @@ READY := .venv/ready
 READY_TEST := .venv/ready-test
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: table2 all plan test quick lint test-report test-slurm test-faults test-kills clean help
+.PHONY: table2 all plan test quick lint test-report test-slurm test-faults test-kills graph clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -42,6 +42,9 @@ test-faults: $(READY_TEST)  ## full disks, lost and damaged files, clocks set ba
 
 test-kills: $(READY_TEST)  ## a small study killed at fifty or more random moments: twenty minutes
 	$(PYTEST) -m kills -s
+
+graph: $(READY)  ## the rules by stages, into docs/design.md and docs/rules.svg (needs Graphviz)
+	$(BIN)/python docs/make_rule_graph.py
 
 clean:  ## delete what the default study computed (not .venv)
 	rm -rf results data/miniature stores proposals embeddings logs .snakemake

@@ -22,6 +22,7 @@ if "study" not in config:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/lookups/records.smk"
+include: "workflow/rules/terminal.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/unpack.smk"

@@ -8,14 +8,12 @@ beyond the renderer's sixty look like one of these. See rehearsal.py.
 
 import hashlib
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from imagenet_transfer.labels.taxonomy import (
     Taxonomy,
@@ -23,6 +21,7 @@ from imagenet_transfer.labels.taxonomy import (
     read_pascal_roots,
     taxonomy_for,
 )
+from imagenet_transfer.running.progress import Progress
 from imagenet_transfer.seeds import seed_of
 from miniature_world import render_part, synsets_drawn
 from miniature_world.scenes import (
@@ -71,8 +70,10 @@ def render_pool(pool: Path, wnids: list[str]) -> None:
     """Render the distinct pictures of all classes as pool/<wnid>/<number>.JPEG, training first."""
     cv2.setNumThreads(1)
     taxonomy = taxonomy_for([*wnids, *synsets_drawn()])
-    for wnid in tqdm(wnids, unit=" classes", mininterval=30, file=sys.stderr):
+    progress = Progress(len(wnids), {"classes": 1})
+    for wnid in wnids:
         write_folder(pool / wnid, _pictures(wnid, taxonomy))
+        progress.advance()
 
 
 def _pictures(wnid: str, taxonomy: Taxonomy) -> Files:
@@ -84,12 +85,14 @@ def _pictures(wnid: str, taxonomy: Taxonomy) -> Files:
 def lay_out_ilsvrc(pool: Path, root: Path, wnids: list[str], images: int) -> None:
     """Write root/train, with `images` per class, and root/val: hard links, and copies."""
     held_out = validation_images(images)
-    for index, wnid in enumerate(tqdm(wnids, unit=" classes", mininterval=30, file=sys.stderr)):
+    progress = Progress(len(wnids), {"classes": 1})
+    for index, wnid in enumerate(wnids):
         write_folder(root / "train" / wnid, _training_files(pool / wnid, wnid, images))
         numbers = range(index * held_out + 1, (index + 1) * held_out + 1)
         names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in numbers]
         pictures = [pool / wnid / f"{DISTINCT + k}.JPEG" for k in range(1, held_out + 1)]
         write_folder(root / "val" / wnid, zip(names, pictures, strict=True))
+        progress.advance()
 
 
 def _training_files(pictures: Path, wnid: str, images: int) -> Files:

@@ -16,6 +16,7 @@ import cv2
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import exclusive
 from imagenet_transfer.labels.taxonomy import Taxonomy
+from imagenet_transfer.running.progress import Progress
 from miniature_world import layouts
 from miniature_world.action_layout import action_files, action_lists, action_pictures
 from miniature_world.world import Files, Pictures, World
@@ -91,8 +92,11 @@ def _render(part: Part, world: World, folder: Path, workers: int) -> dict[str, A
     pictures = pictures_of(world)
     chunks = [pictures[k : k + CHUNK] for k in range(0, len(pictures), CHUNK)]
     digest = hashlib.sha256()
-    for written in _mapped(Writer(files_of, world, folder), chunks, workers):
-        digest.update(written.encode())
+    progress = Progress(len(pictures), {"images": 1})
+    written = _mapped(Writer(files_of, world, folder), chunks, workers)
+    for chunk, names in zip(chunks, written, strict=True):
+        digest.update(names.encode())
+        progress.advance(len(chunk))
     for name, text in lists_of(world, folder).items():
         digest.update(_write(folder, name, text.encode()).encode())
     return {"images": len(pictures), "digest": digest.hexdigest()}

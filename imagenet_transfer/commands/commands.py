@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from imagenet_transfer.commands import caffe, labels
+from imagenet_transfer.commands import caffe, labels, tensorboard
 from imagenet_transfer.errors import UserError
 
 COMMANDS = {
     "caffe": caffe,
     "labels": labels,
+    "tensorboard": tensorboard,
 }  # name: a module with ABOUT, add_arguments(parser), run(arguments)
 
 

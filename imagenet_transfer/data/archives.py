@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from tqdm import tqdm
-
 from imagenet_transfer.data.layouts.listing import check_unique, first_names, image_files, printable
 from imagenet_transfer.data.tars import check_end, damaged_tar, is_plain, kind_of, opened_tar
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import exclusive
+from imagenet_transfer.running.progress import Progress
 
 OFFICIAL = {
     "train": "ILSVRC2012_img_train.tar",
@@ -93,8 +92,10 @@ def _unpack_train(path: Path, root: Path, wnids: Sequence[str], images: Mapping[
         _check_room_to_unpack(sum(members[wnid].size for wnid in pending), root)
         there = len(wnids) - len(pending)
         _say(f"{folder}: {there:,} classes are there, {len(pending):,} to unpack.")
-        for wnid in tqdm(pending, unit=" classes", mininterval=60):
+        progress = Progress(len(pending), {"classes": 1})
+        for wnid in pending:
             _unpack_class(outer.extractfile(members[wnid]), path, wnid, folder / wnid)
+            progress.advance()
         found = {wnid: len(image_files(folder / wnid)) for wnid in sorted(wnids)}
         if "train" in images and sum(found.values()) != images["train"]:
             kept = sorted(set(wnids).difference(pending))

@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 import PIL
 import simplejpeg
-from tqdm import tqdm
 
 from imagenet_transfer.data.codecs import (
     REENCODE_QUALITY,
@@ -39,6 +38,7 @@ from imagenet_transfer.data.layouts.listing import printable
 from imagenet_transfer.data.sources import Source
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, csv_bytes, write_csv, write_json
+from imagenet_transfer.running.progress import Progress
 from imagenet_transfer.versions import VERSIONS
 
 INDEX_DTYPE = np.dtype(
@@ -245,26 +245,15 @@ def _pack_shards(plan: Plan, workers: int, progress: bool) -> list[dict]:
     parts = {number: _finished_part(plan, number) for number in range(plan.num_shards)}
     pending = [number for number, part in parts.items() if part is None]
     stop = threading.Event()
-    lock = threading.Lock()
     done = len(plan.paths) - sum(len(plan.rows(number)) for number in pending)
-    interval = 0.5 if sys.stderr.isatty() else 60.0
-    with (
-        pillow_limits(),
-        tqdm(
-            total=len(plan.paths),
-            initial=done,
-            unit=" images",
-            mininterval=interval,
-            disable=not progress,
-        ) as bar,
-        ThreadPoolExecutor(max(1, workers)) as pool,
-    ):
+    lines = Progress(len(plan.paths), {"images": 1}, start=done)
+    with pillow_limits(), ThreadPoolExecutor(max(1, workers)) as pool:
 
         def advance() -> None:
             if stop.is_set():
                 raise Stopped
-            with lock:
-                bar.update()
+            if progress:
+                lines.advance()
 
         try:
             futures = [pool.submit(_pack_shard, plan, number, advance) for number in pending]

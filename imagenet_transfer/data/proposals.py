@@ -6,7 +6,6 @@ written last, says what they were made from.
 """
 
 import shutil
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +16,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from imagenet_transfer.data.layouts.listing import CORNERS
 from imagenet_transfer.data.store import Store
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import atomic_write, check_regular, read_facts, sha256_of, write_json
+from imagenet_transfer.running.progress import Progress
 from imagenet_transfer.running.provenance import fingerprint_of
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.versions import VERSIONS
@@ -128,15 +127,13 @@ def _search_all(
         for start in range(0, len(store), PART_ROWS)
     ]
     stop = threading.Event()
-    interval = 0.5 if sys.stderr.isatty() else 60.0
-    with (
-        tqdm(total=len(store), unit=" images", mininterval=interval, disable=not progress) as bar,
-        ThreadPoolExecutor(workers) as pool,
-    ):
+    lines = Progress(len(store), {"images": 1})
+    with ThreadPoolExecutor(workers) as pool:
 
         def search_part(rows: range) -> list[np.ndarray]:
             boxes = [] if stop.is_set() else _search_part(store, rows, parts, spec, stop)
-            bar.update(len(boxes))
+            if progress:
+                lines.advance(len(boxes))
             return boxes
 
         try:

@@ -17,6 +17,7 @@ from imagenet_transfer.features.neighbours import MatrixFile, read_ahead
 from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_json
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.backbone import Backbone
+from imagenet_transfer.running.progress import Progress
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import copy_weights, load_weights
 from imagenet_transfer.training.measures import NONE
@@ -112,12 +113,14 @@ def embed(
     shape = (len(store), model.network.feature_sizes(model.last.out_features)[layer])
     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
     lengths = []
+    progress = Progress(len(store), {"images": 1})
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for images in _centre_crops(store, np.arange(len(store)), model, batch):
             features = _augmented(model, images, layer, augmentation)
             lengths.append(torch.linalg.vector_norm(features, dim=1).cpu().numpy())
             file.write(F.normalize(features).half().cpu().numpy().tobytes())
+            progress.advance(len(images))
     with atomic_write(lengths_of(path)) as temporary, temporary.open("wb") as file:
         np.save(file, np.concatenate(lengths))
     more = {} if augmentation == NONE else {"augmentation": augmentation}

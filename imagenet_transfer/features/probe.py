@@ -1,7 +1,6 @@
 """Linear probe: the accuracy of multinomial logistic regression on a network's features."""
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from imagenet_transfer.features.logistic import (
     scores_of,
 )
 from imagenet_transfer.features.measures import KEPT, Found, Material, found_by_ranks, name_hashes
+from imagenet_transfer.running.progress import note
 from imagenet_transfer.training.measures import Probe
 from imagenet_transfer.training.metrics import label_ranks, mean_class_accuracy
 
@@ -55,7 +55,7 @@ def measure(material: Material, keys: Probe) -> Found:
     final = fit(sets, values, l2 / scale.size**2, keys.iterations, products)
     history.append(_row(l2, sets, final))
     facts = {"fit": _facts(keys, l2, final)}
-    print(f"Fitted to all images: {facts}", file=sys.stderr)
+    note(f"Fitted to all images: {facts}")
     return found_by_ranks(material, _test(material, load, final), history, facts)
 
 
@@ -140,7 +140,7 @@ def _search(
         values = found.values
         one = Tried(l2, *_judge(material, sets[1], values))
         history.append(_row(l2, sets[:1], found, one))
-        print(history[-1], file=sys.stderr)
+        note(str(history[-1]))
         if one.is_better(best):
             best, chosen = one, values
         if l2 * SPAN <= best.l2:

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import is_alive
+from imagenet_transfer.running.progress import job_named, name_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
@@ -136,7 +137,7 @@ class _Tee:
         self.terminal.flush()
 
     def isatty(self) -> bool:
-        return False  # jobs share the terminal: progress bars must not redraw
+        return False  # jobs share the terminal: nothing may be redrawn
 
     def fileno(self) -> int:
         return self.terminal.fileno()
@@ -155,7 +156,8 @@ def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
     log = _opened(path, terminal)
     sys.stderr = _Tee(terminal, log)
     try:
-        yield
+        with job_named(name_of(path), log):
+            yield
         _bring_to_present(inputs)
     except (UserError, KeyboardInterrupt, OSError, MemoryError) as error:
         sentence = sentence_of(error)

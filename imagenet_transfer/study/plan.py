@@ -1,14 +1,14 @@
-"""What a study costs before it is run: networks, images, hours and disk of every output.
+"""What a study costs before it is run: jobs, images, hours and disk of every output.
 
-Shared runs are counted once. Hours are training images by measured rates (`resources/rates.csv`;
-`benchmarks/training_rate.py` measures yours). Work that was not measured on a device is scaled by
-multiply-adds from the nearest that was. Evaluation (one to three per cent for the paper),
-rendering, packing, region proposals, and measures once their features are there, are not included.
+Jobs that several outputs share are counted once, those whose files are there not at all. Hours are
+training images by measured rates (`resources/rates.csv`; `benchmarks/training_rate.py` measures
+yours). Work that was not measured on a device is scaled by multiply-adds from the nearest that was.
+Evaluation (one to three per cent for the paper), rendering, packing, region proposals, and measures
+once their features are there, are not included.
 """
 
-import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,15 @@ from imagenet_transfer.models import network_of
 from imagenet_transfer.resources import RESOURCES
 from imagenet_transfer.study.costs import work_gmacs
 from imagenet_transfer.study.data_checks import RENDERED_FROM
+from imagenet_transfer.study.plan_jobs import (
+    FEATURES,
+    FINE_TUNING,
+    NETWORK,
+    STORE,
+    Job,
+    jobs_of,
+)
+from imagenet_transfer.study.runs import Embedding, PretrainRun, TransferRun
 from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.training.recipe import Recipe
@@ -30,7 +39,7 @@ from imagenet_transfer.training.recipe import Recipe
 RATES = RESOURCES / "rates.csv"
 RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
 COLUMNS = (
-    *("output", "networks", "fine_tunings", "embeddings", "shared"),
+    *("output", "networks", "fine_tunings", "other", "shared", "done"),
     *("images_millions", "disk_gb"),
 )
 TOTAL = "all outputs"
@@ -70,8 +79,9 @@ class Share:
 
     networks: int = 0
     fine_tunings: int = 0
-    embeddings: int = 0
+    other: int = 0
     shared: int = 0
+    done: int = 0
     work: list[Work] = field(default_factory=list)
     disk: float = 0.0
 
@@ -95,15 +105,16 @@ def read_rates(*paths: Path | str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[list(RATE_COLUMNS)]
 
 
-def plan(study: Study, rates: pd.DataFrame) -> pd.DataFrame:
+def plan(study: Study, rates: pd.DataFrame, done: Iterable[Job] = ()) -> pd.DataFrame:
     """Return one row per output and a last one for all: COLUMNS and the hours on each device.
 
-    A run or store that several outputs need is counted in the row of the first; `shared` says how
-    many runs of an output are counted in rows above it. NaN where the config does not say how many
-    images a data set has.
+    A job that several outputs need is counted in the row of the first; `shared` says how many jobs
+    of an output are counted in rows above it, `done` how many of the rest are among those given as
+    done. NaN where the config does not say how many images a data set has.
     """
-    seen: set[Any] = set()
-    shares = {output: share_of(study, output, seen) for output in study.outputs}
+    seen: set[Job] = set()
+    finished = frozenset(done)
+    shares = {output: share_of(study, output, seen, finished) for output in study.outputs}
     rows = [row(name, share, rates) for name, share in shares.items()]
     frame = pd.DataFrame(rows)
     total = {column: frame[column].sum(skipna=False) for column in frame.columns[1:]}
@@ -112,7 +123,7 @@ def plan(study: Study, rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def alternatives(study: Study, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return the last row of `plan` for the same study with 1 and with 3 networks per subset.
+    """Return the last row of `plan` of all jobs for the study with 1 and with 3 networks per subset.
 
     With 3, every task has at least 3 replicates, so that each network is fine-tuned.
     """
@@ -135,7 +146,7 @@ def with_networks(study: Study, number: int) -> Study:
 
 def row(output: str, share: Share, rates: pd.DataFrame) -> dict[str, Any]:
     """Return the plan's row of one output."""
-    counts = (share.networks, share.fine_tunings, share.embeddings, share.shared)
+    counts = (share.networks, share.fine_tunings, share.other, share.shared, share.done)
     images = sum(work.images for work in share.work if work.kind != "embed") / 1e6
     values = dict(zip(COLUMNS, (output, *counts, images, share.disk / 1e9), strict=True))
     return values | {
@@ -191,70 +202,73 @@ def run_hours(study: Study, rates: pd.DataFrame, architecture: str) -> dict[str,
 # What an output needs
 
 
-def share_of(study: Study, output: str, seen: set[Any]) -> Share:
-    """Return what an output adds to what was seen before, and add it to `seen`."""
+def share_of(study: Study, output: str, seen: set[Job], done: frozenset[Job]) -> Share:
+    """Return what an output adds to the jobs seen before, and add its jobs to `seen`."""
     share = Share()
-    for run in _each(study.pretrain_runs(output), study.networks_behind(output)):
-        if _new(run, seen, share):
-            _add_network(study, run, share, seen)
-    for run in study.transfer_runs(output):
-        if not study.is_frozen(run.task) and _new(run, seen, share):
-            _add_fine_tuning(study, run, share, seen)
-    measured = study.features_measured(output)
-    for run in _each(study.embeddings(output), measured, study.features_behind(output)):
-        if _new(run, seen, share):
-            _add_embedding(study, run, share, seen)
+    for job in jobs_of(study, output):
+        if job in seen:
+            share.shared += 1
+        elif job in done:
+            share.done += 1
+        else:
+            ADDED.get(job[0], _add_other)(study, job, share)
+        seen.add(job)
     return share
 
 
-def _each(*runs: Iterable[Any]) -> list[Any]:
-    """Return what any of several lists has, each once."""
-    return list(dict.fromkeys(itertools.chain(*runs)))
+def _add_other(study: Study, job: Job, share: Share) -> None:
+    share.other += 1
 
 
-def _add_network(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
-    entry = study.subsets[run.subset]
-    network = network_of(study.architectures[run.architecture])
-    share.disk += FLOAT32 * network.parameters(subset_classes(study, run.subset))
-    if "weights" in entry:  # given, not trained
-        return
+def _add_network(study: Study, job: Job, share: Share) -> None:
+    run = PretrainRun(*job[1:])
     share.networks += 1
     images = subset_images(study, run.subset)
-    share.work.append(work(study, run.architecture, entry["recipe"], images))
-    share.disk += _new_store(study, entry["dataset"], seen)
+    recipe = study.subsets[run.subset]["recipe"]
+    share.work.append(work(study, run.architecture, recipe, images))
+    share.disk += weights_bytes(study, run)
 
 
-def _add_fine_tuning(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
+def _add_given(study: Study, job: Job, share: Share) -> None:
+    share.other += 1
+    share.disk += weights_bytes(study, PretrainRun(*job[1:]))
+
+
+def _add_fine_tuning(study: Study, job: Job, share: Share) -> None:
+    run = TransferRun(*job[1:])
     share.fine_tunings += 1
     recipe = study.tasks[run.task]["recipe"]
     share.work.append(work(study, run.architecture, recipe, task_images(study, run.task)))
-    share.disk += _new_store(study, study.dataset_of(run.task), seen)
 
 
-def _add_embedding(study: Study, run: Any, share: Share, seen: set[Any]) -> None:
+def _add_features(study: Study, job: Job, share: Share) -> None:
+    run = Embedding(*job[1:])
     network = network_of(study.architectures[run.architecture])
-    share.embeddings += 1
+    share.other += 1
     share.work.append(embedding_work(study, run.architecture, run.dataset, run.augmentation))
     classes = 0 if run.subset == SCRATCH else subset_classes(study, run.subset)
     size = FLOAT16 * network.feature_sizes(classes)[run.layer] + FLOAT32
     share.disk += size * all_images(study, run.dataset)
-    share.disk += _new_store(study, run.dataset, seen)
 
 
-def _new(run: Any, seen: set[Any], share: Share) -> bool:
-    """Return whether a run was not seen before; count it as shared otherwise."""
-    new = run not in seen
-    seen.add(run)
-    share.shared += not new
-    return new
+def _add_store(study: Study, job: Job, share: Share) -> None:
+    share.other += 1
+    share.disk += store_bytes(study, job[1])
 
 
-def _new_store(study: Study, dataset: str, seen: set[Any]) -> float:
-    """Return the bytes of a data set's store, 0 if it was seen before."""
-    if ("store", dataset) in seen:
-        return 0.0
-    seen.add(("store", dataset))
-    return store_bytes(study, dataset)
+ADDED: Mapping[str, Callable[[Study, Job, Share], None]] = {
+    NETWORK: _add_network,
+    "import": _add_given,
+    FINE_TUNING: _add_fine_tuning,
+    FEATURES: _add_features,
+    STORE: _add_store,
+}
+
+
+def weights_bytes(study: Study, run: PretrainRun) -> float:
+    """Return the bytes of a network's weights."""
+    network = network_of(study.architectures[run.architecture])
+    return FLOAT32 * network.parameters(subset_classes(study, run.subset))
 
 
 def work(study: Study, architecture: str, recipe: str, num_images: float) -> Work:

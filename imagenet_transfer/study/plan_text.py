@@ -1,24 +1,35 @@
 """A plan as people read it: an aligned table, and where its numbers come from."""
 
 import math
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.study.plan import COLUMNS
+from imagenet_transfer.study.plan import COLUMNS, TOTAL
 
-TITLES = [
-    *("output", "networks", "fine-tunings", "embeddings", "shared"),
-    *("images (M)", "disk (GB)"),
-]
+TITLES = {  # of the columns that are shown
+    "output": "output",
+    "networks": "networks",
+    "fine_tunings": "fine-tunings",
+    "other": "other jobs",
+    "shared": "shared",
+    "done": "done",
+    "disk_gb": "GB",
+}
+WIDTH = 96
 ALTERNATIVES = """\
 `replicates` says how many networks a subset has. With 3, every task is taken in at least 3
 replicates, one per network: only then do intervals describe the subset, not one network."""
+DONE = """\
+What is there ('done') is not counted, except in the rows with other numbers of networks. It is
+known by its files; `snakemake -n` also knows which of them a changed config makes again."""
 COUNTING = """\
-A run that several outputs need is counted with the first; 'shared' says how many runs an output
-takes from those above it. Hours are of training and embedding one after the other, at these rates;
-evaluation, packing and measures of frozen features come on top:"""
+A job that several outputs need is counted with the first; 'shared' says how many jobs an output
+takes from those above it. Other jobs are packing, label sets, features, measures and drawing;
+the summaries at the end are not among them. Hours (h) are of training and embedding one after
+the other, at these rates; evaluation, packing and measures of frozen features come on top:"""
 SCALING = """\
 Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
 sampling and suppression are not multiply-adds, and for networks much smaller than the measured
@@ -32,14 +43,16 @@ def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | N
     `others` are further rows, shown below the total (see `alternatives`).
     """
     devices = [name for name in frame.columns if name not in COLUMNS]
-    shown = frame if others is None else pd.concat([frame, others], ignore_index=True)
-    titles = TITLES + [f"hours ({_letter(i)})" for i in range(len(devices))]
-    cells = [[_text(value) for value in values] for values in shown.itertuples(index=False)]
-    head, *rows = _aligned([titles, *cells])
+    columns = [name for name in TITLES if name != "done" or frame["done"].any()]
+    shown = frame if others is None else pd.concat([frame, others.assign(done=0)])
+    titles = [TITLES[name] for name in columns]
+    titles += [f"h ({_letter(i)})" for i in range(len(devices))]
+    values = shown[columns + devices].itertuples(index=False)
+    head, *rows = _aligned([titles, *([_text(value) for value in line] for line in values)])
     total = len(frame) - 1
     parts = [head, *rows[:total], "-" * len(head), *rows[total:], ""]
-    if others is not None:
-        parts.append(ALTERNATIVES)
+    parts += [DONE] if "done" in columns else []
+    parts += [ALTERNATIVES] if others is not None else []
     return "\n".join([*parts, COUNTING, *_sources(devices, rates), SCALING]) + "\n"
 
 
@@ -54,7 +67,7 @@ def _aligned(lines: list[list[str]]) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return value.replace(f"{TOTAL}, ", "  ")
     if math.isnan(value):
         return "?"
     if 0 < value < 0.01:
@@ -69,8 +82,9 @@ def _sources(devices: Iterable[str], rates: pd.DataFrame) -> list[str]:
         device = column.removeprefix("hours on ")
         lines.append(f"({_letter(i)}) {device}")
         for measured in rates[rates["device"] == device].itertuples():
-            speed = f"{measured.images_per_s:g} images/s"
-            lines.append(f"    {measured.work}: {speed} ({measured.source})")
+            speed = f"{measured.work}: {measured.images_per_s:g} images/s ({measured.source})"
+            indents = {"initial_indent": " " * 4, "subsequent_indent": " " * 8}
+            lines += textwrap.wrap(speed, WIDTH, **indents)
     return lines
 
 

@@ -5,7 +5,6 @@ Stages bring tasks. The solver is Caffe's.
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +14,9 @@ from typing import Any, Protocol
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.running.progress import Progress, note
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import StateFile
@@ -238,12 +237,13 @@ def train(
     """
     trainer = _Trainer(task, Recipe.of(recipe), seed, state_file)
     saved = time.monotonic()
-    with trainer.batches() as batches, trainer.progress_bar() as bar:
+    progress = trainer.progress()
+    with trainer.batches() as batches:
         while trainer.step < trainer.schedule.iterations:
             trainer.take_step(batches)
-            bar.update()
+            progress.advance(facts=trainer.last_loss)
             if trainer.evaluates():
-                bar.write(trainer.report(), file=sys.stderr)
+                note(trainer.report())
             if deadline and deadline.passed() and not trainer.finished():
                 trainer.save()
                 raise DeadlineReachedError(
@@ -276,7 +276,7 @@ class _Trainer:
         self.seconds_before = 0.0
         self.started = time.monotonic()
         state, sentence = state_file.load()
-        print(sentence, file=sys.stderr)
+        note(sentence)
         if state is not None:
             self._restore(state)
 
@@ -313,10 +313,14 @@ class _Trainer:
         stop = self.schedule.iterations * self.accumulate
         return contextlib.closing(prefetch(self.task, self.step * self.accumulate, stop))
 
-    def progress_bar(self) -> tqdm:
-        interval = 0.5 if sys.stderr.isatty() else 20.0
-        options = {"unit": "it", "mininterval": interval, "file": sys.stderr}
-        return tqdm(total=self.schedule.iterations, initial=self.step, **options)
+    def progress(self) -> Progress:
+        rates = {"it": 1, "images": self.recipe.images_per_iteration}
+        return Progress(self.schedule.iterations, rates, start=self.step)
+
+    def last_loss(self) -> str:
+        """Return the last loss that was read, in words; none is read for this."""
+        last = self.meter.last_finite
+        return "" if last is None else f"loss {last:.3g}"
 
     def autocast(self) -> contextlib.AbstractContextManager:
         if self.recipe.precision == "float32":

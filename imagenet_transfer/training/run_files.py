@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from imagenet_transfer.files import sha256_of, write_csv, write_json
+from imagenet_transfer.running.progress import report
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
 from imagenet_transfer.training.checkpoints import StateFile
 from imagenet_transfer.training.loop import Outcome
@@ -58,6 +59,12 @@ class RunFiles:
         }
         write_json(self.folder / "metrics.json", record)
         self.state_file.remove()
+        report(main_metric(outcome.metrics))
+
+
+def main_metric(metrics: Mapping[str, float]) -> str:
+    """Return the first metric in words, such as `top1 31.2`; those of single classes come later."""
+    return next((f"{name} {value:.1f}" for name, value in metrics.items()), "")
 
 
 def metric_row(name: str, value: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from study_configs import SCHEMA, change
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.study.config_file import place_of_labels, read_config
 from imagenet_transfer.study.plan import TOTAL, plan, read_rates
+from imagenet_transfer.study.plan_jobs import jobs_of
 from imagenet_transfer.study.runs import Embedding, PretrainRun, TransferRun
 from imagenet_transfer.study.study import Study
 
@@ -131,10 +132,13 @@ def test_a_half_learns_labels_too(config):
 def test_the_plan_counts_the_networks_and_their_features(config):
     rates = read_rates()
     total = plan(Study.of(config, SCHEMA), rates).set_index("output").loc[TOTAL]
-    assert (total["networks"], total["embeddings"], total["fine_tunings"]) == (6, 3, 3)
+    assert (total["networks"], total["fine_tunings"]) == (6, 3)
     both = change(config, "outputs.table-mine.subsets", ["imagenet", "mine"])
     total = plan(Study.of(both, SCHEMA), rates).set_index("output").loc[TOTAL]
-    assert (total["networks"], total["embeddings"], total["fine_tunings"]) == (6, 3, 6)
+    assert (total["networks"], total["fine_tunings"]) == (6, 6)
+    for given in (config, both):
+        jobs = jobs_of(Study.of(given, SCHEMA), "table-mine")
+        assert len([job for job in jobs if job[0] == "embed"]) == 3
     row = plan(Study.of(both, SCHEMA), rates).set_index("output").loc["table-mine"]
     assert row["shared"] == 0
 

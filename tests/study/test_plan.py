@@ -27,7 +27,6 @@ from imagenet_transfer.study.plan import (
     with_networks,
 )
 from imagenet_transfer.study.plan_text import plan_text
-from imagenet_transfer.study.runs import Embedding, PretrainRun, TransferRun
 from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.recipe import Recipe
 
@@ -85,31 +84,42 @@ def test_rates_are_scaled_from_the_nearest_of_the_kind():
     assert rate(more, "train", 0.2) == pytest.approx(250.0)
 
 
+# Two outputs over one data set that share a network, a fine-tuning run and two stores
+JOBS = {
+    "table1": [
+        ("store", "imagenet"),
+        ("store", "sun"),
+        ("pretrain", "net", "whole", 1),
+        ("finetune", "scenes", "net", "whole", 1),
+        ("draw", "table1"),
+    ],
+    "figure4": [
+        ("store", "imagenet"),
+        ("store", "sun"),
+        ("pretrain", "net", "whole", 1),
+        ("pretrain", "net", "half", 1),
+        ("finetune", "scenes", "net", "whole", 1),
+        ("finetune", "scenes", "net", "half", 1),
+        ("embed", "net", "half", 1, "imagenet", "fc7", "none"),
+        ("draw", "figure4"),
+    ],
+}
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    """Let a study have the jobs above."""
+    monkeypatch.setattr("imagenet_transfer.study.plan.jobs_of", lambda study, output: JOBS[output])
+    return study()
+
+
 def study():
-    """Two outputs over one data set that share a network and a fine-tuning run."""
-    runs = {
-        "table1": (
-            [PretrainRun("net", "whole", 1)],
-            [TransferRun("scenes", "net", "whole", 1)],
-            [],
-        ),
-        "figure4": (
-            [PretrainRun("net", "whole", 1), PretrainRun("net", "half", 1)],
-            [TransferRun("scenes", "net", "whole", 1), TransferRun("scenes", "net", "half", 1)],
-            [Embedding("net", "half", 1, "imagenet", "fc7")],
-        ),
-    }
+    """What the jobs below say of data, networks and recipes."""
     return SimpleNamespace(
         name="hand",
         classes="miniature",
         miniature=None,
-        outputs=dict.fromkeys(runs),
-        pretrain_runs=lambda output: runs[output][0],
-        transfer_runs=lambda output: runs[output][1],
-        embeddings=lambda output: runs[output][2],
-        networks_behind=lambda output: [],
-        features_behind=lambda output: [],
-        features_measured=lambda output: [],
+        outputs=dict.fromkeys(JOBS),
         is_frozen=lambda task: False,
         dataset_of=lambda task: "sun",
         architectures={"net": PAPER_ALEXNET},
@@ -132,12 +142,12 @@ def study():
     )
 
 
-def test_the_plan_by_hand():
-    frame = plan(study(), RATES).set_index("output")
-    counts = ["networks", "fine_tunings", "embeddings", "shared"]
-    assert frame.loc["table1", counts].tolist() == [1, 1, 0, 0]
-    assert frame.loc["figure4", counts].tolist() == [1, 1, 1, 2]
-    assert frame.loc[TOTAL, counts[:3]].tolist() == [2, 2, 1]
+def test_the_plan_by_hand(by_hand):
+    frame = plan(by_hand, RATES).set_index("output")
+    counts = ["networks", "fine_tunings", "other", "shared", "done"]
+    assert frame.loc["table1", counts].tolist() == [1, 1, 3, 0, 0]
+    assert frame.loc["figure4", counts].tolist() == [1, 1, 2, 4, 0]
+    assert frame.loc[TOTAL, counts].tolist() == [2, 2, 5, 0, 0]
     assert frame.loc["table1", "images_millions"] == pytest.approx((256_000 + 3000) / 1e6)
     gmacs = 3 * image_gmacs(PAPER_ALEXNET)
     hours = (256_000 + 3000) * gmacs / (100 * 2) / 3600
@@ -147,8 +157,26 @@ def test_the_plan_by_hand():
     assert frame.loc[TOTAL, hours_on("card")] == pytest.approx(2 * hours + embedding)
 
 
-def test_the_disk_by_hand():
-    frame = plan(study(), RATES).set_index("output")
+def test_what_is_there_is_not_counted(by_hand):
+    done = JOBS["table1"][1:4]
+    frame = plan(by_hand, RATES, done).set_index("output")
+    counts = ["networks", "fine_tunings", "other", "shared", "done"]
+    assert frame.loc["table1", counts].tolist() == [0, 0, 2, 0, 3]
+    assert frame.loc["figure4", counts].tolist() == [1, 1, 2, 4, 0]
+    assert frame.loc["table1", hours_on("card")] == 0
+    assert frame.loc["table1", "disk_gb"] == pytest.approx(70_400 * 26_500 / 1e9)
+    text = plan_text(frame.reset_index(), RATES)
+    assert text.split("\n")[0].split() == [
+        *("output", "networks", "fine-tunings", "other", "jobs", "shared", "done", "GB"),
+        *("h", "(a)", "h", "(b)"),
+    ]
+    assert "snakemake -n" in text
+    everything = plan(by_hand, RATES, [job for jobs in JOBS.values() for job in jobs])
+    assert everything.iloc[-1, 1:4].tolist() == [0, 0, 0]
+
+
+def test_the_disk_by_hand(by_hand):
+    frame = plan(by_hand, RATES).set_index("output")
     weights = 4 * network_of(PAPER_ALEXNET).parameters(64)
     # Stores count with the first output that needs them.
     first = weights + 70_400 * 26_500 + 2000 * 64 * 64 * 3
@@ -191,8 +219,8 @@ def test_tiny_imagenet_does_not_depend_on_the_number_of_images():
     assert own and all("subset" in task for task in own)
 
 
-def test_what_is_not_declared_is_not_guessed():
-    given = study()
+def test_what_is_not_declared_is_not_guessed(by_hand):
+    given = by_hand
     del given.datasets["imagenet"]["images"]
     frame = plan(given, RATES).set_index("output")
     assert math.isnan(frame.loc["table1", "disk_gb"])
@@ -201,12 +229,12 @@ def test_what_is_not_declared_is_not_guessed():
     lines = plan_text(frame.reset_index(), RATES).splitlines()
     rows = {name: next(line for line in lines if line.startswith(name)) for name in frame.index}
     shown = {name: row.removeprefix(name).split() for name, row in rows.items()}
-    assert shown["table1"][:6] == ["1", "1", "0", "0", "0.26", "?"]  # its recipes count iterations
+    assert shown["table1"] == ["1", "1", "3", "0", "?", "0.78", "7.8"]  # iterations, not epochs
     assert shown[TOTAL][-3:] == ["?", "?", "?"]
 
 
-def test_the_text_is_aligned_and_says_where_rates_are_from():
-    lines = plan_text(plan(study(), RATES), RATES).splitlines()
+def test_the_text_is_aligned_and_says_where_rates_are_from(by_hand):
+    lines = plan_text(plan(by_hand, RATES), RATES).splitlines()
     assert len({len(line) for line in lines[:3]}) == 1
     assert lines[0].startswith("output")
     assert lines[4].startswith(TOTAL)
@@ -233,7 +261,10 @@ def test_a_users_rates_replace_those_of_the_same_device(tmp_path):
 )
 def test_every_study_has_a_plan(name):
     given = Study.of(read_config(ROOT / name), ROOT / "workflow/schemas/config.schema.yaml")
-    frame = plan(given, read_rates()).set_index("output")
+    rates = read_rates()
+    frame = plan(given, rates).set_index("output")
+    text = plan_text(frame.reset_index(), rates, alternatives(given, rates))
+    assert max(map(len, text.splitlines())) <= 100
     runs = {run for output in given.outputs for run in given.pretrain_runs(output)}
     assert frame.loc[TOTAL, "networks"] == len(runs)
     assert frame.index.tolist() == [*given.outputs, TOTAL]
@@ -278,7 +309,8 @@ def test_what_one_and_three_networks_would_cost():
     lines = plan_text(frame, RATES, others).splitlines()
     total = next(i for i, line in enumerate(lines) if line.startswith(f"{TOTAL} "))
     assert set(lines[total - 1]) == {"-"}
-    assert [line[:35].strip() for line in lines[total + 1 : total + 3]] == names
+    shown = ["  1 network per subset", "  3 networks per subset"]
+    assert [line[:23].rstrip() for line in lines[total + 1 : total + 3]] == shown
     assert len({len(line) for line in lines[: total + 3]}) == 1
     assert "at least 3 replicates" in " ".join(lines)
 
@@ -295,7 +327,9 @@ def test_measures_cost_their_features_once_per_network():
     given = Study.of(yaml.safe_load(MEASURES), SCHEMA)
     only = plan(given, RATES).set_index("output").loc["table-flowers"]
     assert only["fine_tunings"] == 3 * 3  # of the task `tuned`
-    assert only["embeddings"] == 3 + 1 + 3
+    measures = 4 * (3 + 1 + 3)  # of own and given networks and of random starts
+    more = ["store", "label set", "manifest", "import", "table"]
+    assert only["other"] == 7 + measures + len(more)
     without = yaml.safe_load(MEASURES)
     without["outputs"]["table-flowers"]["tasks"] = ["tuned"]
     less = plan(Study.of(without, SCHEMA), RATES).set_index("output").loc["table-flowers"]

@@ -78,7 +78,8 @@ def test_the_papers_label_sets_need_no_data(tmp_path):
 def test_the_plan_is_printed_without_data(tmp_path):
     lines = of_the_paper(tmp_path, "plan", "--cores", "1").splitlines()
     total = next(line.split() for line in lines if line.startswith("all outputs"))
-    assert total[2:5] == ["20", "124", "7"]
+    assert total[2:4] == ["20", "124"]
+    assert max(map(len, lines)) <= 100
     assert not (tmp_path / "results/plan.csv").exists()
 
 

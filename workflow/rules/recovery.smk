@@ -88,3 +88,4 @@ onstart:
 
 onerror:
     unmark_unharmed_results()
+    say_what_failed()

@@ -125,5 +125,6 @@ rule plan:
         "../../envs/workflow.yaml"
     params:
         schema=SCHEMA,
+        done=jobs_done,
     script:
         "../scripts/print_plan.py"

@@ -1,4 +1,4 @@
-"""Print what a study would compute, before anything runs."""
+"""Print what a study would compute: what is not there yet."""
 
 from imagenet_transfer.running.jobs import job_log
 
@@ -9,4 +9,5 @@ with job_log(snakemake.log[0], snakemake.input):
 
     rates = read_rates("rates.csv")
     study = Study.of(snakemake.config, snakemake.params.schema)
-    print(plan_text(plan(study, rates), rates, alternatives(study, rates)))
+    done = map(tuple, snakemake.params.done)
+    print(plan_text(plan(study, rates, done), rates, alternatives(study, rates)))

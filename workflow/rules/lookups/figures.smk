@@ -49,25 +49,35 @@ def store_of(output):
 
 def features_of(output):
     """Return the features that an output compares."""
-    return [features_file(one, one.dataset, one.layer) for one in study.embeddings(output)]
+    return list(map(file_of_features, study.embeddings(output)))
+
+
+def predictions_file(run):
+    """Return the predictions of a network."""
+    return f"results/predictions/{run.architecture}/{run.subset}/rep{run.replicate}.csv.gz"
+
+
+def induction_file(run, baseline, layer):
+    """Return the induction accuracies of a network."""
+    network = f"{run.architecture}/{run.subset}/rep{run.replicate}"
+    return f"results/induction/{network}/{baseline}-{layer}.csv"
+
+
+def file_of_features(one):
+    """Return the file of features."""
+    return features_file(one, one.dataset, one.layer, one.augmentation)
 
 
 def predictions_of(output):
     """Return the predictions that an output counts."""
-    return [
-        f"results/predictions/{run.architecture}/{run.subset}/rep{run.replicate}.csv.gz"
-        for run in study.predictions(output)
-    ]
+    return list(map(predictions_file, study.predictions(output)))
 
 
 def induction_of(output):
     """Return the induction accuracies that an output shows: of all replicates of each subset."""
     entry = study.outputs[output]
-    name = f"{entry['baseline']}-{entry['layer']}.csv"
-    return [
-        f"results/induction/{run.architecture}/{run.subset}/rep{run.replicate}/{name}"
-        for run in study.induced_runs(output)
-    ]
+    names = (entry["baseline"], entry["layer"])
+    return [induction_file(run, *names) for run in study.induced_runs(output)]
 
 
 def induction_weights(output):
