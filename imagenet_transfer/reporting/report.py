@@ -41,7 +41,7 @@ NO_COMPARISON = (
     "The numbers of this study are not about the paper's images: compare its rows with each other, "
     "not with the paper."
 )
-LARGEST_DOWNLOAD = 600_000  # bytes, compressed: larger files are linked, not held by the page
+LARGEST_DOWNLOAD = 300_000  # bytes, compressed: larger files are linked, not held by the page
 FIRST = ("table2", "figure1", "figure2")  # shown next to the answers, if the study has them
 
 

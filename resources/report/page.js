@@ -32,11 +32,11 @@ function look() {
   const line = colour("--line");
   const axis = { labelColor: ink, titleColor: ink, domainColor: ink, tickColor: ink, gridColor: line };
   return {
-    aria: false, // the chart is described as a whole, below
+    mark: { aria: false }, // the chart is described as a whole, below
     background: colour("--paper"),
     font: "system-ui, sans-serif",
-    axis: { ...axis, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-    legend: { labelColor: ink, titleColor: ink, labelFontSize: 12 },
+    axis: { ...axis, aria: false, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
+    legend: { aria: false, labelColor: ink, titleColor: ink, labelFontSize: 12 },
     rule: { color: ink },
     text: { color: ink },
     title: { color: ink },
