@@ -20,8 +20,12 @@ if "study" not in config:
     configfile: f"{workflow.current_basedir}/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/lookups/records.smk"
+include: "workflow/rules/lookups/report.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/unpack.smk"

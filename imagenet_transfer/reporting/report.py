@@ -13,6 +13,7 @@ import pandas as pd
 
 from imagenet_transfer.claims.comparison import NOT_COMPARABLE
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.figures.builders import heading
 from imagenet_transfer.files import read_table, write_text
 from imagenet_transfer.labels.taxonomy import Taxonomy, taxonomy_for
 from imagenet_transfer.reporting.html_blocks import markdown_html, prose_html
@@ -194,14 +195,6 @@ def _download(file: Path) -> dict[str, str]:
     held = len(packed) <= LARGEST_DOWNLOAD
     data = base64.b64encode(packed).decode() if held else ""
     return {"name": file.name, "kind": file.suffix[1:].upper(), "data": data}
-
-
-def heading(name: str) -> str:
-    """Return the title of a figure that the config calls `name`: "Figure 1", "Coarse limit"."""
-    number = name.removeprefix("figure")
-    if number.isdecimal():
-        return f"Figure {number}"
-    return name.removeprefix("figure-").replace("-", " ").capitalize()
 
 
 # Facts
