@@ -37,6 +37,7 @@ include: "workflow/rules/measures.smk"
 include: "workflow/rules/analyses.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/paper.smk"
 include: "workflow/rules/checks.smk"
 
 
@@ -61,6 +62,12 @@ rule tables:
 rule figures:
     input:
         figure_files(),
+    localrule: True
+
+
+rule paper_tables:
+    input:
+        "results/paper/study.tex",
     localrule: True
 
 

@@ -51,14 +51,14 @@ class Builder:
     - `picture` and `numbers` name its functions as "module:function". numbers(material) returns
       the frame of its CSV, followed by one for each of `more`; picture(material, *frames) returns
       the figure. `material` is a `drawing.Material`.
-    - `table` names the function that writes a table; without a picture, it is one.
+    - `table` names the function that makes a table; without a picture, it is one.
     - `caption` says what is seen; {keys} are those of the config's entry.
     """
 
     inputs: tuple[str, ...]
     picture: str = ""
     numbers: str = ""
-    table: str = "imagenet_transfer.reporting.tables:write_table"
+    table: str = "imagenet_transfer.reporting.tables:table_of_subsets"
     caption: str = ""
     more: tuple[str, ...] = ()  # further CSV files, OUTPUT-NAME.csv
     settings: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ BUILDERS: Mapping[str, Builder] = {
     ),
     "networks": Builder(
         inputs=("metrics", "networks", "sizes"),
-        table="imagenet_transfer.reporting.network_tables:write_network_table",
+        table="imagenet_transfer.reporting.network_tables:table_of_networks",
         scratch=ALLOWED,
         caption="Transfer to {tasks} by network and by what it was pre-trained on.",
     ),
