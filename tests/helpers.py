@@ -89,7 +89,7 @@ def compiled(folder: Path) -> str:
         pytest.skip("neither pdflatex nor tectonic is installed")
     options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in engine else []
     command = [engine, *options, "study.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    said = done.stdout + done.stderr
+    done = subprocess.run(command, cwd=folder, capture_output=True)
+    said = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0 and (folder / "study.pdf").stat().st_size > 10_000, said[-3000:]
     return said

@@ -53,6 +53,8 @@ DOCUMENT = r"""\documentclass[a4paper]{{article}}
 \usepackage{{lmodern}}
 \usepackage[margin=16mm]{{geometry}}
 \usepackage{{booktabs,float,graphicx}}
+\setlength{{\belowcaptionskip}}{{6pt}}
+\setlength{{\belowcaptionskip}}{{6pt}}
 \newsavebox{{\drawn}}
 \newcommand{{\smaller}}[1]{{\includegraphics[width=\linewidth,height=0.8\textheight,keepaspectratio]{{#1}}}}
 \newcommand{{\drawing}}[1]{{\sbox{{\drawn}}{{\includegraphics{{#1}}}}%
@@ -71,7 +73,6 @@ DOCUMENT = r"""\documentclass[a4paper]{{article}}
 FLOAT = r"""\begin{{{kind}}}[H]
 \centering
 \renewcommand{{\the{kind}}}{{{number}}}
-\caption{{{caption}}}
 {content}
 \end{{{kind}}}
 """
@@ -318,15 +319,23 @@ def study_latex(settings: Mapping[str, Any], tables: Iterable[str], figures: Ite
     study = settings["study"]
     seed = f"After {PAPER}. Seed {study['seed']}."
     about = seed if study["compare"] else f"{seed} {NO_COMPARISON}"
-    floats = [_float("table", name, settings, rf"\input{{{name}.tex}}") for name in tables]
-    floats += [_float("figure", name, settings, rf"\drawing{{{name}.pdf}}") for name in figures]
+    outputs = settings["outputs"]
+    floats = [
+        _float("table", name, _caption(outputs[name]), rf"\input{{{name}.tex}}") for name in tables
+    ]
+    floats += [
+        _float("figure", name, rf"\drawing{{{name}.pdf}}", _caption(outputs[name]))
+        for name in figures
+    ]
     title = latex_text(f"Transfer learning from ImageNet: the study {study['name']}")
     return DOCUMENT.format(title=title, about=latex_text(about), floats="\n".join(floats))
 
 
-def _float(kind: str, name: str, settings: Mapping[str, Any], content: str) -> str:
-    number_or_name = name.removeprefix(kind).removeprefix("-")
-    words = latex_text(caption(settings["outputs"][name]))
-    return FLOAT.format(
-        kind=kind, number=latex_text(number_or_name), caption=words, content=content
-    )
+def _float(kind: str, name: str, *content: str) -> str:
+    """Return a float that is numbered as the study calls it: 2 for table2, context."""
+    called = name.removeprefix(kind).removeprefix("-")
+    return FLOAT.format(kind=kind, number=latex_text(called), content="\n".join(content))
+
+
+def _caption(layout: Mapping[str, Any]) -> str:
+    return rf"\caption{{{latex_text(caption(layout))}}}"

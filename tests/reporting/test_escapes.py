@@ -4,7 +4,7 @@ import re
 
 import pytest
 from docutils.core import publish_parts
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagenet_transfer.reporting.escapes import latex_text, rst_text
@@ -12,6 +12,8 @@ from imagenet_transfer.reporting.escapes import latex_text, rst_text
 PLAIN = st.text(st.characters(codec="latin-1", categories=("L", "N", "P", "S")), min_size=1)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # writer_name: older docutils
+@settings(deadline=None, max_examples=50)
 @given(st.lists(PLAIN, min_size=1, max_size=4).map(" ".join))
 def test_rst_shows_exactly_the_text(text):
     found = publish_parts(rst_text(text), writer_name="pseudoxml")["whole"]
@@ -41,6 +43,7 @@ def test_latex_shows_exactly_the_text(text, latex):
     assert latex_text(text) == latex
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_nothing_of_a_text_is_a_command(text):
     known = re.sub(r"\\(text\w+|[$&%#_{}]|times|pm|cdot|mu|\w+)(\{\})?", "", latex_text(text))

@@ -27,7 +27,8 @@ BUDGETS = {
 }
 SUBSETS = ["full", "many", "few", "wide", "thin"]
 MEANS = dict(zip((*SUBSETS, "scratch"), (50.0, 49.9, 41.0, 50.2, 55.0, 10.0), strict=True))
-STEPS = ((0.3, -0.1, -0.2), (-0.1, 0.2, -0.1), (0.0, 0.3, -0.3), (0.2, -0.2, 0.0), (-0.2, 0.1, 0.1))
+STEPS = [(0.3, -0.1, -0.2), (-0.1, 0.2, -0.1), (0.0, 0.3, -0.3)]
+STEPS += [(0.2, -0.2, 0.0), (-0.2, 0.1, 0.1), (0.3, 0.0, -0.3)]
 STUDY = {"name": "a_b", "seed": 3, "compare": False}
 
 
@@ -97,7 +98,7 @@ def test_surely_different_cells_are_marked_and_the_marks_explained():
     tex = table()
     rows = rows_of(tex)
     assert rows["full"] == [r"50.0 $\pm$ 0.3\rlap{$^{\ast}$}", r"50.0 $\pm$ 0.2\rlap{$^{\ast}$}"]
-    assert rows["scratch"] == [r"10.0 $\pm$ 0.3", r"10.0 $\pm$ 0.2"]
+    assert rows["scratch"] == [r"10.0 $\pm$ 0.3", r"10.0 $\pm$ 0.3"]
     more = rows[r"{[}more{]} classes \& more\_"]
     assert [one.partition(r"\rlap")[2] for one in more[:2]] == [
         r"{$^{\ast}$}",
@@ -153,7 +154,7 @@ def test_networks_have_two_titles_and_bold_cells():
 
 def test_the_document_compiles_with_any_text_in_it(tmp_path):
     """Every ASCII sign and all Latin letters, where a table or a caption may have them."""
-    letters = "".join(map(chr, [*range(0x21, 0x7F), *range(0xA1, 0x180)]))
+    letters = " ".join(map(chr, [*range(0x21, 0x7F), *range(0xA1, 0x180)]))
     titled = BUDGETS | {"columns": [letters, "1/8"]}
     outputs = {"table2": titled, "table-networks": networks()}
     made, compared, settings = material(titled, values_of(), {("full", "det"): 1.0})
