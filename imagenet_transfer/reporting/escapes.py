@@ -33,8 +33,19 @@ LATEX = {  # what TeX reads otherwise, and signs beyond Latin letters
     "°": r"\textdegree{}",
     "µ": r"$\mu$",
 }
-# Latin-1 and Latin Extended-A, as far as T1 fonts have them (LaTeX's t1enc.dfu)
-LETTERS = {*range(0xC0, 0x17F)} - {0x126, 0x127, 0x138, 0x13F, 0x140, 0x149, 0x166, 0x167}
+# Latin-1 and Latin Extended-A, as far as T1 and TS1 fonts have them (LaTeX's t1enc.dfu, ts1enc.dfu)
+LETTERS = {*range(0xA1, 0x17F)} - {
+    0xAD,
+    0xB8,
+    0x126,
+    0x127,
+    0x138,
+    0x13F,
+    0x140,
+    0x149,
+    0x166,
+    0x167,
+}
 LIGATURES = "-',"  # signs of which two would become another
 
 

@@ -32,7 +32,7 @@ PUBLISHED = r"\quad as published"
 # Down to the width of the line or the height of a page, never up
 SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 TABLE = r"""% Table of the study {study}: needs \usepackage{{booktabs,graphicx}} and T1 fonts.
-\begingroup\small\centering
+\begingroup\small\centering\setlength{{\tabcolsep}}{{8pt}}
 {shrunk}
 \begin{{tabular}}{{{columns}}}
 \toprule
@@ -277,19 +277,24 @@ def mark_note(
 def _method(compared: Comparisons, others: str, subsets: Mapping[str, Mapping[str, Any]]) -> str:
     """Return in words which test was made, on how many values, and how it was corrected."""
     tested = {one.task for one in compared.compared if one.adjusted >= 0}
-    several = {task: _span(compared.counts[task]) for task in compared.counts if task in tested}
-    counts = ", ".join(f"{task}: {number}" for task, number in several.items())
-    words = (
-        f"Each cell is compared with {others}: two-sided paired t tests on the replicates (n, "
-        f"{counts}), their variances moderated by all cells of the study (as in limma), sure at "
-        f"5 % after Holm's correction for the {compared.tested} tests of this table."
-    )
+    known = [task for task in compared.counts if task in tested]
+    counts = ", ".join(f"{task}: n = {_span(compared.counts[task])}" for task in known)
+    words = [
+        f"Each cell is compared with {others}: two-sided paired t tests on the replicates "
+        f"({counts}), sure at 5 % after Holm's correction for the {compared.tested} tests of this "
+        "table."
+    ]
+    if compared.reference:
+        words.append(
+            "Variances of differences between pre-trained networks are moderated by all cells of "
+            "the study (as in limma)."
+        )
     if untested := [task for task in compared.counts if task not in tested]:
-        words += f" Nothing is tested on {', '.join(untested)}: {_reason(compared, untested)}."
+        words.append(f"Nothing is tested on {', '.join(untested)}: {_reason(compared, untested)}.")
     rows = dict.fromkeys(one.row[1] for one in compared.compared)
     if once := [name for name in rows if name in subsets and subsets[name]["networks"] == 1]:
-        words += f" The tests are about these networks: pre-trained once were {', '.join(once)}."
-    return words
+        words.append(f"The tests are about these networks; {', '.join(once)}: pre-trained once.")
+    return " ".join(words)
 
 
 def _reason(compared: Comparisons, tasks: Iterable[str] = ()) -> str:

@@ -111,7 +111,10 @@ def test_surely_different_cells_are_marked_and_the_marks_explained():
     ]
     assert r"$\dagger$ surely below full; $\ddagger$ surely above full; $\ast$ surely above" in tex
     assert "no mark: cannot tell. Each cell is compared with full and with the random start" in tex
-    assert r"(n, det: 3, sun: 3)" in tex and r"sure at 5 \% after Holm's" in tex
+    assert (
+        "tests on the replicates (det: n = 3, sun: n = 3)" in tex
+        and r"sure at 5 \% after Holm's" in tex
+    )
     assert "for the 18 tests of this table" in tex
 
 

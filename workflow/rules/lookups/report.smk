@@ -7,23 +7,23 @@ out of what it compares with earlier runs, so other words run no job again.
 from imagenet_transfer.figures.builders import caption, heading
 from imagenet_transfer.reporting.escapes import rst_text
 
-FORMATS = {  # of files, by how their names end
-    ".csv": "numbers (CSV)",
-    ".md": "as in the paper (Markdown)",
-    ".png": "picture (PNG)",
-    ".svg": "picture (SVG)",
+FORMATS = {
+    "csv": "numbers (CSV)",
+    "md": "as in the paper (Markdown)",
+    "png": "picture (PNG)",
+    "svg": "picture (SVG)",
 }
 
 
 def shown_output(path, category):
     """Return a file of a table or a figure, marked for the report; its words are `params.words`."""
-    named = FORMATS.get(path.partition("}")[2], f"numbers{path.partition('}')[2]}")
+    more, _, suffix = path.partition("}")[2].rpartition(".")  # "-points" and "csv"
     return report(
         path,
         caption="../report/output.rst",
         category=category,
         subcategory=title_of_output,
-        labels={"file": named},
+        labels={"file": FORMATS[suffix] + more.replace("-", ", ")},
     )
 
 
