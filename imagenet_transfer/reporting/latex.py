@@ -20,8 +20,8 @@ from imagenet_transfer.reporting.markdown import (
     measure_notes,
     set_notes,
 )
-from imagenet_transfer.reporting.report import NO_COMPARISON, PAPER
 from imagenet_transfer.reporting.tables import Made, made_table
+from imagenet_transfer.reporting.text import NO_COMPARISON, PAPER
 
 BELOW = r"\dagger"  # the reference row
 ABOVE = r"\ddagger"

@@ -26,21 +26,14 @@ from imagenet_transfer.reporting.page.spread import replicates_chart, spread_tab
 from imagenet_transfer.reporting.page.timeline import read_jobs, time_by_stage, timeline
 from imagenet_transfer.reporting.page.widgets import in_script, widgets
 from imagenet_transfer.reporting.power_words import POWER_NOTE, power_rows
-from imagenet_transfer.reporting.text import duration, sign_text
+from imagenet_transfer.reporting.text import NO_COMPARISON, PAPER, duration, sign_text
 from imagenet_transfer.resources import RESOURCES
 
 TEMPLATES = RESOURCES / "report"
-PAPER = (
-    "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
-)
 # The browser itself refuses the network; Vega compiles its expressions, DataTables is a module.
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "script-src 'unsafe-inline' 'unsafe-eval' blob:"
-)
-NO_COMPARISON = (
-    "The numbers of this study are not about the paper's images: compare its rows with each other, "
-    "not with the paper."
 )
 LARGEST_DOWNLOAD = 600_000  # bytes, compressed: larger files are linked, not held by the page
 FIRST = ("table2", "figure1", "figure2")  # shown next to the answers, if the study has them
