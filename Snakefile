@@ -20,9 +20,13 @@ if "study" not in config:
     configfile: f"{workflow.current_basedir}/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/lookups/records.smk"
 include: "workflow/rules/terminal.smk"
+include: "workflow/rules/lookups/report.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/unpack.smk"
@@ -34,6 +38,7 @@ include: "workflow/rules/measures.smk"
 include: "workflow/rules/analyses.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/paper.smk"
 include: "workflow/rules/checks.smk"
 
 
@@ -58,6 +63,12 @@ rule tables:
 rule figures:
     input:
         figure_files(),
+    localrule: True
+
+
+rule paper_tables:
+    input:
+        "results/paper/study.tex",
     localrule: True
 
 

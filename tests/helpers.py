@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,3 +80,16 @@ def check_computes_the_same(ours, theirs) -> None:
     with torch.no_grad():
         expected = theirs(normalise(images.permute(0, 3, 1, 2) / 255))
         torch.testing.assert_close(ours(images.byte()), expected)
+
+
+def compiled(folder: Path) -> str:
+    """Compile a folder's study.tex; return what TeX says. Skips the test where there is no TeX."""
+    engine = shutil.which("pdflatex") or shutil.which("tectonic")
+    if engine is None:
+        pytest.skip("neither pdflatex nor tectonic is installed")
+    options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in engine else []
+    command = [engine, *options, "study.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True)
+    said = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode == 0 and (folder / "study.pdf").stat().st_size > 10_000, said[-3000:]
+    return said

@@ -135,11 +135,20 @@ class Results:
             raise MissingError(f"this study has no run of {subset} on {task}")
         return Sample(subset, task, self._values[subset, task])
 
+    @property
+    def samples(self) -> list[Sample]:
+        """Return the values of every subset and task that has runs."""
+        return [Sample(subset, task, values) for (subset, task), values in self._values.items()]
+
+    @property
+    def set_apart(self) -> list[str]:
+        """Return the subsets whose runs vary otherwise than those of most."""
+        return [SCRATCH, *self._trained_once()]
+
     @cached_property
     def prior(self) -> Prior:
         """Return what all runs of the study tell about the error of one."""
-        samples = [Sample(subset, task, values) for (subset, task), values in self._values.items()]
-        return prior_of(samples, (SCRATCH, *self._trained_once()))
+        return prior_of(self.samples, self.set_apart)
 
     def _trained_once(self) -> list[str]:
         """Return the subsets with one network in a study of several: their runs vary less."""

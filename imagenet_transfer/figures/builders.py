@@ -51,14 +51,14 @@ class Builder:
     - `picture` and `numbers` name its functions as "module:function". numbers(material) returns
       the frame of its CSV, followed by one for each of `more`; picture(material, *frames) returns
       the figure. `material` is a `drawing.Material`.
-    - `table` names the function that writes a table; without a picture, it is one.
+    - `table` names the function that makes a table; without a picture, it is one.
     - `caption` says what is seen; {keys} are those of the config's entry.
     """
 
     inputs: tuple[str, ...]
     picture: str = ""
     numbers: str = ""
-    table: str = "imagenet_transfer.reporting.tables:write_table"
+    table: str = "imagenet_transfer.reporting.tables:table_of_subsets"
     caption: str = ""
     more: tuple[str, ...] = ()  # further CSV files, OUTPUT-NAME.csv
     settings: tuple[str, ...] = ()
@@ -114,12 +114,24 @@ IMAGES = "imagenet_transfer.figures.from_images"
 FEATURES = "imagenet_transfer.figures.from_features"
 
 BUILDERS: Mapping[str, Builder] = {
-    "transfer": Builder(inputs=("metrics", "networks", "sizes"), scratch=ALLOWED),
-    "budgets": Builder(inputs=("metrics", "networks", "sizes"), scratch=ALLOWED),
+    "transfer": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        scratch=ALLOWED,
+        caption="Transfer to {tasks} by what the network was pre-trained on.",
+    ),
+    "budgets": Builder(
+        inputs=("metrics", "networks", "sizes"),
+        scratch=ALLOWED,
+        caption=(
+            "Transfer to {tasks} from {equal} numbers of pre-training images, drawn in different "
+            "ways."
+        ),
+    ),
     "networks": Builder(
         inputs=("metrics", "networks", "sizes"),
-        table="imagenet_transfer.reporting.network_tables:write_network_table",
+        table="imagenet_transfer.reporting.network_tables:table_of_networks",
         scratch=ALLOWED,
+        caption="Transfer to {tasks} by network and by what it was pre-trained on.",
     ),
     "curve": Builder(
         inputs=("metrics", "networks", "sizes"),
@@ -279,8 +291,17 @@ def builder_of(entry: Mapping[str, Any]) -> Builder:
     return BUILDERS[entry["builder"]]
 
 
+def heading(name: str) -> str:
+    """Return the title of an output that the config calls `name`: "Table 2", "Coarse limit"."""
+    kind = "table" if name.startswith("table") else "figure"
+    number = name.removeprefix(kind)
+    if number.isdecimal():
+        return f"{kind.capitalize()} {number}"
+    return name.removeprefix(f"{kind}-").replace("-", " ").capitalize()
+
+
 def caption(layout: Mapping[str, Any]) -> str:
-    """Return what is seen in a figure and where it comes from."""
+    """Return what is seen in a table or a figure and where it comes from."""
     return builder_of(layout).caption.format_map({**layout, **_words(layout)})
 
 
@@ -290,6 +311,7 @@ def _words(layout: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "and_accuracy": f" and accuracy on {accuracy}" if accuracy else "",
         "along": of.get(layout.get("along", ""), ""),
+        "equal": "different" if layout.get("unequal") else "equal",
         "tasks": ", ".join(layout.get("tasks", [])) or "no task",
         "splits": " and ".join(layout.get("splits", {})),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_transfer.figures.builders import builder_of
-from imagenet_transfer.figures.style import save_figure
+from imagenet_transfer.figures.style import save_figure, save_pdf
 from imagenet_transfer.files import write_csv
 from imagenet_transfer.running.records import check_features, check_induction, check_records
 
@@ -53,6 +53,13 @@ def draw_output(
         write_csv(outputs[name], frame)
     figure = builder.draw(material, *frames)
     save_figure(figure, Path(outputs["png"]), Path(outputs["svg"]))
+
+
+def draw_pdf(material: Material, expected: Mapping[str, Any], pdf: Path | str) -> None:
+    """Write a figure as PDF; UserError if its runs are others than `expected`."""
+    builder = builder_of(material.layout)
+    check_files(material.files, expected)
+    save_pdf(builder.draw(material, *builder.frames(material)), pdf)
 
 
 def check_files(files: Files, expected: Mapping[str, Any]) -> None:

@@ -25,11 +25,11 @@ def table_markdown(
     """
     title = layout["name"].replace("table", "Table ").replace(" -", ": ")
     notes = [
-        *_notes(frame, layout),
+        *measure_notes(frame, layout),
+        *_paper_note(frame),
         *noise,
-        *_bold_notes(layout, bold),
-        *_size_notes(frame, layout, short or {}),
-        *_given_note(given or {}, layout.get("facts", {})),
+        *bold_notes(layout, bold),
+        *set_notes(frame, layout, given or {}, short or {}),
     ]
     return "\n".join([f"# {title}", "", *_body(frame, layout, bold), "", *notes]) + "\n"
 
@@ -51,7 +51,9 @@ def _budgets(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     """
     cells = {(row.subset, row.task): row for row in frame.itertuples()}
     tasks = layout["tasks"]
-    titles = [f"{_title(task, layout)}, {name}" for task in tasks for name in layout["columns"]]
+    titles = [
+        f"{column_title(task, layout)}, {name}" for task in tasks for name in layout["columns"]
+    ]
     unequal = layout.get("unequal", False)
     first = "At different numbers of images" if unequal else "At the same number of images"
     lines = _head([first, *titles])
@@ -68,7 +70,7 @@ def _by_subset(frame: pd.DataFrame, layout: Mapping[str, Any], subsets: Sequence
     cells = {(row.subset, row.task): row for row in frame.itertuples()}
     tasks = layout["tasks"]
     first = "For comparison" if layout["builder"] == "budgets" else "Pre-trained on"
-    head = _head([first, *(_title(task, layout) for task in tasks)])
+    head = _head([first, *(column_title(task, layout) for task in tasks)])
     rows = ([name, *(cell_text(cells[name, task]) for task in tasks)] for name in subsets)
     return [*head, *map(_line, rows)]
 
@@ -78,7 +80,9 @@ def _by_network(
 ) -> list[str]:
     """Return rows of architectures and subsets and columns of tasks."""
     tasks = layout["tasks"]
-    lines = _head(["Network", "Pre-trained on", *(_title(task, layout) for task in tasks)], texts=2)
+    lines = _head(
+        ["Network", "Pre-trained on", *(column_title(task, layout) for task in tasks)], texts=2
+    )
     for (architecture, subset), row in frame.groupby(["architecture", "subset"], sort=False):
         cells = {cell.task: cell_text(cell) for cell in row.itertuples()}
         best = [task for name, task in bold if name == f"{architecture} {subset}"]
@@ -87,7 +91,7 @@ def _by_network(
     return lines
 
 
-def _title(task: str, layout: Mapping[str, Any]) -> str:
+def column_title(task: str, layout: Mapping[str, Any]) -> str:
     """Return the title of a task's column."""
     return f"{task} ({layout['metrics'][task]})"
 
@@ -125,7 +129,7 @@ def cell_text(row: Any) -> str:
     return text if paper == "" else f"{text} [{paper}]"
 
 
-def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
+def measure_notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
     """Return what the numbers are."""
     counts = frame.groupby("task")["n"].max()
     runs = ", ".join(f"{task}: {counts[task]}" for task in layout["tasks"])
@@ -135,14 +139,19 @@ def _notes(frame: pd.DataFrame, layout: Mapping[str, Any]) -> list[str]:
             "Measures without fine-tuning give one number per network, and there is one network of "
             f"{', '.join(once)}."
         )
-    if "paper" in frame and (frame["paper"] != "").any():
-        notes.append(
-            "In square brackets: what the paper states; it states no number for the other cells."
-        )
     return notes
 
 
-def _bold_notes(layout: Mapping[str, Any], bold: Collection[tuple[str, str]]) -> list[str]:
+def _paper_note(frame: pd.DataFrame) -> list[str]:
+    """Return what numbers in square brackets are, if there are any."""
+    if "paper" in frame and (frame["paper"] != "").any():
+        return [
+            "In square brackets: what the paper states; it states no number for the other cells."
+        ]
+    return []
+
+
+def bold_notes(layout: Mapping[str, Any], bold: Collection[tuple[str, str]]) -> list[str]:
     """Return what bold cells of a table of networks mean, or that there are none."""
     if layout["builder"] != "networks":
         return []
@@ -152,6 +161,17 @@ def _bold_notes(layout: Mapping[str, Any], bold: Collection[tuple[str, str]]) ->
         "Bold: better than every other network of its column; the 95 % interval of each difference "
         "lies above zero."
     ]
+
+
+def set_notes(
+    frame: pd.DataFrame,
+    layout: Mapping[str, Any],
+    given: Mapping[str, str],
+    short: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[str]:
+    """Return what the pre-training sets hold, and which networks the study did not train."""
+    of_files = _given_note(given, layout.get("facts", {}))
+    return [*_size_notes(frame, layout, short), *of_files]
 
 
 def _size_notes(

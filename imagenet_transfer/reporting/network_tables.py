@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from imagenet_transfer.claims.noise import clear_best, noise_notes, samples_of
-from imagenet_transfer.files import read_facts, write_csv, write_text
+from imagenet_transfer.files import read_facts
 from imagenet_transfer.labels.manifests import SCRATCH
-from imagenet_transfer.reporting.markdown import table_markdown
 from imagenet_transfer.reporting.tables import (
+    Made,
     collect_runs,
     given_networks,
     short_classes,
@@ -25,30 +25,23 @@ COLUMNS = (
 )
 
 
-def write_network_table(
-    layout: Mapping[str, Any],
-    metrics: Iterable[Path | str],
-    manifests: Sequence[Path],
-    csv: str,
-    markdown: str,
-) -> None:
-    """Write a table of networks as CSV (COLUMNS) and Markdown; arguments are as of `write_table`.
+def table_of_networks(
+    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Sequence[Path]
+) -> Made:
+    """Return a table of networks, whose frame has COLUMNS; arguments are as of `made_table`.
 
     A cell is bold if it is better than all others of its column (`noise.clear_best`).
     """
     runs = collect_runs(metrics)
     by_architecture = {name: _of(manifests, name) for name in layout["architectures"]}
     frame = network_table(layout, runs, by_architecture)
-    write_csv(csv, frame)
     given = {
         named(name, subset): checksum
         for name, paths in by_architecture.items()
         for subset, checksum in given_networks(paths).items()
     }
     noise = noise_notes(_named(runs), *_cells(layout), "networks")
-    bold = best_cells(layout, runs)
-    text = table_markdown(frame, layout, given, short_classes(manifests), noise, bold)
-    write_text(markdown, text)
+    return Made(frame, given, short_classes(manifests), noise, best_cells(layout, runs))
 
 
 def network_table(

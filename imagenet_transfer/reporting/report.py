@@ -13,6 +13,7 @@ import pandas as pd
 
 from imagenet_transfer.claims.comparison import NOT_COMPARABLE
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.figures.builders import heading
 from imagenet_transfer.files import read_table, write_text
 from imagenet_transfer.labels.taxonomy import Taxonomy, taxonomy_for
 from imagenet_transfer.reporting.html_blocks import markdown_html, prose_html
@@ -25,21 +26,14 @@ from imagenet_transfer.reporting.page.spread import replicates_chart, spread_tab
 from imagenet_transfer.reporting.page.timeline import read_jobs, time_by_stage, timeline
 from imagenet_transfer.reporting.page.widgets import in_script, widgets
 from imagenet_transfer.reporting.power_words import POWER_NOTE, power_rows
-from imagenet_transfer.reporting.text import duration, sign_text
+from imagenet_transfer.reporting.text import NO_COMPARISON, PAPER, duration, sign_text
 from imagenet_transfer.resources import RESOURCES
 
 TEMPLATES = RESOURCES / "report"
-PAPER = (
-    "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
-)
 # The browser itself refuses the network; Vega compiles its expressions, DataTables is a module.
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "script-src 'unsafe-inline' 'unsafe-eval' blob:"
-)
-NO_COMPARISON = (
-    "The numbers of this study are not about the paper's images: compare its rows with each other, "
-    "not with the paper."
 )
 LARGEST_DOWNLOAD = 300_000  # bytes, compressed: larger files are linked, not held by the page
 FIRST = ("table2", "figure1", "figure2")  # shown next to the answers, if the study has them
@@ -194,14 +188,6 @@ def _download(file: Path) -> dict[str, str]:
     held = len(packed) <= LARGEST_DOWNLOAD
     data = base64.b64encode(packed).decode() if held else ""
     return {"name": file.name, "kind": file.suffix[1:].upper(), "data": data}
-
-
-def heading(name: str) -> str:
-    """Return the title of a figure that the config calls `name`: "Figure 1", "Coarse limit"."""
-    number = name.removeprefix("figure")
-    if number.isdecimal():
-        return f"Figure {number}"
-    return name.removeprefix("figure-").replace("-", " ").capitalize()
 
 
 # Facts

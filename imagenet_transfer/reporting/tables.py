@@ -1,7 +1,8 @@
 """Tables of the paper from finished runs: tidy CSV for programs, Markdown for people."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from imagenet_transfer.claims.noise import noise_notes
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.figures.builders import builder_of, function_of
 from imagenet_transfer.files import read_facts, read_table, write_csv, write_text
 from imagenet_transfer.reporting.markdown import table_markdown
 from imagenet_transfer.resources import RESOURCES
@@ -186,25 +188,58 @@ def paper_numbers(shown: bool) -> pd.DataFrame | None:
     return read_table(PAPER_NUMBERS, ("subset", "task", "metric", "value")) if shown else None
 
 
+@dataclass(frozen=True)
+class Made:
+    """A table before it is written.
+
+    `frame` has a row per cell, `given` is the result of `given_networks`, `short` that of
+    `short_classes`, `noise` that of `noise_notes`; `bold` are cells (architecture and subset, task).
+    """
+
+    frame: pd.DataFrame
+    given: Mapping[str, str]
+    short: Mapping[str, Sequence[Mapping[str, Any]]]
+    noise: Sequence[str]
+    bold: Collection[tuple[str, str]] = ()
+
+
 def write_table(
     layout: Mapping[str, Any],
     metrics: Iterable[Path | str],
-    manifests: Iterable[Path | str],
+    manifests: Sequence[Path],
     csv: str,
     markdown: str,
 ) -> None:
-    """Write a table as CSV and Markdown, from its runs' metrics and its manifests' summaries.
+    """Write a table as CSV and Markdown; arguments are as of `made_table`."""
+    made = made_table(layout, metrics, manifests)
+    write_csv(csv, made.frame)
+    text = table_markdown(made.frame, layout, made.given, made.short, made.noise, made.bold)
+    write_text(markdown, text)
 
-    `layout` is the config's entry with the metrics and replicates of its tasks. Raises UserError
-    for what `table` and `check_budgets` refuse.
+
+def made_table(
+    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Sequence[Path]
+) -> Made:
+    """Return the table of a layout, whichever builder makes it.
+
+    `layout` is the config's entry with the metrics and replicates of its tasks, `metrics` are the
+    records of its runs, `manifests` the files of `subset_sizes`. Raises UserError for what `table`
+    and `check_budgets` refuse.
     """
+    made: Made = function_of(builder_of(layout).table)(layout, metrics, manifests)
+    return made
+
+
+def table_of_subsets(
+    layout: Mapping[str, Any], metrics: Iterable[Path | str], manifests: Sequence[Path]
+) -> Made:
+    """Return a table of subsets and tasks; arguments are as of `made_table`."""
     rows = [name for row in layout.get("rows", []) for name in row["subsets"]]
     named = [*rows, *layout.get("references", []), *layout.get("subsets", [])]
     subsets = list(dict.fromkeys(named))
     metric_of_task = {task: layout["metrics"][task] for task in layout["tasks"]}
     runs = collect_runs(metrics)
     paper = paper_numbers(layout["paper"])
-    manifests = list(manifests)
     facts = layout.get("facts", {})
     sizes = subset_sizes(manifests, facts)
     if layout["builder"] == "budgets":
@@ -212,8 +247,5 @@ def write_table(
     replicates = layout["replicates"]
     fewer = layout.get("fewer")
     frame = table(subsets, metric_of_task, replicates, runs, sizes, paper, fewer)
-    write_csv(csv, frame)
-    given = given_networks(manifests)
     noise = noise_notes(runs, subsets, metric_of_task)
-    text = table_markdown(frame, layout, given, short_classes(manifests), noise)
-    write_text(markdown, text)
+    return Made(frame, given_networks(manifests), short_classes(manifests), noise)

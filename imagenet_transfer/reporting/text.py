@@ -2,6 +2,14 @@
 
 import math
 
+PAPER = (
+    "Huh, Agrawal & Efros: What makes ImageNet good for transfer learning? (2016, arXiv 1608.08614)"
+)
+NO_COMPARISON = (
+    "The numbers of this study are not about the paper's images: compare its rows with each other, "
+    "not with the paper."
+)
+
 
 def sign_text(value: float, digits: int = 1) -> str:
     """Return a rounded number with a true minus sign; "" for NaN, no "−0.0"."""

@@ -48,8 +48,8 @@ def test_every_builder_has_keys_in_the_schema():
         assert schema["$defs"][name]["required"], name
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_kind_of_figure_has_a_caption(name):
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_kind_of_output_has_a_caption(name):
     keys = {"layer": "fc7", "label_set": "coarse"}
     keys |= dict.fromkeys(("accuracy", "baseline", "subset", "full"), "whole")
     layout = {"builder": name, "along": "classes", "tasks": ["det"], "splits": {"random": []}}

@@ -6,7 +6,8 @@ import pytest
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_json
 from imagenet_transfer.reporting.html_blocks import markdown_html
-from imagenet_transfer.reporting.network_tables import COLUMNS, write_network_table
+from imagenet_transfer.reporting.network_tables import COLUMNS
+from imagenet_transfer.reporting.tables import write_table
 
 LAYOUT = {
     "name": "table-networks",
@@ -58,7 +59,7 @@ def files(tmp_path):
 
 def made(folder, files, layout=LAYOUT):
     paths = (folder / "table.csv", folder / "table.md")
-    write_network_table(layout, *files, *map(str, paths))
+    write_table(layout, *files, *map(str, paths))
     return pd.read_csv(paths[0]), paths[1].read_text()
 
 

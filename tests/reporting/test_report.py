@@ -14,10 +14,11 @@ from PIL import Image
 from imagenet_transfer.claims.comparison import comparison, read_paper_numbers
 from imagenet_transfer.claims.findings import COLUMNS, COMPARABLE, POWER_COLUMNS
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.figures.builders import heading
 from imagenet_transfer.files import write_json
 from imagenet_transfer.reporting.html_blocks import markdown_html, prose_html
 from imagenet_transfer.reporting.power_words import hours_text
-from imagenet_transfer.reporting.report import Parts, Picture, heading, p_text, report
+from imagenet_transfer.reporting.report import Parts, Picture, p_text, report
 
 TABLE = (
     "# Table 1\n\n| Pre-trained on | det (mAP) |\n| --- | ---: |\n| a < b | 58.1 ± 0.3 |\n\n"
@@ -348,9 +349,11 @@ def test_numbers_as_text():
         ("figure1", "Figure 1"),
         ("figure-all-layers", "All layers"),
         ("coarse-limit", "Coarse limit"),
+        ("table2", "Table 2"),
+        ("table-context", "Context"),
     ],
 )
-def test_figures_have_titles_that_people_read(name, title):
+def test_outputs_have_titles_that_people_read(name, title):
     assert heading(name) == title
 
 

@@ -29,7 +29,10 @@ def blocks():
     found = dict(zip(parts[1::2], texts, strict=True))
     on_gpu = {kind: BUILDERS[kind].gpu for kind in FIGURES}
     drawn = {True: "gpu=gpus", False: "localrule: True"}
-    found |= {f"draw_{kind.replace('-', '_')}": drawn[gpu] for kind, gpu in on_gpu.items()}
+    for kind, gpu in on_gpu.items():
+        found |= dict.fromkeys(
+            [f"draw_{kind.replace('-', '_')}{end}" for end in ("", "_pdf")], drawn[gpu]
+        )
     of = {name: "measure" if kind.frozen else "finetune" for name, kind in KINDS.items()}
     return found | {f"{of[name]}_{name.replace('-', '_')}": "gpu=gpus" for name in KINDS}
 

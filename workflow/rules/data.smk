@@ -71,7 +71,7 @@ rule draw_contact_sheet:
     input:
         expand("data/miniature/{part}.json", part=study.rendered_parts()),
     output:
-        picture="results/miniature.png",
+        picture=shown_summary("results/miniature.png", "Study", "the rendered world"),
     log:
         "logs/draw_contact_sheet.log",
     benchmark:

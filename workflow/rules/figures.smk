@@ -22,9 +22,12 @@ for kind in FIGURES:
         input:
             unpack(inputs_of_output),
         output:
-            **{key: f"results/{{figure}}{end}" for key, end in BUILDERS[kind].csv_files().items()},
-            png="results/{figure}.png",
-            svg="results/{figure}.svg",
+            **{
+                key: shown_output(f"results/{{figure}}{end}", "Figures")
+                for key, end in BUILDERS[kind].csv_files().items()
+            },
+            png=shown_output("results/{figure}.png", "Figures"),
+            svg=shown_output("results/{figure}.svg", "Figures"),
         log:
             f"logs/draw_{kind.replace('-', '_')}/{{figure}}.log",
         benchmark:
@@ -41,5 +44,6 @@ for kind in FIGURES:
             layout=output_params,
             expected=expected_of_output,
             settings=params_of(study.figure_settings, "figure"),
+            words=words_of_output,
         script:
             "../scripts/draw_figure.py"

@@ -14,8 +14,8 @@ rule make_table:
     input:
         unpack(inputs_of_output),
     output:
-        csv="results/{table}.csv",
-        markdown="results/{table}.md",
+        csv=shown_output("results/{table}.csv", "Tables"),
+        markdown=shown_output("results/{table}.md", "Tables"),
     log:
         "logs/make_table/{table}.log",
     benchmark:
@@ -26,6 +26,7 @@ rule make_table:
     params:
         layout=output_params,
         expected=expected_of_output,
+        words=words_of_output,
     script:
         "../scripts/make_table.py"
 
@@ -34,7 +35,7 @@ rule collect_runs:
     input:
         metrics=metrics_of(study.runs_of),
     output:
-        csv="results/runs.csv",
+        csv=shown_summary("results/runs.csv", "Study", "runs"),
     log:
         "logs/collect_runs.log",
     benchmark:
@@ -53,7 +54,7 @@ rule compare_with_paper:
         tables=number_files(),
         runs="results/runs.csv",
     output:
-        csv="results/comparison.csv",
+        csv=shown_summary("results/comparison.csv", "Study", "the paper's numbers"),
     log:
         "logs/compare_with_paper.log",
     benchmark:
@@ -75,8 +76,8 @@ rule judge_findings:
         answers=[f"{folder_of(run)}/images.csv.gz" for run in study.single_runs()],
         records=list(map(run_metrics, study.single_runs())),
     output:
-        csv="results/findings.csv",
-        power="results/power.csv",
+        csv=shown_summary("results/findings.csv", "Findings", "verdicts"),
+        power=shown_summary("results/power.csv", "Findings", "what it would take"),
     log:
         "logs/judge_findings.log",
     benchmark:
@@ -103,7 +104,7 @@ rule write_report:
         label_sets=list(map(label_set_file, study.label_sets_shown())),
         records=metrics_of(study.runs_of),
     output:
-        html="results/report.html",
+        html=shown_summary("results/report.html", "Study", "all on one page"),
     log:
         "logs/write_report.log",
     benchmark:
