@@ -23,6 +23,8 @@ KINDS = {  # of files that an output may be made from
     "manifests": "summaries of the manifests of its subsets",
     "label_sets": "its label sets, or those of its subsets",
     "store": "the store that its images come from",
+    "task_store": "the store of its task's images",
+    "tested": "what those fine-tuning runs found in each test image",
     "features": "features of the first network of each subset",
     "predictions": "predictions of all networks of its subset",
     "induction": "accuracies on unseen classes, of all networks of each subset",
@@ -67,7 +69,8 @@ class Builder:
     own_accuracy: bool = False  # whether networks are shown as they were pre-trained, too
     labels: LabelsNeeded | None = None
     takes_merged: bool = False  # whether its label sets may merge classes without WordNet
-    names_output: bool = False  # whether an output may have the builder's name
+    names_output: bool = False  # whether an output may have the builder's name, or NAME-anything
+    first_only: bool = False  # whether only the first replicate of its runs is shown
     gpu: bool = False  # whether it takes minutes and a GPU
 
     @property
@@ -111,6 +114,7 @@ def function_of(name: str) -> Callable[..., Any]:
 
 RUNS = "imagenet_transfer.figures.from_runs"
 IMAGES = "imagenet_transfer.figures.from_images"
+TESTED = "imagenet_transfer.figures.from_tested"
 FEATURES = "imagenet_transfer.figures.from_features"
 
 BUILDERS: Mapping[str, Builder] = {
@@ -281,6 +285,35 @@ BUILDERS: Mapping[str, Builder] = {
             "are filled where the effect is sure among all parts of the task (Holm)."
         ),
     ),
+    "examples": Builder(
+        inputs=("metrics", "networks", "task_store", "tested"),
+        numbers=f"{TESTED}:examples_numbers",
+        picture=f"{TESTED}:examples_picture",
+        scratch=ALLOWED,
+        names_output=True,
+        first_only=True,
+        caption=(
+            "Examples from the test images of {task}, by the first replicate of each network. They "
+            "are chosen by a rule: {rule}, each class once before any is shown again, and no image "
+            "twice in a row. Each picture is cut to the surroundings of one {thing}, whose box is "
+            "thick: solid if right, dashed if wrong{missed}."
+        ),
+    ),
+}
+EXAMPLES: Mapping[str, Mapping[str, str]] = {  # words about examples, by the kind of their task
+    "detection": {
+        "rule": (
+            "right and false detections with the highest scores and the largest missed objects, at "
+            "the threshold of scores with the best F1 over all classes"
+        ),
+        "thing": "object",
+        "missed": ", dotted if missed; thin white boxes are the objects of the annotations",
+    },
+    "action": {
+        "rule": "right and wrong answers with the highest scores, one per person",
+        "thing": "person",
+        "missed": "",
+    },
 }
 TABLES = tuple(name for name, builder in BUILDERS.items() if builder.is_table)
 FIGURES = tuple(name for name, builder in BUILDERS.items() if not builder.is_table)
@@ -314,4 +347,5 @@ def _words(layout: Mapping[str, Any]) -> dict[str, Any]:
         "equal": "different" if layout.get("unequal") else "equal",
         "tasks": ", ".join(layout.get("tasks", [])) or "no task",
         "splits": " and ".join(layout.get("splits", {})),
+        **EXAMPLES[layout.get("kind", "detection")],
     }

@@ -8,7 +8,12 @@ from typing import Any
 from imagenet_transfer.figures.builders import builder_of
 from imagenet_transfer.figures.style import save_figure, save_pdf
 from imagenet_transfer.files import write_csv
-from imagenet_transfer.running.records import check_features, check_induction, check_records
+from imagenet_transfer.running.records import (
+    check_features,
+    check_induction,
+    check_records,
+    check_tested,
+)
 
 Files = Mapping[str, Any]
 
@@ -18,7 +23,7 @@ class Material:
     """What a figure is made from.
 
     `layout` is what the study says of it (`Study.output_layout`); `files` are its paths by kind
-    (`builders.KINDS`): a list, or one path for the store; `settings` what else it depends on
+    (`builders.KINDS`): a list, or one path for a store; `settings` what else it depends on
     (`Study.figure_settings`); `threads` how many it may use.
     """
 
@@ -68,6 +73,9 @@ def check_files(files: Files, expected: Mapping[str, Any]) -> None:
     for kind in ("features", "predictions"):
         if kind in files:
             check_features(files[kind], files["networks"])
+    if "tested" in files:
+        for path, record in zip(files["tested"], files["metrics"], strict=True):
+            check_tested(path, record)
     if "induction" in files:
         check_induction(files["induction"], files["induced"], files["baselines"])
 

@@ -36,6 +36,7 @@ POLICY = (
     "script-src 'unsafe-inline' 'unsafe-eval' blob:"
 )
 LARGEST_DOWNLOAD = 300_000  # bytes, compressed: larger files are linked, not held by the page
+OF_CLASSES = ("examples",)  # builders of figures that stand with the results per class
 FIRST = ("table2", "figure1", "figure2")  # shown next to the answers, if the study has them
 
 
@@ -175,6 +176,7 @@ def _picture(picture: Picture, page: Path) -> dict[str, Any]:
     return {
         "name": picture.name,
         "title": heading(picture.name),
+        "of_classes": picture.layout.get("builder") in OF_CLASSES,
         "caption": picture.caption,
         "png": base64.b64encode(picture.png.read_bytes()).decode(),
         "chart": interactive,

@@ -84,9 +84,10 @@ def _output_names() -> dict[str, str]:
     """Return the pattern of outputs' names, in symbols and in words."""
     own = [name for name, builder in BUILDERS.items() if builder.names_output]
     words = "(-[a-z0-9]+)+"
-    pattern = rf"^(table([1-3]|{words})|figure([1-9]|{words})|{'|'.join(own)})$(?!\n)"
+    pattern = rf"^(table([1-3]|{words})|figure([1-9]|{words})|({'|'.join(own)})({words})?)$(?!\n)"
     kinds = (
-        f"table1 to table3, figure1 to figure9, table-anything, figure-anything, {', '.join(own)}"
+        "table1 to table3, figure1 to figure9, table-anything, figure-anything, or "
+        f"{', '.join(own)}, alone or with -anything"
     )
     return {"pattern": pattern, "description": f"outputs are called {kinds}"}
 

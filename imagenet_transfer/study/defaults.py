@@ -14,6 +14,7 @@ TOLERANCES = {"half": 0.9, "eighth": 0.8, "few_merged": 0.01, "induction": 0.7, 
 SECTIONS = ("label_sets", "subsets", "architectures", "recipes", "tasks", "outputs")
 AVERAGE_PRECISION = "all-point"
 LINKAGE = "average"
+OUTPUTS: Config = {"examples": {"images": 6}}  # by builder
 
 
 def completed(config: Config) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def completed(config: Config) -> dict[str, Any]:
     full["label_sets"] = _label_sets(full)
     full["subsets"] = {name: _subset(entry) for name, entry in full["subsets"].items()}
     full["tasks"] = {name: _task(full, entry) for name, entry in full["tasks"].items()}
+    full["outputs"] = {name: _output(entry) for name, entry in full["outputs"].items()}
     return full
 
 
@@ -75,3 +77,7 @@ def _task(config: Config, entry: Config) -> dict[str, Any]:
     if kind.judges_boxes:
         known["average_precision"] = AVERAGE_PRECISION
     return {**known, **entry}
+
+
+def _output(entry: Config) -> dict[str, Any]:
+    return {**OUTPUTS.get(entry["builder"], {}), **entry}

@@ -37,6 +37,7 @@ def output_problems(config: Config) -> Iterator[str]:
             yield from check(config, f"outputs.{name}", entry)
         yield from _data_problems(config, f"outputs.{name}", entry)
         yield from _accuracy_problems(config, f"outputs.{name}", entry)
+        yield from _box_problems(config, f"outputs.{name}", entry)
         yield from _size_problems(config, entry)
 
 
@@ -47,14 +48,21 @@ def _name_problems(config: Config, name: str, entry: Entry) -> Iterator[str]:
     if name.startswith("table") != builder.is_table:
         asked = name.partition("-")[0].rstrip("0123456789")
         yield f"{where}: builder {kind} makes no {asked}."
-    if name in BUILDERS and BUILDERS[name].names_output and kind != name:
+    owner = _owner_of(name)
+    if owner not in (None, kind):
         yield (
             f"{where}: builder {kind} makes another figure; call it figure-anything, or take "
-            f"{name}."
+            f"{owner}."
         )
     for more in builder.more:
         if f"{name}-{more}" in config["outputs"]:
             yield f"{where}-{more}: the numbers of {where} are written under this name; rename it."
+
+
+def _owner_of(name: str) -> str | None:
+    """Return the builder whose name an output has, maybe with more words; None without one."""
+    own = [kind for kind, builder in BUILDERS.items() if builder.names_output]
+    return next((kind for kind in own if name == kind or name.startswith(f"{kind}-")), None)
 
 
 def _unknown_names(config: Config, where: str, entry: Entry) -> Iterator[str]:
@@ -163,6 +171,18 @@ def _accuracy_problems(config: Config, where: str, entry: Entry) -> Iterator[str
         )
     if accuracy in entry["tasks"]:
         yield f"{where}.tasks names {accuracy}, which is shown as `accuracy` already; remove it."
+
+
+def _box_problems(config: Config, where: str, entry: Entry) -> Iterator[str]:
+    """Yield that the task whose test images are shown is not about boxes."""
+    for name in values(entry, "task"):
+        task = config["tasks"].get(name)
+        if task and not KINDS[task["kind"]].judges_boxes:
+            kinds = " or ".join(other for other, kind in KINDS.items() if kind.judges_boxes)
+            yield (
+                f"{where}.task: {name} is of kind {task['kind']}, but builder {entry['builder']} "
+                f"shows boxes; take a task of kind {kinds}."
+            )
 
 
 def _size_problems(config: Config, entry: Entry) -> Iterator[str]:

@@ -34,9 +34,14 @@ def label_sets_named(entry: Entry) -> list[str]:
     return [*entry.get("label_sets", []), *values(entry, "label_set"), *halves]
 
 
+def tasks_shown(entry: Entry) -> list[str]:
+    """Return the tasks on which an output shows all of its subsets."""
+    return [*entry.get("tasks", []), *values(entry, "task")]
+
+
 def tasks_named(entry: Entry) -> list[str]:
     """Return the tasks that an output names, except those of halves."""
-    return [*entry.get("tasks", []), *values(entry, "accuracy")]
+    return [*tasks_shown(entry), *values(entry, "accuracy")]
 
 
 def values(entry: Entry, *keys: str) -> Sequence[Any]:

@@ -15,6 +15,7 @@ from imagenet_transfer.study.outputs import (
     halves_named,
     label_sets_named,
     subsets_named,
+    tasks_shown,
 )
 from imagenet_transfer.training.kinds import KINDS
 from imagenet_transfer.training.measures import NONE, Measure
@@ -125,7 +126,7 @@ class Runs:
         """Return the runs of tasks that an output shows, those of last layers included."""
         entry = self.outputs[output]
         subsets = self.subsets_of(output)
-        cells = [(task, subset) for task in entry.get("tasks", []) for subset in subsets]
+        cells = [(task, subset) for task in tasks_shown(entry) for subset in subsets]
         if "accuracy" in entry:  # last layers of all: like is compared with like
             cells += [(entry["accuracy"], subset) for subset in subsets if subset != SCRATCH]
         for task in self.half_tasks(output):
@@ -134,8 +135,11 @@ class Runs:
             TransferRun(task, architecture, subset, replicate)
             for architecture in self.architectures_of(output)
             for task, subset in dict.fromkeys(cells)
-            for replicate in range(1, self.runs_of_cell(task, subset) + 1)
+            for replicate in range(1, self._runs_shown(output, task, subset) + 1)
         ]
+
+    def _runs_shown(self, output: str, task: str, subset: str) -> int:
+        return 1 if self.builder(output).first_only else self.runs_of_cell(task, subset)
 
     def runs_of_cell(self, task: str, subset: str) -> int:
         """Return how many runs a subset has of a task.

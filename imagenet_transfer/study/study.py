@@ -246,7 +246,8 @@ class Study(Runs):
         `networks` are the numbers of networks of its subsets, `own` of those whose own accuracy
         is shown; `halves` the subsets of the halves of splits, and `layers` what is trained there;
         `fewer` the runs of cells that have fewer than their task's replicates, by task and subset;
-        `merged_by` how its label sets merge classes, if not along WordNet.
+        `merged_by` how its label sets merge classes, if not along WordNet; `kind` that of its only
+        task.
         """
         entry = self.outputs[output]
         tasks = {run.task: self.tasks[run.task] for run in self.transfer_runs(output)}
@@ -271,6 +272,8 @@ class Study(Runs):
             layout["merged_by"] = sorted(otherwise)
         if self.builder(output).own_accuracy and "accuracy" in entry:
             layout["own"] = self._own_accuracies(trained, entry["accuracy"])
+        if "task" in entry:
+            layout["kind"] = self.tasks[entry["task"]]["kind"]
         if halves := self.half_tasks(output):
             layout["halves"] = {task: self.tasks[task]["subset"] for task in halves}
             layout["layers"] = self._layers_trained(halves)

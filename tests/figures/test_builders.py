@@ -53,6 +53,7 @@ def test_every_kind_of_output_has_a_caption(name):
     keys = {"layer": "fc7", "label_set": "coarse"}
     keys |= dict.fromkeys(("accuracy", "baseline", "subset", "full"), "whole")
     layout = {"builder": name, "along": "classes", "tasks": ["det"], "splits": {"random": []}}
+    layout |= {"task": "det"}
     text = caption(layout | keys)
     assert len(text) > 40
     assert "{" not in text
@@ -111,6 +112,7 @@ def test_a_figure_is_written_with_the_numbers_that_it_shows(monkeypatch, tmp_pat
         ({"features": ["f"], "networks": ["n"]}, "check_features"),
         ({"predictions": ["p"], "networks": ["n"]}, "check_features"),
         ({"induction": ["i"], "induced": ["n"], "baselines": ["b"]}, "check_induction"),
+        ({"tested": ["t"], "metrics": ["m"], "networks": []}, "check_tested"),
     ],
 )
 def test_nothing_is_written_from_files_of_another_study(monkeypatch, tmp_path, files, check):
@@ -120,7 +122,7 @@ def test_nothing_is_written_from_files_of_another_study(monkeypatch, tmp_path, f
         )
         raise UserError("computed otherwise")
 
-    for name in ("check_records", "check_features", "check_induction"):
+    for name in ("check_records", "check_features", "check_tested", "check_induction"):
         monkeypatch.setattr(drawing, name, refuse if name == check else lambda *_: None)
     table_with(monkeypatch)
     with pytest.raises(UserError, match="computed otherwise"):

@@ -4,6 +4,7 @@ import base64
 import gzip
 import re
 import tempfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -221,6 +222,17 @@ def test_files_of_a_figure_are_held_for_download_unless_they_are_large(page, tmp
     linked = Page(written(tmp_path))
     assert not [attrs for attrs in linked.all("button") if "data-gzip" in attrs]
     assert "figure1.svg" in [attrs["href"] for attrs in linked.all("a")]
+
+
+def test_examples_stand_with_the_results_per_class(tmp_path):
+    figures = parts(tmp_path).figures
+    examples = replace(figures[0], name="examples-det", layout={"builder": "examples"})
+    html = written(tmp_path, figures=[*figures, examples])
+    sections = {
+        key: html.index(f'<section id="{key}"') for key in ("figures", "per-class", "learning")
+    }
+    assert sections["figures"] < html.index('<figure id="figure1">') < sections["per-class"]
+    assert sections["per-class"] < html.index('<figure id="examples-det">') < sections["learning"]
 
 
 def test_headers_say_what_they_head(page):

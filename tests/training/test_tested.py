@@ -6,6 +6,7 @@ import pytest
 from conftest import RECIPE, TINY, Pictures, finish_run
 from small_tasks import DETECTING, DETECTOR, Squares, StopsAt, action_task
 
+from imagenet_transfer.data.layouts.listing import CORNERS
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.files import read_json
 from imagenet_transfer.running.records import read_tested
@@ -51,7 +52,7 @@ def test_the_accuracies_follow_from_the_ranks(tmp_path):
 def test_average_precision_of_detection_follows_from_the_outcomes(tmp_path):
     task = detection()
     tested, metrics = finish(task, tmp_path)
-    assert list(tested.columns) == ["image", "class", "score", "outcome"]
+    assert list(tested.columns) == ["image", "class", "score", "outcome", *CORNERS]
     assert set(tested["outcome"]) == {-1, 0, 1}
     assert metrics["mAP"] > 0
     for name in task.classes:
@@ -63,6 +64,23 @@ def test_average_precision_of_detection_follows_from_the_outcomes(tmp_path):
         flags = [rows["outcome"].to_numpy() == outcome for outcome in (1, -1)]
         assert metrics[f"AP/{name}"] == 100 * direct
         assert direct == average_precision(rows["score"], *flags, positives, "11-point")
+
+
+def test_boxes_are_those_that_were_judged_to_a_tenth_of_a_pixel(tmp_path):
+    task = detection()
+    tested, _ = finish(task, tmp_path)
+    exact = task.detections()
+    assert list(tested["image"]) == list(exact["image"])
+    corners = [table[CORNERS].to_numpy() for table in (tested, exact)]
+    assert abs(corners[0] - corners[1]).max() <= 0.05 + 1e-9
+    assert (np.round(10 * corners[0]) / 10 == corners[0]).all()
+    assert (corners[0] != np.round(corners[0])).any()
+    heights, widths = np.array(
+        [task.store.pictures[int(name)].shape[:2] for name in tested["image"]]
+    ).T
+    assert (corners[0][:, :2] >= 1).all()  # counted from 1
+    assert (corners[0][:, 2] <= widths).all()
+    assert (corners[0][:, 3] <= heights).all()
 
 
 def test_a_part_of_the_test_images_is_judged_as_if_it_were_tested_by_itself(tmp_path):

@@ -1,4 +1,4 @@
-"""Outputs that the paper lacks, correlation and coarse-limit: their runs and their mistakes."""
+"""Outputs that the paper lacks, such as correlation: their runs and their mistakes."""
 
 import copy
 
@@ -12,7 +12,7 @@ from imagenet_transfer.study.study import Study
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 CONFIG = read_config(ROOT / "config.yaml")
-EXTRA = ("correlation", "coarse-limit")
+EXTRA = ("correlation", "coarse-limit", "examples-det", "examples-act")
 CURVE = CONFIG["outputs"]["figure1"]
 
 
@@ -20,11 +20,16 @@ def runs(study, output):
     return {*study.pretrain_runs(output), *study.transfer_runs(output)}
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "configs/paper.yaml"])
-def test_the_shipped_outputs_cost_no_run(name):
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("config.yaml", 4), ("configs/paper.yaml", 4), ("configs/tiny-imagenet.yaml", 1)],
+)
+def test_the_shipped_outputs_cost_no_run(name, number):
     study = Study.of(read_config(ROOT / name), SCHEMA)
     others = set().union(*(runs(study, output) for output in study.outputs if output not in EXTRA))
-    for output in EXTRA:
+    shipped = [output for output in EXTRA if output in study.outputs]
+    assert len(shipped) == number
+    for output in shipped:
         assert runs(study, output)
         assert runs(study, output) <= others
 
@@ -46,9 +51,30 @@ def test_which_runs_they_show():
     }
 
 
+def test_examples_are_of_the_first_replicate():
+    study = Study.of(CONFIG, SCHEMA)
+    assert study.transfer_runs("examples-det") == [
+        TransferRun("pascal-det", "alexnet", subset, 1) for subset in ("imagenet", "scratch")
+    ]
+    assert study.pretrain_runs("examples-det") == [PretrainRun("alexnet", "imagenet", 1)]
+    kinds = {name: study.output_layout(f"examples-{name}")["kind"] for name in ("det", "act")}
+    assert kinds == {"det": "detection", "act": "action"}
+    assert study.output_layout("examples-act")["images"] == 6
+    assert "kind" not in study.output_layout("correlation")  # whose params stay as they were
+
+
 @pytest.mark.parametrize(
     ("output", "changes", "complaint"),
     [
+        ("examples-det", {"task": "sun-cls"}, "takes a task"),
+        ("examples-det", {"task": "pascal-dat"}, "names 'pascal-dat', which is not in tasks"),
+        (
+            "examples-det",
+            {"subsets": ["imagenet", "places", "scratch"]},
+            "outputs.examples-det.subsets",
+        ),
+        ("examples-det", {"subsets": ["imagenett"]}, "names 'imagenett', which is not in subsets"),
+        ("examples-act", {"images": 0}, "outputs.examples-act.images"),
         (
             "correlation",
             {"subsets": ["scratch", "imagenet"]},
@@ -92,6 +118,13 @@ def test_names_belong_to_their_builders():
     config["outputs"]["correlation"] = CONFIG["outputs"]["correlation"]
     config["outputs"]["figure-other"] = CONFIG["outputs"]["correlation"]  # a second one
     assert Study.of(config, SCHEMA).built_by("correlation") == ["correlation", "figure-other"]
+    config["outputs"]["correlation-pascal"] = CONFIG["outputs"]["correlation"]
+    config["outputs"]["figure-looks"] = CONFIG["outputs"]["examples-det"]
+    assert len(Study.of(config, SCHEMA).built_by("correlation", "examples")) == 6
+    config["outputs"]["examples-other"] = CURVE
+    with pytest.raises(UserError, match="call it figure-anything, or take examples"):
+        Study.of(config, SCHEMA)
+    del config["outputs"]["examples-other"]
     config["outputs"]["figure-other-points"] = CURVE
     with pytest.raises(
         UserError, match=r"figure-other-points: the numbers of .* are written under this name"

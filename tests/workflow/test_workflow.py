@@ -73,7 +73,7 @@ def test_every_output_is_there(finished):
     names = {path.name for path in (finished.folder / "results").iterdir() if path.is_file()}
     own = {
         f"{name}.{suffix}"
-        for name in ("correlation", "coarse-limit")
+        for name in ("correlation", "coarse-limit", "examples-det", "examples-act")
         for suffix in ("png", "svg", "csv")
     }
     own |= {"correlation-points.csv"}

@@ -183,6 +183,12 @@ class DetectionTask:
         return {name: 100 * ap for name, ap in {"mAP": mean_ap(class_ap), **defined}.items()}
 
     def tested(self) -> pd.DataFrame:
-        """Return image, class, score and outcome (see `outcomes`) of each detection."""
-        table = self._judged[["image", "class", "score", "outcome"]]
-        return table.astype({"score": np.float32})  # as the network computes it
+        """Return image, class, score, outcome (see `outcomes`) and `CORNERS` of each detection.
+
+        Corners are as in annotations: pixels of the stored image, which keeps its size, counted
+        from 1, both ends included. They are for pictures and rounded to tenths of a pixel; the
+        outcomes are of the exact boxes. They take 11 compressed bytes per detection: with 30 in
+        each of VOC2007's 4952 test images, the file has 2.8 MB instead of 1.1.
+        """
+        table = self._judged[["image", "class", "score", "outcome", *CORNERS]]
+        return table.astype({"score": np.float32}).round(dict.fromkeys(CORNERS, 1))

@@ -47,6 +47,16 @@ def store_of(output):
     return store_file(study.dataset_of_output(output))
 
 
+def store_of_shown_task(output):
+    """Return the store of the images that an output's task is tested on."""
+    return store_file(study.dataset_of(study.outputs[output]["task"]))
+
+
+def tested_of(output):
+    """Return what the fine-tuning runs that an output shows found in each test image."""
+    return [f"{folder_of(run)}/images.csv.gz" for run in study.transfer_runs(output)]
+
+
 def features_of(output):
     """Return the features that an output compares."""
     return list(map(file_of_features, study.embeddings(output)))
@@ -103,6 +113,8 @@ FILES_OF_OUTPUT = {  # by the kinds of imagenet_transfer/figures/builders.py
     "manifests": manifests_of,
     "label_sets": label_sets_of,
     "store": store_of,
+    "task_store": store_of_shown_task,
+    "tested": tested_of,
     "features": features_of,
     "predictions": predictions_of,
     "induction": induction_of,
