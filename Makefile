@@ -43,7 +43,7 @@ test-faults: $(READY_TEST)  ## full disks, lost and damaged files, clocks set ba
 test-kills: $(READY_TEST)  ## a small study killed at fifty or more random moments: twenty minutes
 	$(PYTEST) -m kills -s
 
-graph: $(READY)  ## the rules by stages, into docs/design.md and docs/rules.svg (needs Graphviz)
+graph: $(READY)  ## the rules by stages, into docs/design.md and resources/report/rules.svg (needs Graphviz)
 	$(BIN)/python docs/make_rule_graph.py
 
 clean:  ## delete what the default study computed (not .venv)

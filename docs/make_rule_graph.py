@@ -1,7 +1,7 @@
 """Draw the workflow's rules, gathered into stages, from Snakemake's own graph of the default study.
 
 Run `make graph` (or `python docs/make_rule_graph.py`) after a change of rules: it writes the
-Mermaid block of docs/design.md, and docs/rules.svg, for which Graphviz's `dot` must be installed.
+Mermaid block of docs/design.md, and resources/report/rules.svg, for which Graphviz's `dot` must be installed.
 """
 
 import re
@@ -16,7 +16,7 @@ from fill_in import filled
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/design.md"
-PICTURE = ROOT / "docs/rules.svg"
+PICTURE = ROOT / "resources/report/rules.svg"
 STAGES = {  # title: the rules in it, or how their names start (with *)
     "data sets": ("render_miniature", "unpack_*"),
     "stores": ("pack_store",),

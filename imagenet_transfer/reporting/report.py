@@ -60,8 +60,7 @@ class Parts:
     """What the report shows: `tables` are Markdown by name, `records` all runs' metrics.json.
 
     `metrics` are those of tasks by name, `layouts` those of outputs, `label_sets` the CSV files by
-    name, `benchmarks` the records of jobs below `benchmark_folder`, and `rules` an SVG of the
-    workflow's rules.
+    name, and `benchmarks` the records of jobs below `benchmark_folder`.
     """
 
     name: str
@@ -79,7 +78,6 @@ class Parts:
     layouts: Mapping[str, Any] = field(default_factory=dict)
     benchmarks: Sequence[Path] = ()
     benchmark_folder: Path = Path()
-    rules: str = ""
 
 
 def report(path: Path | str, parts: Parts) -> None:
@@ -130,9 +128,16 @@ def page_html(parts: Parts, path: Path) -> str:
         "runs": runs,
         "charts": shown,
         "specs": in_script(json.dumps({one.name: one.spec for one in found if one})),
+        "rules": rules_svg(),
         "widgets": widgets(),
     }
     return _environment().get_template("page.html").render(content)
+
+
+def rules_svg() -> str:
+    """Return the drawing of the workflow's rules as it stands in HTML, without XML's prologue."""
+    text = (TEMPLATES / "rules.svg").read_text(encoding="utf-8")
+    return text[text.index("<svg") :]
 
 
 def _environment() -> jinja2.Environment:
