@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from PIL import Image
 
 from imagenet_transfer.claims.comparison import NOT_COMPARABLE
 from imagenet_transfer.errors import UserError
@@ -36,6 +38,8 @@ POLICY = (
     "script-src 'unsafe-inline' 'unsafe-eval' blob:"
 )
 LARGEST_DOWNLOAD = 300_000  # bytes, compressed: larger files are linked, not held by the page
+LARGEST_PICTURE = 600_000  # bytes: collages of photographs are larger, and are shown as WebP
+WEBP_QUALITY = 90
 OF_CLASSES = ("examples",)  # builders of figures that stand with the results per class
 FIRST = ("table2", "figure1", "figure2")  # shown next to the answers, if the study has them
 
@@ -183,10 +187,23 @@ def _picture(picture: Picture, page: Path) -> dict[str, Any]:
         "title": heading(picture.name),
         "of_classes": picture.layout.get("builder") in OF_CLASSES,
         "caption": picture.caption,
-        "png": base64.b64encode(picture.png.read_bytes()).decode(),
+        "shown": shown_picture(picture.png),
+        "held": picture.png.stat().st_size <= LARGEST_PICTURE,
+        "file": picture.png.name,
         "chart": interactive,
         "downloads": [_download(file) for file in picture.files],
     }
+
+
+def shown_picture(png: Path) -> str:
+    """Return a PNG as a data URI: as it is, or as WebP of high quality if it is large."""
+    data, kind = png.read_bytes(), "png"
+    if len(data) > LARGEST_PICTURE:
+        packed = io.BytesIO()
+        with Image.open(png) as image:
+            image.convert("RGB").save(packed, "WEBP", quality=WEBP_QUALITY)
+        data, kind = packed.getvalue(), "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _download(file: Path) -> dict[str, str]:

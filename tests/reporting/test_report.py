@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import io
 import re
 import tempfile
 from dataclasses import replace
@@ -222,6 +223,17 @@ def test_files_of_a_figure_are_held_for_download_unless_they_are_large(page, tmp
     linked = Page(written(tmp_path))
     assert not [attrs for attrs in linked.all("button") if "data-gzip" in attrs]
     assert "figure1.svg" in [attrs["href"] for attrs in linked.all("a")]
+
+
+def test_a_large_picture_is_shown_in_less_space_and_linked(tmp_path, monkeypatch):
+    monkeypatch.setattr("imagenet_transfer.reporting.report.LARGEST_PICTURE", 10)
+    page = Page(written(tmp_path))
+    (image,) = [attrs for attrs in page.all("img") if attrs.get("id") == "png-figure1"]
+    data = base64.b64decode(image["src"].removeprefix("data:image/webp;base64,"))
+    with Image.open(io.BytesIO(data)) as shown:
+        assert (shown.format, shown.size) == ("WEBP", (4, 3))
+    assert "figure1.png" in [attrs["href"] for attrs in page.all("a")]
+    assert not [attrs for attrs in page.all("button") if "data-png" in attrs]
 
 
 def test_examples_stand_with_the_results_per_class(tmp_path):
