@@ -19,7 +19,7 @@ from imagenet_transfer.study.study import Study
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 STUDY = "study: mine\narchitectures:\n  small: {model: resnet18, image_size: 64, input_size: 56}\n"
 MAKERS = {
-    "ilsvrc": small_sets.make_ilsvrc,
+    "ilsvrc": small_sets.make_caffe,
     "tiny-imagenet": small_sets.make_tiny,
     "voc": small_sets.make_voc,
     "coco": small_sets.make_coco,
@@ -45,8 +45,9 @@ def check(capsys, *words, status: int = 0) -> tuple[str, str]:
 def use(entry: str, folder: Path) -> dict[str, tuple[int, int]]:
     """Paste an entry into a study; return its data sets' numbers of images and classes."""
     path = write_file(folder / "mine.yaml", STUDY + entry)
-    study = Study.of(read_config(path), SCHEMA)
-    wnids = read_classes(study.config["classes"]) if "classes" in study.config else ()
+    config = read_config(path)
+    study = Study.of(config, SCHEMA)
+    wnids = read_classes(config["classes"]) if "classes" in config else ()
     listed = {name: list_dataset(of, wnids) for name, of in study.datasets.items()}
     return {name: (len(found.images), len(found.classes)) for name, found in listed.items()}
 
@@ -90,7 +91,7 @@ def test_folders_without_splits_hold_out_a_share(tmp_path, capsys):
     own_sets.make_flat_folder(tmp_path / "pets")
     said, lines = check(capsys, tmp_path / "pets", "--name", "My Pets!")
     entry = yaml.safe_load(lines)["datasets"]["my-pets"]
-    assert entry["held_out"] == 0.2 and entry["images"] == {"train": 8, "test": 2}
+    assert entry["held_out"] == 0.2 and entry["images"] == {"train": 7, "test": 3}
     assert "its classes are cat, dog." in said and "nothing is wrong" in said
     assert use(lines, tmp_path) == {"my-pets": (10, 2)}
 
