@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from imagenet_transfer.commands import caffe, check, embed, labels, tensorboard
+from imagenet_transfer.commands import caffe, check, crate, embed, labels, tensorboard
 from imagenet_transfer.errors import UserError
 
 COMMANDS = {
     "caffe": caffe,
     "check": check,
+    "crate": crate,
     "embed": embed,
     "labels": labels,
     "tensorboard": tensorboard,
