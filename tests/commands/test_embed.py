@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import TINY
 from helpers import folder_contents, image_bytes, smooth_picture, write_file
+from pages import commands
 
 import imagenet_transfer
 from imagenet_transfer.commands.commands import main
@@ -145,6 +146,18 @@ def test_older_features_stay_if_new_ones_fail(run, pictures, tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         embed_pictures(pictures, network, "fc7", tmp_path / "a.npy", batch=2)
     assert folder_contents(tmp_path) == before
+
+
+def test_the_example_of_the_page(run, pictures, tmp_path, monkeypatch):
+    (line,) = [line for line in commands("docs/extending.md") if "imagenet_transfer embed" in line]
+    (tmp_path / "pictures").symlink_to(pictures)
+    network = tmp_path / "results/pretrain/alexnet/ours/rep1"
+    network.parent.mkdir(parents=True)
+    network.symlink_to(run)
+    monkeypatch.chdir(tmp_path)
+    assert main(line.split()[3:]) == 0
+    assert np.load("pictures.npy").shape == (7, 16)
+    assert len(rows_of(Path("pictures.csv"))) == 8
 
 
 @pytest.mark.parametrize("words", WRONG)
