@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_text
 
@@ -41,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what is there; raise UserError with what is wrong with it."""
+    import yaml
+
     from imagenet_transfer.data.inspection import Report
     from imagenet_transfer.data.layouts.listing import first_names
     from imagenet_transfer.data.proposed import proposed, slug

@@ -1,7 +1,7 @@
 """Write the features of all pictures in a folder, as a network of yours computes them.
 
 embed holiday/ --weights results/pretrain/alexnet/imagenet/rep1/weights.pt
-embed holiday/ --weights results/pretrain/resnet18/torchvision/rep1 --layer pool --out holiday.npy
+embed holiday/ --weights results/pretrain/alexnet/imagenet/rep1 --layer fc6 --out holiday.npy
 
 Two files are written: features.npy, a float32 matrix with a row per picture, and features.csv,
 whose columns are row (from 0) and image (the picture's path in the folder). Rows are in the order of

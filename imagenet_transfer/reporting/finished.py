@@ -20,7 +20,6 @@ SUMMARIES = {  # file: the script that makes it
     "power.csv": "judge_findings",
     "report.html": "write_report",
 }
-FROM_NUMBERS = ("table", "figure")
 Run = tuple[str, str, str, int]  # architecture, subset, task ("" for pre-training), replicate
 
 

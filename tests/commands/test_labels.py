@@ -60,7 +60,7 @@ def test_it_needs_neither_torch_nor_snakemake_and_survives_a_closed_pipe():
     code = (
         "import sys; from imagenet_transfer.commands.commands import main\n"
         "main(['labels', 'top-down', '--round', '1'])\n"
-        "assert not {'torch', 'snakemake', 'matplotlib', 'scipy', 'nltk'} & sys.modules.keys()"
+        "assert not {'torch', 'snakemake', 'matplotlib', 'scipy', 'nltk', 'yaml', 'PIL'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
     command = f"{sys.executable} -m imagenet_transfer labels identity | head -2"

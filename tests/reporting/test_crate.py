@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from helpers import write_file
 from study_configs import MEASURES
 
 from imagenet_transfer.commands.commands import main
+from imagenet_transfer.reporting import finished
 from imagenet_transfer.study.defaults import completed
 from imagenet_transfer.study.study import Study
 
@@ -155,8 +158,6 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_mistakes_get_a_sentence(case, results, tmp_path, capsys, monkeypatch):
-    import shutil
-
     shutil.copytree(results, tmp_path / "results")
     words = ["results", "out"]
     if case == "none":
@@ -173,6 +174,17 @@ def test_mistakes_get_a_sentence(case, results, tmp_path, capsys, monkeypatch):
     assert main(["crate", *words]) == 1
     assert WRONG[case] in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_summaries_and_scripts_are_those_of_the_workflow():
+    rules = (ROOT / "workflow/rules/reporting.smk").read_text()
+    lookups = (ROOT / "workflow/rules/lookups/reporting.smk").read_text()
+    for file, script in finished.SUMMARIES.items():
+        assert f'"{file}"' in lookups
+        rule = rules.partition(f"rule {script}:")[2].partition("\nrule ")[0]
+        assert f"results/{file}" in rule and f"../scripts/{script}.py" in rule
+    (names,) = re.findall(r"SUMMARIES = \[.*?in \((.*?)\)", lookups, re.S)
+    assert set(re.findall(r'"(.*?)"', names)) == finished.SUMMARIES.keys()
 
 
 # --- the validator --------------------------------------------------------------------------------
@@ -215,15 +227,13 @@ def problems(crate: Path, profile: str, monkeypatch, tmp_path: Path) -> list[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["ro-crate", "workflow-ro-crate", "workflow-run-crate"])
+@pytest.mark.parametrize("profile", ["ro-crate-1.1", "workflow-ro-crate", "workflow-run-crate"])
 def test_the_validator_accepts_it(profile, crate, monkeypatch, tmp_path):
     assert problems(crate, profile, monkeypatch, tmp_path) == []
 
 
 @pytest.mark.slow
 def test_the_validator_would_say_what_is_missing(crate, monkeypatch, tmp_path):
-    import shutil
-
     shutil.copytree(crate, tmp_path / "crate")
     path = tmp_path / "crate/ro-crate-metadata.json"
     content = json.loads(path.read_text())
@@ -235,9 +245,9 @@ def test_the_validator_would_say_what_is_missing(crate, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_that_ran(finished, tmp_path, monkeypatch):
+def test_a_study_that_ran(request, tmp_path, monkeypatch):
     """All outputs of the small study, with its class list next to its config."""
-    results = finished.folder / "results"
+    results = request.getfixturevalue("finished").folder / "results"
     assert main(["crate", str(results), str(tmp_path / "crate")]) == 0
     entities = graph(tmp_path / "crate")
     with (results / "runs.csv").open(newline="") as file:
