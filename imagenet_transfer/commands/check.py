@@ -1,4 +1,4 @@
-"""Say what a folder holds, and how a config would name it; nothing is written.
+"""Say what a folder holds, and print the entry of a config that uses it.
 
 check data/flowers
 check data/tiny-imagenet-200 > tiny.txt

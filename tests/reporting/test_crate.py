@@ -207,15 +207,25 @@ def context_of_1_1() -> dict:
     }
 
 
+def answer_of_the_context(*_, **__):
+    """Return the answer of the server that has the terms."""
+    import requests
+
+    answer = requests.Response()
+    answer.status_code = 200
+    answer.headers["Content-Type"] = "application/ld+json"
+    answer._content = json.dumps({"@context": context_of_1_1()}).encode()
+    return answer
+
+
 def problems(crate: Path, profile: str, monkeypatch, tmp_path: Path) -> list[str]:
     """Return what the validator requires and misses, without a network."""
     services = pytest.importorskip(
         "rocrate_validator.services", reason="roc-validator is not installed"
     )
-    from rocrate_validator.utils import document_loader
+    from rocrate_validator.utils.http import HttpRequester
 
-    context = {"@context": context_of_1_1()}
-    monkeypatch.setattr(document_loader, "_fetch_json_ld", lambda url: context)
+    monkeypatch.setattr(HttpRequester, "get", answer_of_the_context, raising=False)
     settings = services.ValidationSettings(
         rocrate_uri=crate,
         profile_identifier=profile,
