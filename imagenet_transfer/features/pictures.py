@@ -11,7 +11,6 @@ from typing import IO, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from imagenet_transfer.data.codecs import Encoder, UnreadableImage, encoder, pillow_limits
 from imagenet_transfer.data.layouts.folder import pictures_below
@@ -26,6 +25,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.embeddings import BATCH, activations
 from imagenet_transfer.features.neighbours import read_ahead
 from imagenet_transfer.files import atomic_write, csv_bytes
+from imagenet_transfer.running.progress import Progress
 from imagenet_transfer.trained import TrainedNetwork
 
 NAMED = 3  # unreadable pictures that a sentence names
@@ -161,11 +161,11 @@ def _batches(
     size = network.model.network.image_size
     read = partial(_read, Files(folder), encoder({"codec": "raw", "size": size}), network.window)
     parts = [names[start : start + batch] for start in range(0, len(names), batch)]
-    bar = tqdm(total=len(names), unit=" pictures", disable=not sys.stderr.isatty())
-    with pillow_limits(), ThreadPoolExecutor(torch.get_num_threads()) as pool, bar:
+    progress = Progress(len(names), {"pictures": 1})
+    with pillow_limits(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for pictures in read_ahead(lambda part: list(pool.map(read, part)), parts):
             yield pictures
-            bar.update(len(pictures))
+            progress.advance(len(pictures))
 
 
 def _read(source: Files, encode: Encoder, window: slice, name: str) -> Picture:
