@@ -6,7 +6,7 @@ READY := .venv/ready
 READY_TEST := .venv/ready-test
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: table2 all plan test quick lint test-report test-slurm test-faults test-kills graph clean help
+.PHONY: table2 all plan test quick lint test-report test-slurm test-faults test-kills graph lock clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -45,6 +45,9 @@ test-kills: $(READY_TEST)  ## a small study killed at fifty or more random momen
 
 graph: $(READY)  ## the rules by stages, into docs/design.md and resources/report/rules.svg (needs Graphviz)
 	$(BIN)/python docs/make_rule_graph.py
+
+lock: $(READY_TEST)  ## the locked environments (envs/) from the versions in .venv
+	$(BIN)/python envs/lock.py
 
 clean:  ## delete what the default study computed (not .venv)
 	rm -rf results data/miniature stores proposals embeddings logs .snakemake

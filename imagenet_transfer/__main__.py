@@ -1,4 +1,4 @@
-"""`python -m imagenet_transfer`: label sets without a study, networks for Caffe."""
+"""`python -m imagenet_transfer`: what can be had without a study."""
 
 import sys
 

@@ -46,11 +46,15 @@ class TrainedNetwork:
         As in training, it is warped to a square, whose centre is taken; the model itself subtracts
         the mean. Raises UserError for a file that is not a picture.
         """
+        pixels = torch.from_numpy(_warped(picture, self.model.network.image_size))
+        return pixels[None, self.window, self.window].to(self.model.pixel_mean.device)
+
+    @property
+    def window(self) -> slice:
+        """Return the rows, and the columns, that the centre crop of a warped picture has."""
         network = self.model.network
-        pixels = torch.from_numpy(_warped(picture, network.image_size))
         margin = (network.image_size - network.input_size) // 2
-        window = slice(margin, margin + network.input_size)
-        return pixels[None, window, window].to(self.model.pixel_mean.device)
+        return slice(margin, margin + network.input_size)
 
 
 def load(folder: Path | str, device: str = "cpu") -> TrainedNetwork:

@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from imagenet_transfer.commands import caffe, labels, tensorboard
+from imagenet_transfer.commands import caffe, check, crate, embed, labels, tensorboard
 from imagenet_transfer.errors import UserError
 
 COMMANDS = {
     "caffe": caffe,
+    "check": check,
+    "crate": crate,
+    "embed": embed,
     "labels": labels,
     "tensorboard": tensorboard,
 }  # name: a module with ABOUT, add_arguments(parser), run(arguments)
@@ -26,6 +29,13 @@ def main(words: Sequence[str]) -> int:
         return 1
     except BrokenPipeError:  # as by `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"Error: {where}{error.strerror or error}. Check the disk and the permissions.",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

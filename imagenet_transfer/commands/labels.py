@@ -5,6 +5,10 @@ labels top-down --round 1                   its 127 classes
 labels exclusion --roots pascal             the 771 classes without PASCAL's
 labels minimal-split --depth 4 --half a     its 522 classes below artifact
 labels bottom-up --depth 6 --classes my-wnids.txt
+
+The columns: wnid, a fine class, ascending; classes that the method leaves out have no row. label, the
+number of its class, from 0, the rank of class_wnid. class_wnid, the synset that the class is, and
+class_name, what WordNet calls that, such as dog.n.01.
 """
 
 import argparse

@@ -97,22 +97,32 @@ def _check_dataset(
     report: Report, name: str, entry: Mapping[str, Any], wnids: Sequence[str], threads: int
 ) -> None:
     listing = list_dataset(entry, wnids)
-    looks, unreadable = _sample(listing, Path(entry["root"]), threads)
+    unreadable = inspect(report, name, listing, Path(entry["root"]), threads)
+    allowed = entry["store"].get("max_unreadable", 0)
+    report.warnings += [f"{name}: {said}" for said in _unreadable_but_allowed(unreadable, allowed)]
+    report.errors += [f"{name}: {said}" for said in _unreadable(unreadable, allowed)]
+
+
+def inspect(
+    report: Report, name: str, listing: Listing, root: Path, threads: int
+) -> list[tuple[str, str]]:
+    """Add what a data set holds to a report; return (path, reason) of what cannot be read in it."""
+    looks, unreadable = _sample(listing, root, threads)
     split_of = dict(zip(listing.images["image"], listing.images["split"], strict=True))
     of_split: dict[str, dict[str, Look]] = {split: {} for split in sorted(set(split_of.values()))}
     for image, look in looks.items():
         of_split[split_of[image]][image] = look
     for split, found in of_split.items():
         report.rows.append((name, split, *_row(listing, split, found)))
-    allowed = entry["store"].get("max_unreadable", 0)
-    warnings = [*_copies(of_split, listing), *_unreadable_but_allowed(unreadable, allowed)]
-    errors = [*_wrong_sizes(listing, looks), *_unreadable(unreadable, allowed)]
+    warnings = list(_copies(of_split, listing))
+    errors = list(_wrong_sizes(listing, looks))
     report.warnings += [f"{name}: {said}" for said in warnings]
     report.errors += [f"{name}: {said}" for said in errors]
     total = len(looks) + len(unreadable)
     part = "all" if total == len(listing.images) else "a sample of"
-    verdict = "" if warnings or errors else "; nothing is wrong"
+    verdict = "" if warnings or errors or unreadable else "; nothing is wrong"
     report.notes.append(f"{name}: {part} {total:,} images decoded and compared{verdict}.")
+    return unreadable
 
 
 # --- the sample -----------------------------------------------------------------------------------
@@ -245,16 +255,17 @@ def _unreadable(found: Sequence[tuple[str, str]], allowed: int) -> Iterator[str]
     """Yield that more images cannot be read than are allowed."""
     if len(found) > allowed:
         yield (
-            f"{_not_read(found)} and `max_unreadable` is {allowed:,}: fetch them again, or raise "
+            f"{not_read(found)} and `max_unreadable` is {allowed:,}: fetch them again, or raise "
             "`max_unreadable` to leave them out."
         )
 
 
 def _unreadable_but_allowed(found: Sequence[tuple[str, str]], allowed: int) -> Iterator[str]:
     if found and len(found) <= allowed:
-        yield f"{_not_read(found)}; `max_unreadable` allows {allowed:,}."
+        yield f"{not_read(found)}; `max_unreadable` allows {allowed:,}."
 
 
-def _not_read(found: Sequence[tuple[str, str]]) -> str:
+def not_read(found: Sequence[tuple[str, str]]) -> str:
+    """Return a clause about unreadable images, with the first ones."""
     first = "; ".join(f"{printable(path)}: {reason}" for path, reason in found[:3])
     return f"{len(found):,} images cannot be read ({first})"

@@ -39,7 +39,7 @@ from imagenet_transfer.figures.style import (
 SHAPE = 4 / 3  # of a picture's place: width to height
 AROUND = 2.0  # a picture is this many times as wide and high as the box that it is about
 LEAST = 1 / 3  # of an image's width is shown at least
-COLUMNS = (4, 6)  # pictures per line, fewest and most
+PER_LINE = (4, 6)  # places for pictures, fewest and most
 GAP = 0.05  # inches between pictures
 TITLE = 0.3  # inches above a network's rows
 HEADING = 0.19  # inches above a row
@@ -126,7 +126,7 @@ def draw_examples(
 
     `images` returns an image's uint8 RGB pixels by its name; a row has at most `count` pictures.
     """
-    columns = min(max(count, COLUMNS[0]), COLUMNS[1])
+    columns = min(max(count, PER_LINE[0]), PER_LINE[1])
     pitch = (TWO_COLUMNS - 2 * MARGIN + GAP) / columns
     shown = max(1, sum(len(block.chosen) for block in blocks))
     grid = Grid(columns, pitch, image_side(pitch - GAP, shown))

@@ -1,12 +1,14 @@
 """`python -m imagenet_transfer labels`: the paper's label sets, and mistakes as sentences."""
 
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
 
-from imagenet_transfer.commands.commands import main
+from imagenet_transfer.commands.commands import COMMANDS, main, parser
 
 PAPER = {  # Sections 4 and 5: rows and classes
     "bottom-up --depth 9": (1000, 486),
@@ -58,9 +60,29 @@ def test_it_needs_neither_torch_nor_snakemake_and_survives_a_closed_pipe():
     code = (
         "import sys; from imagenet_transfer.commands.commands import main\n"
         "main(['labels', 'top-down', '--round', '1'])\n"
-        "assert not {'torch', 'snakemake', 'matplotlib', 'scipy', 'nltk'} & sys.modules.keys()"
+        "assert not {'torch', 'snakemake', 'matplotlib', 'scipy', 'nltk', 'yaml', 'PIL'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
     command = f"{sys.executable} -m imagenet_transfer labels identity | head -2"
     said = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert len(said.stdout.splitlines()) == 2 and said.stderr == ""
+
+
+def test_help_says_what_the_columns_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["labels", "--help"])
+    said = capsys.readouterr().out
+    for column in ("wnid", "label", "class_wnid", "class_name"):
+        assert re.search(rf"\b{column}, (a fine|the|what)", said), column
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_has_examples_and_all_options(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    examples = [line for line in said.splitlines() if line.startswith(f"{command} ")]
+    assert examples
+    for line in examples:  # argparse reads each
+        parser().parse_args(shlex.split(line.partition("   ")[0].partition(" > ")[0]))

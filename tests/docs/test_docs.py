@@ -18,6 +18,10 @@ NOT_RUN = {  # programs, with the reason
     "pip": "downloads gigabytes, or needs a network",
     "apt-get": "needs root and a network",
     "rsync": "needs a second machine",
+    "podman": "downloads images; tests/docs/test_environments.py",
+    "apptainer": "downloads images",
+    "conda": "needs a network",
+    "snakedeploy": "needs conda",
     "ln": "links a data set that is not here",
 }
 RUN = ("grep", "mkdir")

@@ -54,11 +54,29 @@ def test_as_deployed(expected, tmp_path):
     assert jobs(tmp_path) == expected
 
 
+def test_as_deployed_from_a_clone(expected, tmp_path):
+    """With the path that snakedeploy's provider of local repositories writes, corrected as told."""
+    (tmp_path / "imagenet-transfer").symlink_to(ROOT)
+    study = tmp_path / "my-study"
+    for name in ("config", "profiles"):
+        shutil.copytree(ROOT / name, study / name)
+    (study / "workflow").mkdir()
+    written = MODULE.format(root=".").replace("./workflow/Snakefile", "workflow/Snakefile")
+    (study / "workflow/Snakefile").write_text(written)
+    page = (ROOT / "config/README.md").read_text()
+    (correction,) = [line for line in page.splitlines() if line.startswith("sed ")]
+    subprocess.run(["bash", "-ec", correction], cwd=tmp_path, check=True)
+    assert jobs(study, "--workflow-profile", "profiles/default") == expected
+
+
 def test_the_catalogue_finds_what_it_asks_for():
     entry = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())
     profile = entry["usage"]["mandatory-flags"]["flags"].split()[-1]
     assert (ROOT / profile / "config.yaml").exists()
-    assert (ROOT / "config/README.md").exists()
+    assert (ROOT / "config/README.md").exists() and (ROOT / "workflow/Snakefile").exists()
+    assert entry["usage"]["software-stack-deployment"].keys() <= {
+        *("conda", "apptainer", "apptainer+conda", "report"),
+    }
     assert (ROOT / "config/config.yaml").read_text() == (ROOT / "config.yaml").read_text()
 
 

@@ -119,7 +119,7 @@ def _rows(root: Path, folder: Path, split: str) -> list[Row]:
     empty = []
     for name in classes:
         below = f"{prefix}{name}/"
-        paths = list(_pictures(root / below, below))
+        paths = list(pictures_below(root / below, below))
         rows += [(split, without_suffix(path[len(prefix) :]), name, path) for path in paths]
         empty += [] if paths else [name]
     if empty:
@@ -144,7 +144,9 @@ def _check_loose(folder: Path, classes: Sequence[str]) -> None:
         )
 
 
-def _pictures(folder: Path, prefix: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
+def pictures_below(
+    folder: Path, prefix: str, above: tuple[tuple[int, int], ...] = ()
+) -> Iterator[str]:
     """Yield the paths of the pictures in a folder and below, ascending; hidden ones do not count.
 
     Raises UserError for links that lead in a circle.
@@ -159,7 +161,7 @@ def _pictures(folder: Path, prefix: str, above: tuple[tuple[int, int], ...] = ()
         names = sorted((entry.name, entry.is_dir()) for entry in entries if entry.name[0] != ".")
     for name, is_folder in names:
         if is_folder:
-            yield from _pictures(folder / name, f"{prefix}{name}/", (*above, here))
+            yield from pictures_below(folder / name, f"{prefix}{name}/", (*above, here))
         elif name.rpartition(".")[2].lower() in IMAGE_SUFFIXES and "." in name[1:]:
             yield prefix + name
 

@@ -68,7 +68,7 @@ def make_listing(
     image. Rows that a `source` reads keep their order within a split.
     """
     ordered = sorted(rows) if source is None else sorted(rows, key=lambda row: row[0])
-    _check_encoding(path for *_, path in ordered)  # first: pandas with pyarrow stores only UTF-8
+    check_encoding(path for *_, path in ordered)  # first: pandas with pyarrow stores only UTF-8
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images[images.image.duplicated(keep=False)]
     if len(repeated) and repeated.path.duplicated().any():
@@ -88,7 +88,7 @@ def make_listing(
     return Listing(images, boxes, tuple(classes), sizes or {}, source)
 
 
-def _check_encoding(paths: Iterable[str]) -> None:
+def check_encoding(paths: Iterable[str]) -> None:
     """Raise NamesError for names that are not UTF-8 on disk, as tables cannot store them."""
     wrong = [
         path
