@@ -27,10 +27,19 @@ STAGES = {  # title: the rules in it, or how their names start (with *)
     "transfer": ("finetune_*", "measure_*"),
     "tables, figures": ("make_table", "draw_*"),
     "findings, comparison": ("collect_runs", "judge_findings", "compare_with_paper"),
-    "report": ("write_report",),
+    "report": ("write_report", "write_latex_*"),
 }
 TARGETS = (  # rules without a stage: they only name others' files, or make none
-    *("all", "tables", "figures", "label_sets", "manifests", "stores", "pretrain_all"),
+    *(
+        "all",
+        "tables",
+        "figures",
+        "label_sets",
+        "manifests",
+        "stores",
+        "pretrain_all",
+        "paper_tables",
+    ),
     *("check", "verify", "repair", "plan"),
 )
 NODE = re.compile(r"^\s*(\w+)\[(\w+)\]", re.M)  # id1[make_table]

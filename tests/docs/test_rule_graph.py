@@ -1,5 +1,6 @@
 """The picture of the workflow: every rule has a stage, and page and picture show today's rules."""
 
+import html
 import re
 import shutil
 import sys
@@ -65,7 +66,7 @@ def test_page_and_picture_show_the_workflows_graph():
     arrows = stage_graph(edges)
     assert mermaid(arrows) in make_rule_graph.PAGE.read_text(encoding="utf-8"), "run make graph"
     picture = make_rule_graph.PICTURE.read_text(encoding="utf-8")
-    drawn = re.findall(r"<title>(.*?)&#45;&gt;(.*?)</title>", picture)
+    drawn = re.findall(r"<title>(.*?)->(.*?)</title>", html.unescape(picture))
     assert sorted(drawn) == sorted(ordered(arrows)), "run make graph"
 
 

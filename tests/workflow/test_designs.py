@@ -73,7 +73,7 @@ def test_designs_are_run_drawn_and_reported(project):
     page = project.read("report.html").decode()
     assert "More classes or more images of each?" in page
     assert "What parts of imagenet do for pascal-det" in page
-    assert "Numbers: results/surface.csv" in page
+    assert 'data-file="surface.csv"' in page
     findings = pd.read_csv(results / "findings.csv").set_index("claim")
     assert findings.loc["mammals-matter", "verdict"] in ("holds", "does not", "cannot tell")
     assert "Nothing to be done" in project.run()

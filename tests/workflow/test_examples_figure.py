@@ -43,4 +43,4 @@ def test_runs_without_boxes_are_kept_and_the_figure_says_what_to_run(project):
     assert pd.read_csv(project.folder / "results/examples-det.csv").equals(shown)
     page = project.read("report.html").decode()
     assert "Examples from the test images of pascal-det" in page
-    assert "Numbers: results/examples-act.csv." in page
+    assert 'data-file="examples-act.csv"' in page

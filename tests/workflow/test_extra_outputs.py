@@ -66,7 +66,7 @@ def test_examples_are_of_the_first_replicate():
 @pytest.mark.parametrize(
     ("output", "changes", "complaint"),
     [
-        ("examples-det", {"task": "sun-cls"}, "takes a task"),
+        ("examples-det", {"task": "sun-cls"}, "take a task of kind detection"),
         ("examples-det", {"task": "pascal-dat"}, "names 'pascal-dat', which is not in tasks"),
         (
             "examples-det",

@@ -38,7 +38,7 @@ def test_a_new_figure_is_drawn_checked_and_reported(project):
         assert (project.folder / f"results/figure-mine.{suffix}").exists()
     page = project.read("report.html").decode()
     assert "in green." in page
-    assert "Numbers: results/figure-mine.csv." in page
+    assert 'data-file="figure-mine.csv"' in page
 
 
 @pytest.mark.parametrize(
