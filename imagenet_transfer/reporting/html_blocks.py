@@ -1,11 +1,8 @@
-"""What the sections of the report are made of: tables, numbers and prose as HTML."""
+"""Markdown tables and prose as HTML."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
-from typing import Any
-
-import pandas as pd
 
 from imagenet_transfer.reporting.markdown import cells_of
 
@@ -35,21 +32,6 @@ def head_html(columns: Sequence[str], numeric: Collection[int] = ()) -> str:
 
 def _aligned(right: bool) -> str:
     return ' class="number"' if right else ""
-
-
-def small_html(content: str) -> str:
-    """Return HTML in small letters on a line of its own."""
-    return f'<div class="small">{content}</div>'
-
-
-def text_of(value: Any, digits: int = 1) -> str:
-    """Return a cell's value as escaped text: numbers rounded, nothing for NaN."""
-    if not isinstance(value, float):
-        return escape(str(value))
-    if pd.isna(value):
-        return ""
-    rounded = round(value, digits) + 0.0  # of which -0.0 becomes 0.0
-    return f"{rounded:.{digits}f}".replace("-", "−")
 
 
 def prose_html(text: str) -> str:

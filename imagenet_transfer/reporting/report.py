@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 from PIL import Image
 
 from imagenet_transfer.claims.comparison import NOT_COMPARABLE
@@ -162,8 +163,8 @@ def _number(value: Any, digits: int = 1) -> str:
     return "" if pd.isna(value) else sign_text(float(value), digits)
 
 
-def _prose(text: str) -> Any:
-    return jinja2.filters.Markup(prose_html(text))
+def _prose(text: str) -> Markup:
+    return Markup(prose_html(text))
 
 
 def p_text(p: float) -> str:
