@@ -15,7 +15,7 @@ table2: $(READY)  ## the main job: Table 2 of the default study
 all: $(READY)  ## everything that the default study declares
 	$(BIN)/snakemake --cores $(CORES)
 
-plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml
+plan: $(READY)  ## what a study would compute: make plan CONFIG=configs/paper.yaml DIRECTORY=runs/paper
 	$(BIN)/snakemake plan --cores 1 --quiet host progress reason rules --directory $(or $(DIRECTORY),.) --configfile $(or $(CONFIG),config.yaml)
 
 test: lint  ## linters, unit tests, DAG tests and one whole small study

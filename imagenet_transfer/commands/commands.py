@@ -1,4 +1,4 @@
-"""The commands of `python -m imagenet_transfer`: their arguments, and their errors as sentences."""
+"""Commands that need no config. `python -m imagenet_transfer COMMAND --help` shows one with examples."""
 
 import argparse
 import os

@@ -4,11 +4,14 @@ labels bottom-up --depth 9                  the paper's 486 classes
 labels top-down --round 1                   its 127 classes
 labels exclusion --roots pascal             the 771 classes without PASCAL's
 labels minimal-split --depth 4 --half a     its 522 classes below artifact
+labels random-split --size 500 --half b     500 classes that half a leaves
 labels bottom-up --depth 6 --classes my-wnids.txt
 
-The columns: wnid, a fine class, ascending; classes that the method leaves out have no row. label, the
-number of its class, from 0, the rank of class_wnid. class_wnid, the synset that the class is, and
-class_name, what WordNet calls that, such as dog.n.01.
+The columns:
+  wnid, a fine class, ascending; classes that the method leaves out have no row
+  label, the number of its class, from 0, in the order of class_wnid
+  class_wnid, the synset that this class is
+  class_name, what WordNet calls it, such as dog.n.01
 """
 
 import argparse
@@ -28,11 +31,15 @@ KEYS = ("depth", "round", "size", "half", "roots")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the method of a label set and its keys, which are those of a config."""
     parser.add_argument("method", choices=METHODS_OF_WORDNET)
-    parser.add_argument("--depth", type=int, help="bottom-up, minimal-split: depth in WordNet")
-    parser.add_argument("--round", type=int, help="top-down: rounds of merging into parents")
-    parser.add_argument("--size", type=int, help="random-split: classes in half a")
-    parser.add_argument("--half", choices=("a", "b"), help="splits: which half")
-    parser.add_argument("--roots", nargs="+", metavar="WNID", help="exclusion: pascal, or wnids")
+    parser.add_argument(
+        "--depth", type=int, help="needed by bottom-up, minimal-split: depth in WordNet"
+    )
+    parser.add_argument("--round", type=int, help="needed by top-down: rounds of merging")
+    parser.add_argument("--size", type=int, help="needed by random-split: classes in half a")
+    parser.add_argument("--half", choices=("a", "b"), help="needed by both splits: which half")
+    parser.add_argument(
+        "--roots", nargs="+", metavar="WNID", help="needed by exclusion: pascal, or wnids"
+    )
     parser.add_argument("--seed", type=int, default=0, help="random-split: the draw (%(default)s)")
     parser.add_argument(
         "--classes",
