@@ -67,7 +67,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check_keys(method: str, spec: Mapping[str, Any]) -> None:
-    """Raise UserError for keys that the method does not read."""
+    """Raise UserError for keys that the method lacks or does not read."""
+    lacking = [f"--{key}" for key in METHODS[method].needs if key not in spec]
+    if lacking:
+        raise UserError(f"Method {method} needs {' and '.join(lacking)}.")
     unread = [f"--{key}" for key in spec if key not in METHODS[method].needs]
     if unread:
         takes = " and ".join(f"--{key}" for key in METHODS[method].needs) or "no key"

@@ -19,7 +19,7 @@ PAPER = {  # Sections 4 and 5: rows and classes
     "random-split --size 522 --half a --seed 3": (522, 522),
 }
 WRONG = {
-    "bottom-up": "bottom-up (depth)",
+    "bottom-up": "Method bottom-up needs --depth.",
     "bottom-up --depth 99": "has the depth 99; its classes allow 0 to",
     "identity --classes nowhere.txt": "neither a list of the workflow",
     "identity --classes README.md": "is not a wnid",

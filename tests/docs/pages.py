@@ -128,7 +128,10 @@ def problem_of_snakemake(words: list[str], folder: Path) -> str:
 
 def problems_of_files(words: list[str], folder: Path) -> Iterator[str]:
     """Yield the words that are missing paths of the repository, or options a script lacks."""
-    rooms = [path.name for path in folder.iterdir() if path.is_dir()]
+    made = (ROOT / ".gitignore").read_text(encoding="utf-8").split()  # results/ of a used checkout
+    rooms = [
+        path.name for path in folder.iterdir() if path.is_dir() and f"/{path.name}/" not in made
+    ]
     paths = [word for word in words if word.partition("/")[0] in rooms and word[-3:] != "csv"]
     yield from (f"{path} does not exist" for path in paths if not (folder / path).exists())
     if words and words[0].endswith(".py") and (folder / words[0]).exists():

@@ -99,8 +99,8 @@ def needed_words(power: pd.DataFrame) -> str:
         return ""
     fewest, most = int(known.min()), int(known.max())
     span = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    some = "" if len(known) == len(power) else f"{len(known)} of {len(power)} open statements: "
-    return f"{some}about {span} replicates would decide"
+    some = "" if len(known) == len(power) else f" {len(known)} of {len(power)}"
+    return f"about {span} replicates would decide{some or ' them'}"
 
 
 def _alt(drawn: Sequence[Interval]) -> str:
