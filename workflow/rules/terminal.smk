@@ -101,7 +101,8 @@ class ShortFormatter(said.DefaultFormatter):
     def format_job_error(self, msg):
         """Return a failure in a line; the job has told the rest if it ran here, or else its end."""
         failure = failure_of(msg)
-        return f"{failure.name} failed" + (f": {failure.sentence()}" if SUBMITTED else "")
+        # While the rules are read, Snakemake does not know yet where jobs will run.
+        return f"{failure.name} failed" + ("" if workflow.local_exec else f": {failure.sentence()}")
 
 
 def shorten(watch):
