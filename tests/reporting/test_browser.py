@@ -112,6 +112,8 @@ def test_runs_are_searched_sorted_and_filtered(opened):
     page.get_by_label("Only this task").select_option("")
     head = page.locator("#all-runs thead th").filter(has_text="Seconds")
     head.click()
+    playwright.expect(head).to_have_attribute("aria-sort", "ascending")
+    page.wait_for_timeout(300)  # the rows follow the head
     column = [float(row.split("\t")[8]) for row in visible_runs(page)]
     assert column == sorted(column)
 
