@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import small_sets
 from helpers import image_bytes, write_file
 from PIL import Image
 
@@ -119,3 +120,19 @@ def make_webdataset(root: Path, **of) -> dict:
 
 
 MAKERS = (make_folder, make_list, make_parquet, make_webdataset)
+
+
+MAKERS = {  # a small set of each layout, by its name
+    "ilsvrc": small_sets.make_caffe,
+    "tiny-imagenet": small_sets.make_tiny,
+    "voc": small_sets.make_voc,
+    "coco": small_sets.make_coco,
+    "voc-action": small_sets.make_action,
+    "sun397": small_sets.make_sun,
+    "places365": small_sets.make_places365,
+    "places205": small_sets.make_places205,
+    "folder": make_folder,
+    "list": make_list,
+    "parquet": make_parquet,
+    "webdataset": make_webdataset,
+}

@@ -83,7 +83,7 @@ def compare_rows(
     """Return the cells of a table compared with its reference row and with random starts.
 
     A random start is compared with the networks of its architecture. `runs` is runs.csv, `settings`
-    the study's `reporting_settings`. Without two values of each there is no p value.
+    the study's `reporting_settings`. p is NaN where either has fewer than two values.
     """
     rows = rows_of(layout)
     reference = reference_of(layout)

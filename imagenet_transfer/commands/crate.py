@@ -6,7 +6,7 @@ crate runs/paper/results paper.zip --agent "Ada Lovelace"
 The crate has tables, figures, findings, the report, the config as it was used, the record of each run
 (metrics.json), the Snakefile and the workflow's rules and scripts. ro-crate-metadata.json describes
 them in the profile Workflow Run Crate, with a CreateAction for each run, table and figure. Weights and
-lists of images are left out unless --large; stores are no results. The times of tables and figures are
+lists of images are left out unless --large; stores are never in it. The times of tables and figures are
 those of their files, so copy results with their times (cp -p, rsync -t).
 """
 

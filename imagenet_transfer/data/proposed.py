@@ -17,7 +17,7 @@ from imagenet_transfer.data.layouts.voc import SPLITS_OF_YEAR
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.taxonomy import class_lists, read_classes
 
-HELD_OUT = 0.2  # of each class, where there are no splits
+HELD_OUT = 0.2  # of each class, if the folder has no splits
 LONGEST = 64  # characters of a data set's name in a config
 # As in the paper's study
 PROPOSALS = {"method": "selective-search", "mode": "fast", "max_boxes": 2000, "min_side": 20}

@@ -59,7 +59,7 @@ def name_of(log: Path | str) -> str:
 
 
 def note(text: str) -> None:
-    """Write a line for whoever reads the log; to standard error where there is no log."""
+    """Write a line for whoever reads the log; without a log, to standard error."""
     with contextlib.suppress(OSError):  # a full disk, which what is computed will meet as well
         print(text, file=_job.log or sys.stderr)
 

@@ -71,6 +71,7 @@ const seen = new IntersectionObserver((entries) => {
 
 // Tables that can be sorted, searched and filtered
 
+const paged = [];
 async function sortTables() {
   const source = document.getElementById("tables-module").textContent;
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -88,6 +89,7 @@ async function sortTables() {
       language: { search: `Search ${table.dataset.sort.toLowerCase()}:` },
     });
     filtered.forEach((column) => addFilter(made, column));
+    paged.push(made);
     table.dataset.done = "yes";
   }
 }
@@ -152,4 +154,11 @@ addEventListener("load", () => {
   all(".chart").forEach((place) => seen.observe(place));
   sortTables().then(() => (root.dataset.ready = "yes"));
 });
-addEventListener("beforeprint", () => all("details").forEach((part) => { if (!part.closest(".tree, .chart, .twin")) part.open = true; }));
+// On paper, tables have all their rows.
+let lengths = [];
+addEventListener("beforeprint", () => {
+  all("details:not(.tree):not(.twin)").filter((part) => !part.closest(".tree, .chart")).forEach((part) => (part.open = true));
+  lengths = paged.map((table) => table.page.len());
+  paged.forEach((table) => table.page.len(-1).draw(false));
+});
+addEventListener("afterprint", () => lengths.forEach((length, i) => paged[i].page.len(length).draw(false)));

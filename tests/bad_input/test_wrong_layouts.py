@@ -2,9 +2,9 @@
 
 import own_sets
 import pytest
-import small_sets
 from conftest import ROOT
 from helpers import refusal, write_file
+from own_sets import MAKERS
 
 from imagenet_transfer.data.layouts import LAYOUTS, list_dataset, looks_like
 
@@ -43,25 +43,9 @@ def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
     assert f"({tmp_path}/set holds the_data.tar.gz, still packed, images/)" in said()
 
 
-SET_MAKERS = {
-    "ilsvrc": small_sets.make_caffe,
-    "tiny-imagenet": small_sets.make_tiny,
-    "voc": small_sets.make_voc,
-    "coco": small_sets.make_coco,
-    "voc-action": small_sets.make_action,
-    "sun397": small_sets.make_sun,
-    "places365": small_sets.make_places365,
-    "places205": small_sets.make_places205,
-    "folder": own_sets.make_folder,
-    "list": own_sets.make_list,
-    "parquet": own_sets.make_parquet,
-    "webdataset": own_sets.make_webdataset,
-}
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_wrong_layout_is_told_which_one_it_looks_like(tmp_path, layout):
-    SET_MAKERS[layout](tmp_path)
+    MAKERS[layout](tmp_path)
     assert looks_like(tmp_path) == [layout]
     for other in sorted(set(LAYOUTS) - {layout}):
         entry = {"layout": other, "root": str(tmp_path), **MORE.get(other, {})}

@@ -8,6 +8,7 @@ import small_sets
 import yaml
 from conftest import ROOT
 from helpers import image_bytes, smooth_picture, write_file
+from own_sets import MAKERS
 
 from imagenet_transfer.commands.commands import main
 from imagenet_transfer.data.layouts import list_dataset
@@ -18,20 +19,6 @@ from imagenet_transfer.study.study import Study
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 STUDY = "study: mine\narchitectures:\n  small: {model: resnet18, image_size: 64, input_size: 56}\n"
-MAKERS = {
-    "ilsvrc": small_sets.make_caffe,
-    "tiny-imagenet": small_sets.make_tiny,
-    "voc": small_sets.make_voc,
-    "coco": small_sets.make_coco,
-    "voc-action": small_sets.make_action,
-    "sun397": small_sets.make_sun,
-    "places365": small_sets.make_places365,
-    "places205": small_sets.make_places205,
-    "folder": own_sets.make_folder,
-    "list": own_sets.make_list,
-    "parquet": own_sets.make_parquet,
-    "webdataset": own_sets.make_webdataset,
-}
 
 
 def check(capsys, *words, status: int = 0) -> tuple[str, str]:

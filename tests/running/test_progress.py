@@ -46,7 +46,7 @@ def test_durations(seconds, text):
 
 
 def number_of_lines(seconds):
-    """Return how many lines a job of so many seconds writes that counts once per second."""
+    """Return how many lines a job that counts once per second writes in `seconds`."""
     steps = Progress(10**9, {})
     steps.began = steps.said = 0
     lines = 0

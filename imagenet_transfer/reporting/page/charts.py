@@ -77,7 +77,7 @@ def chooser(field: str, label: str, names: Sequence[str]) -> alt.Parameter:
 
 
 def with_bounds(frame: pd.DataFrame, mean: str, std: str) -> pd.DataFrame:
-    """Return the frame with `low` and `high`: mean ± std, NaN where there is no spread."""
+    """Return the frame with `low` and `high`: mean ± std, NaN if std is."""
     return frame.assign(low=frame[mean] - frame[std], high=frame[mean] + frame[std])
 
 
