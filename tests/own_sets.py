@@ -122,7 +122,7 @@ def make_webdataset(root: Path, **of) -> dict:
 MAKERS = (make_folder, make_list, make_parquet, make_webdataset)
 
 
-MAKERS = {  # a small set of each layout, by its name
+SMALL_SETS = {  # what makes one of each layout, by its name
     "ilsvrc": small_sets.make_caffe,
     "tiny-imagenet": small_sets.make_tiny,
     "voc": small_sets.make_voc,

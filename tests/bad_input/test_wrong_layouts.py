@@ -4,7 +4,7 @@ import own_sets
 import pytest
 from conftest import ROOT
 from helpers import refusal, write_file
-from own_sets import MAKERS
+from own_sets import SMALL_SETS
 
 from imagenet_transfer.data.layouts import LAYOUTS, list_dataset, looks_like
 
@@ -45,7 +45,7 @@ def test_a_wrong_layout_is_told_what_was_expected_and_found(tmp_path, layout):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_wrong_layout_is_told_which_one_it_looks_like(tmp_path, layout):
-    MAKERS[layout](tmp_path)
+    SMALL_SETS[layout](tmp_path)
     assert looks_like(tmp_path) == [layout]
     for other in sorted(set(LAYOUTS) - {layout}):
         entry = {"layout": other, "root": str(tmp_path), **MORE.get(other, {})}

@@ -8,7 +8,7 @@ import small_sets
 import yaml
 from conftest import ROOT
 from helpers import image_bytes, smooth_picture, write_file
-from own_sets import MAKERS
+from own_sets import SMALL_SETS
 
 from imagenet_transfer.commands.commands import main
 from imagenet_transfer.data.layouts import list_dataset
@@ -41,13 +41,13 @@ def use(entry: str, folder: Path) -> dict[str, tuple[int, int]]:
 
 def make_sound(layout: str, root: Path) -> dict:
     """Make a data set of this layout whose pictures can be read."""
-    entry = MAKERS[layout](root)
+    entry = SMALL_SETS[layout](root)
     for seed, path in enumerate(sorted(root.rglob("*.[jJ][pP]*"))):
         path.write_bytes(image_bytes(smooth_picture(seed, 30, 40)))
     return entry
 
 
-@pytest.mark.parametrize("layout", MAKERS)
+@pytest.mark.parametrize("layout", SMALL_SETS)
 def test_the_entry_works_as_it_is(layout, tmp_path, capsys):
     made = make_sound(layout, tmp_path / "Some Set")
     extra = ["--wnids", tmp_path / "w.txt"] if layout in ("ilsvrc", "tiny-imagenet") else []
