@@ -1,6 +1,6 @@
 """The one training loop: schedule, resuming, deadline, guard against non-finite losses.
 
-Stages bring tasks. The solver is Caffe's.
+Stages bring tasks.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import StateFile
 from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.solver import CaffeSGD
 
 
 class Task(Protocol):
@@ -102,54 +103,6 @@ class Schedule:
     def lr_at(self, step: int) -> float:
         """Return the learning rate of a step (from 0): lr, times lr_gamma per step of lr_steps."""
         return self.lr * self.lr_gamma ** sum(step >= at for at in self.lr_steps)
-
-
-class CaffeSGD:
-    """Caffe's solver: v <- momentum v + rate (gradient + decay w); w <- w - v.
-
-    Each tensor has its own factors of rate and decay. `torch.optim.SGD` keeps the rate out of v,
-    which differs for some steps after each change of the rate. Its first step also imports torch's
-    compiler, which takes 1.5 seconds of every fine-tuning run.
-    """
-
-    def __init__(
-        self, model: nn.Module, fresh: tuple[str, ...], recipe: Recipe | Mapping[str, Any]
-    ):
-        recipe = Recipe.of(recipe)
-        self.momentum = recipe.momentum
-        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.factors = {name: solver_factors(name, fresh, recipe) for name in self.parameters}
-        self.velocity = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for parameter in self.parameters.values():
-            parameter.grad = None
-
-    @torch.no_grad()
-    def step(self, lr: float) -> None:
-        """Change the parameters by their gradients at learning rate `lr`."""
-        for name, parameter in self.parameters.items():
-            if parameter.grad is None:
-                continue
-            factor, decay = self.factors[name]
-            gradient = parameter.grad.add_(parameter, alpha=decay) if decay else parameter.grad
-            velocity = self.velocity[name].mul_(self.momentum).add_(gradient, alpha=lr * factor)
-            parameter.sub_(velocity)
-
-    def load(self, velocity: Mapping[str, Tensor]) -> None:
-        """Take up saved velocities."""
-        for name, tensor in self.velocity.items():
-            tensor.copy_(velocity[name])
-
-
-def solver_factors(name: str, fresh: tuple[str, ...], recipe: Recipe) -> tuple[float, float]:
-    """Return a parameter's factor of the rate, and its decay.
-
-    As in Caffe's definitions of AlexNet, biases learn twice as fast and do not decay.
-    """
-    factor = recipe.fresh_lr_factor if fresh and name.startswith(fresh) else 1.0
-    return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe.weight_decay)
 
 
 def prefetch(task: Task, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
