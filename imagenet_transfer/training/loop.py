@@ -20,6 +20,8 @@ from imagenet_transfer.running.progress import Progress, note
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import StateFile
+from imagenet_transfer.training.graphs import StepGraph
+from imagenet_transfer.training.precision import mixed, use_precision
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.solver import CaffeSGD
 
@@ -225,6 +227,7 @@ class _Trainer:
         self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
         self.history: list[dict[str, float]] = []
         self.commits = [commit()]
+        self.graph = self._switched_on()
         self.step = 0
         self.seconds_before = 0.0
         self.started = time.monotonic()
@@ -232,6 +235,22 @@ class _Trainer:
         note(sentence)
         if state is not None:
             self._restore(state)
+
+    def _switched_on(self) -> StepGraph | None:
+        """Switch on what the recipe asks for; return the graph of a step, if steps are recorded."""
+        use_precision(self.recipe.precision)
+        for module in self.task.model.modules():
+            if hasattr(module, "fused_lrn"):
+                module.fused_lrn = self.recipe.fused_lrn
+        if self.recipe.compile:
+            self.task.compile()
+        if not self.recipe.cuda_graph or self.device.type == "cpu":
+            return None
+        return StepGraph(self.task.model, self._mixed_loss, self.solver)
+
+    def _mixed_loss(self, *prepared: Tensor) -> Tensor:
+        with mixed(self.recipe.precision, self.device):
+            return self.task.prepared_loss(*prepared)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.task.model.load_state_dict(state["model"])
@@ -275,25 +294,30 @@ class _Trainer:
         last = self.meter.last_finite
         return "" if last is None else f"loss {last:.3g}"
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        if self.recipe.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
     def take_step(self, batches: Iterator[Any]) -> None:
         self.task.model.train()
+        lr = self.schedule.lr_at(self.step)
         # Dropout and sampling depend only on the step.
-        torch.manual_seed(seed_of(self.seed, "step", self.step))
+        seed = seed_of(self.seed, "step", self.step)
+        if self.graph is not None:
+            loss = self.graph.step(self.task.prepared(next(batches)), lr, seed)
+        else:
+            loss = self.change(batches, lr, seed)
+        self.meter.add(self.step, loss)
+        self.step += 1
+
+    def change(self, batches: Iterator[Any], lr: float, seed: int) -> Tensor:
+        """Change the network by the mean gradient of some batches; return their mean loss."""
+        torch.manual_seed(seed)
         self.solver.zero_grad()
         step_loss = torch.zeros((), device=self.device)
         for _ in range(self.accumulate):
-            with self.autocast():
+            with mixed(self.recipe.precision, self.device):
                 loss = self.task.loss(next(batches)) / self.accumulate
             loss.backward()
             step_loss += loss.detach()
-        self.meter.add(self.step, step_loss)
-        self.solver.step(self.schedule.lr_at(self.step))
-        self.step += 1
+        self.solver.step(lr)
+        return step_loss
 
     def report(self) -> str:
         """Evaluate, add a row to the history and return it as a line of text."""
