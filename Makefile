@@ -6,7 +6,7 @@ READY := .venv/ready
 READY_TEST := .venv/ready-test
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: table2 all plan test quick lint test-report test-slurm test-faults test-kills graph lock clean help
+.PHONY: table2 all plan test quick lint test-report test-slurm test-compile test-faults test-kills graph lock clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -22,7 +22,7 @@ test: lint  ## linters, unit tests, DAG tests and one whole small study
 	$(PYTEST) -n 2 --dist loadfile
 
 quick: $(READY_TEST)  ## the tests without whole studies
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults and not browser"
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not slurm and not kills and not faults and not browser and not compiles"
 
 lint: $(READY_TEST)  ## the linters
 	$(BIN)/ruff check .
@@ -36,6 +36,9 @@ test-report: $(READY_TEST)  ## the report in a headless browser (packages: chrom
 
 test-slurm: $(READY_TEST)  ## jobs on a SLURM that the tests start (root; packages: docs/cluster.md)
 	$(PYTEST) -m slurm
+
+test-compile: $(READY_TEST)  ## networks compiled by torch.compile (a C++ compiler): one minute
+	$(PYTEST) -m compiles
 
 test-faults: $(READY_TEST)  ## full disks, lost and damaged files, clocks set back (root, to mount): ten minutes
 	$(PYTEST) -m faults

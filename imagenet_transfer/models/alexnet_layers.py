@@ -4,8 +4,6 @@ torchvision's AlexNet is another network: it has no groups, no local response no
 widths, and dropout before the linear layers.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,58 +11,14 @@ from torch import Tensor, nn
 from imagenet_transfer.models.alexnet import GROUPS, KERNELS, AlexNet
 from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.models.geometry import Part
+from imagenet_transfer.models.normalisation import band_of, local_response_norm
 
-# Caffe's constants
-LRN_SIZE = 5
-LRN_ALPHA = 1e-4
-LRN_BETA = 0.75
+# Caffe's first biases and standard deviations of first weights
 BIASES = {
     **{"conv1": 0.0, "conv2": 0.1, "conv3": 0.0, "conv4": 0.1, "conv5": 0.1},
     **{"fc6": 0.1, "fc7": 0.1, "fc8": 0.0},
 }
 GAUSSIAN_STD = {"fc6": 0.005, "fc7": 0.005}  # of first weights; 0.01 elsewhere
-
-
-def _window_sum(x: Tensor) -> Tensor:
-    """Return, at each channel, the sum over the five channels around it.
-
-    x is N,C,H,W, best in the memory format channels_last.
-    """
-    channel = torch.arange(x.shape[1], device=x.device)
-    band = ((channel[:, None] - channel).abs() <= LRN_SIZE // 2).to(x.dtype)
-    return F.linear(x.permute(0, 2, 3, 1), band).permute(0, 3, 1, 2)
-
-
-class _LocalResponseNorm(torch.autograd.Function):
-    """Equal to `nn.LocalResponseNorm(5)` in values and gradients.
-
-    It does without the 3-d pooling there, which takes half of a training step.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        scale = _window_sum(x * x).mul_(LRN_ALPHA / LRN_SIZE).add_(1.0)
-        root = scale.rsqrt()
-        power = root.sqrt().mul_(root)  # scale ** -0.75
-        ctx.save_for_backward(x, scale, power)
-        return x * power
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        x, scale, power = ctx.saved_tensors
-        passed = grad * power
-        across = _window_sum((passed * x).div_(scale)).mul_(x)
-        return passed.sub_(across, alpha=2 * LRN_ALPHA * LRN_BETA / LRN_SIZE)
-
-
-def local_response_norm(x: Tensor) -> Tensor:
-    """Return x normalised across channels (size 5, alpha 1e-4, beta 0.75, k 1); x is N,C,H,W.
-
-    Mixed precision computes it in float32: next to 1, alpha times a square is below bfloat16's
-    resolution.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        return _LocalResponseNorm.apply(x.float() if x.dtype == torch.bfloat16 else x).to(x.dtype)
 
 
 class CaffeAlexNet(Backbone):
@@ -74,6 +28,8 @@ class CaffeAlexNet(Backbone):
         super().__init__(network, {})
         mean = torch.tensor(network.pixel_mean, dtype=torch.float32)
         self.register_buffer("pixel_mean", mean, persistent=False)
+        self.register_buffer("band", band_of(max(network.conv_channels[:2])), persistent=False)
+        self.fused_lrn = False
         self.dropout = network.dropout
         for number in range(1, 6):
             self.add_module(f"conv{number}", _convolution(network, number))
@@ -98,13 +54,14 @@ class CaffeAlexNet(Backbone):
         """
         layer = self.get_submodule(part.name)
         if isinstance(layer, nn.Linear):
-            return F.dropout(F.relu(layer(x.flatten(1))), self.dropout, self.training)
+            return F.dropout(F.relu_(layer(x.flatten(1))), self.dropout, self.training)
         number = int(part.name.removeprefix("conv"))
         pad = layer.kernel_size[0] // 2 if dense or number > 1 else 0
-        x = F.relu(F.conv2d(x, layer.weight, layer.bias, layer.stride, pad, groups=layer.groups))
+        x = F.relu_(F.conv2d(x, layer.weight, layer.bias, layer.stride, pad, groups=layer.groups))
         if number > 2:
             return x
-        return F.max_pool2d(local_response_norm(x), 3, 2, padding=int(dense), ceil_mode=True)
+        x = local_response_norm(x, self.band, self.fused_lrn)
+        return F.max_pool2d(x, 3, 2, padding=int(dense), ceil_mode=True)
 
     def run_pool(self, x: Tensor) -> Tensor:
         """Return conv5's map pooled: `pooled_side` cells per side for images of the input size."""

@@ -25,6 +25,7 @@ def recipe_problems(config: Config) -> Iterable[str]:
     for name, entry in config["recipes"].items():
         recipe = Recipe.of(entry)
         yield from _step_problems(f"recipes.{name}", recipe)
+        yield from _speed_problems(f"recipes.{name}", recipe)
         for section in SECTIONS:
             if (switches := getattr(recipe, section)) is not None:
                 yield from _switch_problems(f"recipes.{name}.{section}", switches)
@@ -40,6 +41,23 @@ def _step_problems(where: str, recipe: Recipe) -> Iterator[str]:
         yield (
             f"{where}.lr_steps: {steps[-1]} lies beyond the end of the training, {length} {unit}; "
             "remove it."
+        )
+
+
+def _speed_problems(where: str, recipe: Recipe) -> Iterator[str]:
+    """Yield switches of the step that do not go with the rest of the recipe."""
+    for key in ("compile", "cuda_graph"):
+        if getattr(recipe, key) and recipe.work in ("detection", "action"):
+            yield (
+                f"{where}.{key}: only classification has steps of one shape, but this recipe is for "
+                f"{recipe.work}; set it to false."
+            )
+    if recipe.cuda_graph and recipe.compile:
+        yield f"{where}: cuda_graph and compile do not go together; keep one of them."
+    if recipe.cuda_graph and recipe.accumulate > 1:
+        yield (
+            f"{where}.cuda_graph: a recorded step has one batch, but accumulate is "
+            f"{recipe.accumulate}; set cuda_graph to false."
         )
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import write_text
 from imagenet_transfer.models.alexnet import GROUPS, KERNELS
-from imagenet_transfer.models.alexnet_layers import LRN_ALPHA, LRN_BETA, LRN_SIZE
 from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.models.geometry import Network
+from imagenet_transfer.models.normalisation import LRN_ALPHA, LRN_BETA, LRN_SIZE
 from imagenet_transfer.training.caffemodel import CaffeLayer, write_caffemodel
 
 NAME = "AlexNet"

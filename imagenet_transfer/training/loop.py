@@ -1,6 +1,6 @@
 """The one training loop: schedule, resuming, deadline, guard against non-finite losses.
 
-Stages bring tasks. The solver is Caffe's.
+Stages bring tasks.
 """
 
 import contextlib
@@ -20,7 +20,10 @@ from imagenet_transfer.running.progress import Progress, note
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import StateFile
+from imagenet_transfer.training.graphs import StepGraph
+from imagenet_transfer.training.precision import mixed, use_precision
 from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.solver import CaffeSGD
 
 
 class Task(Protocol):
@@ -102,54 +105,6 @@ class Schedule:
     def lr_at(self, step: int) -> float:
         """Return the learning rate of a step (from 0): lr, times lr_gamma per step of lr_steps."""
         return self.lr * self.lr_gamma ** sum(step >= at for at in self.lr_steps)
-
-
-class CaffeSGD:
-    """Caffe's solver: v <- momentum v + rate (gradient + decay w); w <- w - v.
-
-    Each tensor has its own factors of rate and decay. `torch.optim.SGD` keeps the rate out of v,
-    which differs for some steps after each change of the rate. Its first step also imports torch's
-    compiler, which takes 1.5 seconds of every fine-tuning run.
-    """
-
-    def __init__(
-        self, model: nn.Module, fresh: tuple[str, ...], recipe: Recipe | Mapping[str, Any]
-    ):
-        recipe = Recipe.of(recipe)
-        self.momentum = recipe.momentum
-        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.factors = {name: solver_factors(name, fresh, recipe) for name in self.parameters}
-        self.velocity = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for parameter in self.parameters.values():
-            parameter.grad = None
-
-    @torch.no_grad()
-    def step(self, lr: float) -> None:
-        """Change the parameters by their gradients at learning rate `lr`."""
-        for name, parameter in self.parameters.items():
-            if parameter.grad is None:
-                continue
-            factor, decay = self.factors[name]
-            gradient = parameter.grad.add_(parameter, alpha=decay) if decay else parameter.grad
-            velocity = self.velocity[name].mul_(self.momentum).add_(gradient, alpha=lr * factor)
-            parameter.sub_(velocity)
-
-    def load(self, velocity: Mapping[str, Tensor]) -> None:
-        """Take up saved velocities."""
-        for name, tensor in self.velocity.items():
-            tensor.copy_(velocity[name])
-
-
-def solver_factors(name: str, fresh: tuple[str, ...], recipe: Recipe) -> tuple[float, float]:
-    """Return a parameter's factor of the rate, and its decay.
-
-    As in Caffe's definitions of AlexNet, biases learn twice as fast and do not decay.
-    """
-    factor = recipe.fresh_lr_factor if fresh and name.startswith(fresh) else 1.0
-    return (2.0 * factor, 0.0) if name.endswith("bias") else (factor, recipe.weight_decay)
 
 
 def prefetch(task: Task, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
@@ -272,6 +227,7 @@ class _Trainer:
         self.meter = LossMeter(every=1 if self.device.type == "cpu" else 20)
         self.history: list[dict[str, float]] = []
         self.commits = [commit()]
+        self.graph = self._switched_on()
         self.step = 0
         self.seconds_before = 0.0
         self.started = time.monotonic()
@@ -279,6 +235,22 @@ class _Trainer:
         note(sentence)
         if state is not None:
             self._restore(state)
+
+    def _switched_on(self) -> StepGraph | None:
+        """Switch on what the recipe asks for; return the graph of a step, if steps are recorded."""
+        use_precision(self.recipe.precision)
+        for module in self.task.model.modules():
+            if hasattr(module, "fused_lrn"):
+                module.fused_lrn = self.recipe.fused_lrn
+        if self.recipe.compile:
+            self.task.compile()
+        if not self.recipe.cuda_graph or self.device.type == "cpu":
+            return None
+        return StepGraph(self.task.model, self._mixed_loss, self.solver)
+
+    def _mixed_loss(self, *prepared: Tensor) -> Tensor:
+        with mixed(self.recipe.precision, self.device):
+            return self.task.prepared_loss(*prepared)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.task.model.load_state_dict(state["model"])
@@ -322,25 +294,30 @@ class _Trainer:
         last = self.meter.last_finite
         return "" if last is None else f"loss {last:.3g}"
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        if self.recipe.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
     def take_step(self, batches: Iterator[Any]) -> None:
         self.task.model.train()
+        lr = self.schedule.lr_at(self.step)
         # Dropout and sampling depend only on the step.
-        torch.manual_seed(seed_of(self.seed, "step", self.step))
+        seed = seed_of(self.seed, "step", self.step)
+        if self.graph is not None:
+            loss = self.graph.step(self.task.prepared(next(batches)), lr, seed)
+        else:
+            loss = self.change(batches, lr, seed)
+        self.meter.add(self.step, loss)
+        self.step += 1
+
+    def change(self, batches: Iterator[Any], lr: float, seed: int) -> Tensor:
+        """Change the network by the mean gradient of some batches; return their mean loss."""
+        torch.manual_seed(seed)
         self.solver.zero_grad()
         step_loss = torch.zeros((), device=self.device)
         for _ in range(self.accumulate):
-            with self.autocast():
+            with mixed(self.recipe.precision, self.device):
                 loss = self.task.loss(next(batches)) / self.accumulate
             loss.backward()
             step_loss += loss.detach()
-        self.meter.add(self.step, step_loss)
-        self.solver.step(self.schedule.lr_at(self.step))
-        self.step += 1
+        self.solver.step(lr)
+        return step_loss
 
     def report(self) -> str:
         """Evaluate, add a row to the history and return it as a line of text."""

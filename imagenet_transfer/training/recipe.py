@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagenet_transfer.keys import choice, from_mapping, key, listed, number, schema_of, whole
+from imagenet_transfer.keys import choice, flag, from_mapping, key, listed, number, schema_of, whole
 from imagenet_transfer.models.region_configs import DetectorConfig, RegionConfig, RStarConfig
 
 SECTIONS: Mapping[str, type[RegionConfig]] = {
@@ -51,10 +51,28 @@ class Recipe:
         "Iterations between evaluations (rows of history.csv); without it, only at the end.", None
     )
     precision: str = choice(
-        "bfloat16: automatic mixed precision, for GPUs that have it ({default}).",
+        "Arithmetic of convolutions and matrix products on a GPU: float32; tf32, its faster and "
+        "coarser form; or bfloat16, automatic mixed precision ({default}). Normalisation, losses "
+        "and the solver always use float32. A CPU takes float32 for tf32.",
         "float32",
+        "tf32",
         "bfloat16",
         default="float32",
+    )
+    fused_lrn: bool = flag(
+        "On a GPU, AlexNet's normalisation as one kernel of Triton, which moves a sixth of the "
+        "memory ({default}).",
+        False,
+    )
+    compile: bool = flag(
+        "classification: the network is compiled by torch.compile, which takes minutes at the start "
+        "of each job and needs a C++ compiler ({default}).",
+        False,
+    )
+    cuda_graph: bool = flag(
+        "classification, on a GPU: steps are recorded once and repeated as a CUDA graph, for small "
+        "networks that the processor cannot keep up with ({default}).",
+        False,
     )
     layers: str = choice(
         "classification: train every layer, or only the last on frozen features ({default}).",

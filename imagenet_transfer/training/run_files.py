@@ -13,6 +13,7 @@ from imagenet_transfer.running.progress import report
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
 from imagenet_transfer.training.checkpoints import StateFile
 from imagenet_transfer.training.loop import Outcome
+from imagenet_transfer.training.precision import FLOAT32, arithmetic
 
 UNITS = {"top1": "%", "top5": "%", "mAP": "%", "AP": "%"}
 
@@ -55,11 +56,15 @@ class RunFiles:
             "settings": self.settings,
             "images": sha256_of(self.folder / "images.csv.gz"),
             "wall_s": round(outcome.seconds, 2),
-            "provenance": provenance(self.device, outcome.commits),
+            "provenance": provenance(self.device, outcome.commits) | self._arithmetic(),
         }
         write_json(self.folder / "metrics.json", record)
         self.state_file.remove()
         report(main_metric(outcome.metrics))
+
+    def _arithmetic(self) -> dict[str, dict[str, str]]:
+        precision = self.settings.get("recipe", {}).get("precision", FLOAT32)
+        return {"arithmetic": arithmetic(precision, self.device)}
 
 
 def main_metric(metrics: Mapping[str, float]) -> str:

@@ -20,6 +20,7 @@ from imagenet_transfer.training.checkpoints import save_weights
 from imagenet_transfer.training.kinds import task_maker
 from imagenet_transfer.training.loop import Deadline, Outcome, Task, train
 from imagenet_transfer.training.metrics import check_finite
+from imagenet_transfer.training.precision import FLOAT32, use_precision
 from imagenet_transfer.training.run_files import RunFiles
 from imagenet_transfer.training.tasks.classification import ClassificationTask
 
@@ -238,6 +239,7 @@ def _summary(manifest: Path) -> Path:
 def prepare(threads: int) -> str:
     """Set the number of threads and return the device: a GPU that no other job has, or the CPU."""
     torch.set_num_threads(threads)
+    use_precision(FLOAT32)
     keep_freed_memory()
     claim_gpu(count_gpus())
     return "cuda" if torch.cuda.is_available() else "cpu"

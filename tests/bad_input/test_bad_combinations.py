@@ -20,6 +20,16 @@ WRONG_TOGETHER = [
         "lr_steps: 1500 lies beyond the end of the training, 1500 iterations",
     ),
     (
+        "recipes.detection.cuda_graph",
+        True,
+        "recipes.detection.cuda_graph: only classification has steps of one shape, but this recipe is",
+    ),
+    (
+        "recipes.detection.compile",
+        True,
+        "recipes.detection.compile: only classification has steps of one shape, but this recipe is",
+    ),
+    (
         f"{PRETRAIN}.iterations",
         500,
         "lr_steps: 1380 lies beyond the end of the training, 500 iterations",

@@ -171,7 +171,7 @@ WRONG_TYPES = [
     (
         f"{PRETRAIN}.precision",
         "float16",
-        "precision is 'float16', but should be one of float32, bfloat16",
+        "precision is 'float16', but should be one of float32, tf32, bfloat16",
     ),
     (f"{DETECTOR}.frozen", ["fc8"], "frozen: fc8 is not a part of architecture alexnet"),
     (

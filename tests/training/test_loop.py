@@ -16,14 +16,13 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
 from imagenet_transfer.training.checkpoints import StateFile, load_weights, save_weights
 from imagenet_transfer.training.loop import (
-    CaffeSGD,
     DeadlineReachedError,
     NonFiniteLossError,
     Schedule,
-    solver_factors,
     train,
 )
 from imagenet_transfer.training.recipe import Recipe
+from imagenet_transfer.training.solver import CaffeSGD, solver_factors
 from imagenet_transfer.training.tasks.classification import DataOrder, crop
 
 pytestmark = pytest.mark.usefixtures("one_thread")

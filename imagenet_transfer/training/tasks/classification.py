@@ -1,6 +1,6 @@
 """Classification: pre-training, SUN-CLS, and last layers trained again on frozen features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.batches import DataOrder
+from imagenet_transfer.training.compiled import compiled
 from imagenet_transfer.training.metrics import label_ranks, top_accuracies
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import classifier
@@ -77,6 +78,7 @@ class ClassificationTask:
         if recipe.layers == "last":
             self.model.freeze(*(part.name for part in network.parts))
         self.model.to(device, memory_format=torch.channels_last)
+        self._scores: Callable[[Tensor], Tensor] = self.model
         self.store = store
         self.train_set = train
         self.test_set = test
@@ -102,8 +104,15 @@ class ClassificationTask:
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Return the softmax cross-entropy of random crops, mirrored with probability one half."""
-        images, labels = self.prepared(batch)
-        return F.cross_entropy(self.model(images), labels)
+        return self.prepared_loss(*self.prepared(batch))
+
+    def prepared_loss(self, crops: Tensor, labels: Tensor) -> Tensor:
+        """Return the softmax cross-entropy of crops (uint8 N,size,size,3) on the model's device."""
+        return F.cross_entropy(self._scores(crops), labels)
+
+    def compile(self) -> None:
+        """Let training, not evaluation, use a compiled form of the network."""
+        self._scores = compiled(self.model)
 
     def prepared(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return a step's crops (uint8 N,size,size,3) and labels on the model's device."""
