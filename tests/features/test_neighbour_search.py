@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features import neighbours
-from imagenet_transfer.features.neighbours import MatrixFile, nearest, read_ahead, rounding, runs_of
+from imagenet_transfer.features.neighbours import MatrixFile, nearest, rounding, runs_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
