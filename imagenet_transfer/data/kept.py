@@ -87,7 +87,7 @@ class KeptImages:
         if not self.there[row]:
             return None
         try:
-            return self.space.load(int(self.starts[row]), buffer)
+            return self.space.load(self.starts.item(row), buffer)
         except OSError as error:
             self._give_up(error)
             return None
@@ -100,7 +100,7 @@ class KeptImages:
         if self.starts[row] < 0 or self.there[row]:
             return
         try:
-            self.space.save(int(self.starts[row]), pixels)
+            self.space.save(self.starts.item(row), pixels)
         except OSError as error:
             self._give_up(error)
             return

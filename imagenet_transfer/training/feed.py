@@ -22,6 +22,7 @@ from imagenet_transfer.running.read_ahead import read_ahead
 
 AHEAD = 2  # batches that are loaded while one is computed
 SLOTS = 3  # for the loaders of a training and of an evaluation, and the copy that is under way
+LEAST = 2**20  # bytes of a piece of memory
 ALIGNMENT = 256  # bytes, as of torch's own tensors
 
 
@@ -124,7 +125,7 @@ class Slot:
         """Return the piece, and the byte in it, where memory begins that is not used yet."""
         wanted = -(-max(num_bytes, 1) // ALIGNMENT) * ALIGNMENT
         if not self.pieces or self.used[-1] + wanted > len(self.pieces[-1]):
-            self.pieces.append(self.allocate(wanted))
+            self.pieces.append(self.allocate(max(wanted, LEAST)))
             self.used.append(0)
         self.used[-1] += wanted
         return len(self.pieces) - 1, self.used[-1] - wanted

@@ -177,13 +177,6 @@ def test_runs_of_rows():
     assert runs_of(np.array([], dtype=int)) == []
 
 
-def test_read_ahead_keeps_the_order_and_passes_errors_on():
-    assert list(read_ahead(lambda x: x * x, range(5))) == [0, 1, 4, 9, 16]
-    assert list(read_ahead(abs, [])) == []
-    with pytest.raises(ZeroDivisionError):
-        list(read_ahead(lambda x: 1 / x, [1, 0]))
-
-
 def test_matrix_files_take_rows_in_any_order(tmp_path):
     matrix = vectors(20, 8, dtype=np.float16)
     np.save(tmp_path / "m.npy", matrix)
