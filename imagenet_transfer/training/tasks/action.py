@@ -38,6 +38,7 @@ from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import region_backbone
 
 NUM_CLASSES = len(ACTIONS) + 1  # the last one is `other`
+READ_TOGETHER = 16  # tested images that are read while others are tested
 
 
 class People(NamedTuple):
@@ -206,8 +207,10 @@ class ActionTask:
     def evaluate(self) -> dict[str, float]:
         """Return, in percent, mAP and AP/{action} on the val images, for actions seen there."""
         self.model.eval()
-        images = fed(self.feed, self._tested, self.test_rows)
-        scores = np.concatenate([self._probabilities(*image) for image in images])
+        starts = range(0, len(self.test_rows), READ_TOGETHER)
+        parts = (self.test_rows[start : start + READ_TOGETHER] for start in starts)
+        read = fed(self.feed, lambda rows: on_threads(self.store, self._tested, rows), parts)
+        scores = np.concatenate([self._probabilities(*one) for part in read for one in part])
         places = np.concatenate([self.places[self.names[row]] for row in self.test_rows])
         people = self.store.objects.iloc[places]
         scores = scores[:, : len(ACTIONS)]

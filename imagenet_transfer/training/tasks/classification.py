@@ -93,7 +93,7 @@ class ClassificationTask:
 
     def rows(self) -> np.ndarray:
         """Return the records that are trained on or tested, ascending."""
-        return np.unique(np.concatenate([self._train_rows, self.test_set["row"].to_numpy()]))
+        return np.union1d(self._train_rows, self.test_set["row"])
 
     def load(self, step: int) -> tuple[Any, ...]:
         """Return a step's crops (uint8 N,size,size,3) and labels.
