@@ -4,9 +4,9 @@ Run `python benchmarks/host_ceiling.py --photographs FOLDER` (a minute or two): 
 folders of classes; without it, pictures are made. Each tier (where images are kept: JPEG in the
 store, raw pixels in a store, a file of pixels, memory) is measured with one and two threads, in
 interleaved rounds with a warm page cache and every image kept already: the reader alone loads
-batches one after another, the loop loads them ahead and takes its steps. `waited` is the part of
-the time that the loop waits for input: all of it, as a free step never computes. The last rows are
-a real training on the CPU, which should hardly wait. `cpu_ms` is user and system time per image.
+batches one after another, the loop loads them ahead, brings them to the device and takes its steps.
+`cpu_ms` is user and system time per image. The last rows are a real training on the CPU, and the
+part of its time that it waits for input.
 """
 
 import argparse
@@ -40,6 +40,8 @@ TIERS = {  # codec of the store, budget
     "disk": ("jpeg", {"disk": 4 * GB}),
     "host": ("jpeg", {"host": 4 * GB}),
 }
+if torch.cuda.is_available():
+    TIERS["device"] = ("jpeg", {"device": 4 * GB})
 NETWORK = {
     **{"model": "alexnet", "image_size": SIZE, "input_size": 227, "fc_width": 1024},
     **{"conv1_kernel": 11, "conv1_stride": 4, "dropout": 0.5, "init": "he"},
@@ -52,7 +54,7 @@ class FreeTask(ClassificationTask):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.model = nn.Linear(1, 1)
+        self.model = nn.Linear(1, 1).to(self.device)
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Return a number, once the batch is where a network would take it."""
@@ -86,6 +88,9 @@ class Meter:
                 yield batch
         finally:
             batches.close()
+            if torch.cuda.is_available():  # which may be behind
+                torch.cuda.synchronize()
+                self.ended = now()
 
     def seconds(self) -> np.ndarray:
         """Return the seconds that have passed, and the processor's."""
@@ -114,16 +119,22 @@ def pack(photographs: Path, folder: Path, codec: str) -> Path:
 
 
 def task_of(
-    folder: Path, budget: dict[str, float], threads: int, kind: type = FreeTask, **network: float
+    folder: Path,
+    budget: dict[str, float],
+    threads: int,
+    kind: type = FreeTask,
+    device: str = "cpu",
+    **network: float,
 ) -> ClassificationTask:
     """Return a task on a store whose images are kept by a budget; those are there already."""
     store = Store(folder, threads=threads)
     table = pd.DataFrame({"row": np.arange(len(store)), "label": np.arange(len(store)) % 10})
     architecture = NETWORK | network
-    task = kind(store, table, table[:BATCH], 10, architecture, recipe(1, BATCH), seed=0)
+    sets = (table, table[:BATCH], 10)
+    task = kind(store, *sets, architecture, recipe(1, BATCH), seed=0, device=device)
     keep_images(task, store, Budget(**{"folder": folder, **budget}))
     for step in range(-(-len(store) // BATCH) if budget else 1):
-        task.load(step)
+        task.prepared(task.load(step))
     return task
 
 
@@ -158,6 +169,7 @@ def measure(
     tiers: Sequence[str] = tuple(TIERS),
     rounds: int = 5,
     seconds: float = 0.5,
+    device: str = "cpu",
 ) -> list[dict]:
     """Return a row per tier and number of threads, of loops whose step costs nothing.
 
@@ -174,7 +186,10 @@ def measure(
         codecs = {TIERS[tier][0] for tier in tiers}
         stores = {codec: pack(root, Path(name) / codec, codec) for codec in codecs}
         cases = [(tier, number) for tier in tiers for number in threads]
-        tasks = [task_of(stores[TIERS[tier][0]], TIERS[tier][1], number) for tier, number in cases]
+        tasks = [
+            task_of(stores[TIERS[tier][0]], TIERS[tier][1], number, device=device)
+            for tier, number in cases
+        ]
         steps = [max(4, round(4 * seconds / run_reader(task, 4)[0])) for task in tasks]
         found = [[] for _ in cases]
         for _ in range(rounds):
@@ -223,10 +238,14 @@ def main() -> None:
     )
     parser.add_argument("--photographs", type=Path, help="a folder of JPEGs in folders of classes")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     start = time.perf_counter()
-    print(pd.DataFrame(measure(options.photographs, rounds=options.rounds)).to_string(index=False))
-    if options.photographs:
+    more = {"rounds": options.rounds, "device": options.device}
+    found = measure(options.photographs, options.threads, **more)
+    print(pd.DataFrame(found).to_string(index=False))
+    if options.photographs and options.device == "cpu":
         print(pd.DataFrame(measure_waiting(options.photographs)).to_string(index=False))
     print(f"in {time.perf_counter() - start:.0f} s")
 

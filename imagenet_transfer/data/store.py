@@ -127,7 +127,8 @@ class Store:
             side = self.meta["size"] if windows is None else windows.size
             out = np.empty((len(rows), side, side, 3), dtype=np.uint8)
         order = np.argsort(rows, kind="stable")  # file order: 1.8 times as fast from a cold disk
-        parts = [order] if self._threads == 1 else np.array_split(order, PARTS * self._threads)
+        number = 1 if self._threads == 1 else min(PARTS * self._threads, max(1, len(rows)))
+        parts = np.array_split(order, number)
         self.map(lambda part: self._fill(out, rows, part, windows), parts)
         return out
 
