@@ -1,5 +1,6 @@
 """Images that are decoded once and kept as pixels while a job runs, in memory or in a file."""
 
+import mmap
 import os
 import tempfile
 from collections.abc import Callable
@@ -23,10 +24,17 @@ class Space(Protocol):
 
 
 class MemorySpace:
-    """Memory of this process, which the system gives only for what is saved."""
+    """Memory of this process, which the system gives only for what is saved.
+
+    Raises OSError if there is not as much.
+    """
 
     def __init__(self, num_bytes: int):
-        self.memory = np.empty(num_bytes, dtype=np.uint8)
+        # Not from the C library, which may keep freed memory instead of giving it back
+        pages = mmap.mmap(-1, num_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        self.memory = np.frombuffer(pages, dtype=np.uint8)
 
     def load(self, start: int, buffer: np.ndarray) -> np.ndarray:
         """Return what was saved, where it is."""

@@ -23,7 +23,6 @@ from imagenet_transfer.training.loop import Task
 
 GB = 10**9
 RESERVE = 8 * GB  # of a job's memory: for libraries, a network, its batches
-PART_OF_MEMORY = 1 / 2  # of what is available, for the jobs on all cores together
 
 
 @dataclass(frozen=True)
@@ -40,17 +39,19 @@ class Budget:
     def of_job(cls, section: Mapping[str, Any], mem_mb: float | None, threads: int) -> "Budget":
         """Return the budget of a job, given the config's section `input`.
 
-        `mem_mb` is the memory that the job has asked a scheduler for; the host's part is never more
-        than what that leaves. Without it, and without `host_gb`, it is the part of half of the
-        available memory that the job has of the processors.
+        `mem_mb` is the memory that the job has asked a scheduler for: half of it may be used, or
+        `host_gb`, and never more than all but `RESERVE`. (After a death for lack of memory, a job
+        is given more, and so is everything else.) Without a scheduler, it is `host_gb`, or the
+        part of half of the available memory that the job has of the processors.
         """
-        left = np.inf if mem_mb is None else max(0.0, mem_mb * 10**6 - RESERVE)
-        share = PART_OF_MEMORY * available_memory() * threads / max(threads, os.cpu_count() or 1)
-        wanted = section["host_gb"] * GB if "host_gb" in section else np.inf
-        host = min(left, wanted)
+        if mem_mb is None:
+            processors = max(threads, os.cpu_count() or 1)
+            most, usual = np.inf, available_memory() / 2 * threads / processors
+        else:
+            most, usual = max(0.0, mem_mb * 10**6 - RESERVE), mem_mb * 10**6 / 2
         return cls(
             device=section.get("device_gb", 0) * GB,
-            host=host if host < np.inf else share,
+            host=min(most, section["host_gb"] * GB if "host_gb" in section else usual),
             disk=section.get("disk_gb", 0) * GB,
             folder=os.path.expandvars(section.get("folder", tempfile.gettempdir())),
             host_is_given="host_gb" in section,
@@ -109,13 +110,13 @@ def _on_disk(task: Task, store: Store, rows: np.ndarray, needed: int, budget: Bu
 def _kept(store: Store, rows: np.ndarray, room: Callable[[], Space], place: str) -> bool:
     """Let a store keep images; return False, with a sentence, if there is no room after all."""
 
-    def failed(error: OSError | MemoryError) -> None:
-        reason = getattr(error, "strerror", None) or str(error) or "no memory"
+    def failed(error: OSError) -> None:
+        reason = error.strerror or error
         note(f"{place} cannot keep the images ({reason}): they are decoded each time.")
 
     try:
         store.keep(KeptImages(store.index, rows, room(), failed))
-    except (OSError, MemoryError) as error:
+    except OSError as error:
         failed(error)
         return False
     return True

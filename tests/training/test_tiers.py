@@ -1,6 +1,7 @@
 """Where images are kept: which place, that all give the same results, and what is left behind."""
 
 import errno
+import mmap
 import os
 
 import numpy as np
@@ -11,7 +12,6 @@ from conftest import RECIPE, TINY
 from helpers import image_bytes, smooth_picture
 from small_tasks import check_same_tensors
 
-from imagenet_transfer.data import kept
 from imagenet_transfer.data.kept import FileSpace, KeptImages, MemorySpace, bytes_of
 from imagenet_transfer.data.layouts.listing import make_listing
 from imagenet_transfer.data.store import Store, build_store
@@ -180,6 +180,9 @@ HALF = 32 * GB  # of the available memory
         ({}, None, 4, HALF / 2),
         ({}, None, 16, HALF),  # more threads than processors
         ({}, 16_000, 8, 8 * GB),
+        ({}, 10_000, 8, 2 * GB),
+        ({}, 32_000, 8, 16 * GB),  # a second attempt: twice as much for everything else, too
+        ({"host_gb": 30}, 32_000, 8, 24 * GB),
         ({}, 4_000, 8, 0),
         ({"host_gb": 3}, 16_000, 8, 3 * GB),
         ({"host_gb": 30}, 16_000, 8, 8 * GB),
@@ -204,10 +207,10 @@ def test_other_places_are_used_only_if_the_config_says_so(monkeypatch, tmp_path)
 
 
 def test_no_memory_after_all(folders, monkeypatch, capsys):
-    def nothing(*_, **__):
-        raise MemoryError
+    def nothing(*_):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
     task = task_on(folders["jpeg"])
-    monkeypatch.setattr(kept.MemorySpace, "__init__", nothing)
+    monkeypatch.setattr(mmap, "mmap", nothing)
     assert keep_images(task, task.store, Budget(host=GB)) == "store"
-    assert "The memory cannot keep the images (no memory)" in capsys.readouterr().err
+    assert "The memory cannot keep the images (Cannot allocate memory)" in capsys.readouterr().err
