@@ -222,10 +222,22 @@ def on_tensors(function: Callable[[Tensor], Any], batch: Any) -> Any:
     return batch
 
 
-@cache
 def feed_of(device: torch.device) -> Feed:
-    """Return the feed of a device; tasks and loops share it."""
-    return CopyingFeed(CudaCopier(device)) if device.type == "cuda" else HostFeed()
+    """Return the feed of a device; tasks and loops share it. A GPU without a number is the current.
+
+    What a task asks of its feed while it loads is of use only if the loop has the same one.
+    """
+    if device.type != "cuda":
+        return _HOST
+    return _feed_of_gpu(torch.cuda.current_device() if device.index is None else device.index)
+
+
+_HOST = HostFeed()
+
+
+@cache
+def _feed_of_gpu(number: int) -> Feed:
+    return CopyingFeed(CudaCopier(torch.device("cuda", number)))
 
 
 def fed(

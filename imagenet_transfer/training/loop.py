@@ -29,7 +29,8 @@ from imagenet_transfer.training.solver import CaffeSGD
 class Task(Protocol):
     """What a stage brings to the loop.
 
-    The randomness of a step comes from its number, so that a resumed run repeats it.
+    The randomness of a step comes from its number, so that a resumed run repeats it. If it also
+    has the method `rows`, the records of a store that it reads, these can be kept (see `tiers`).
     """
 
     model: nn.Module

@@ -49,7 +49,7 @@ def pretrain(
     task = ClassificationTask(
         store, images, held_out, num_classes, **_settings(settings), device=device
     )
-    keep_images(task, store, budget or Budget())
+    keep_images(task, store, (budget or Budget()).on(device))
     inputs = {"manifest": manifest_digest(manifest), "store": store.meta["digest"]}
     files = RunFiles(folder, settings, inputs, device)
     outcome = trained(task, files, minutes)
@@ -80,7 +80,7 @@ def finetune(
     device = prepare(threads)
     store = Store(inputs["store"].parent, threads=threads)
     task = task_maker(kind)(store, inputs, settings, device)
-    keep_images(task, store, budget or Budget())
+    keep_images(task, store, (budget or Budget()).on(device))
     files = RunFiles(folder, settings, _digests(store, inputs), device)
     outcome = trained(task, files, minutes)
     files.write({"stage": "transfer", **names}, outcome, task.tested())

@@ -7,7 +7,7 @@ the store as it is. All give the same batches, bit for bit.
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ class Budget:
             host_is_given="host_gb" in section,
         )
 
+    def on(self, device: str) -> "Budget":
+        """Return the budget of a job that computes on a device: a CPU has no memory of its own."""
+        return replace(self, device=0) if device == "cpu" else self
+
     def text(self) -> str:
         """Return the numbers in words."""
         parts = {"GPU": self.device, "memory": self.host, "disk": self.disk}
@@ -87,9 +91,7 @@ def _on_device(task: Task, store: Store, rows: np.ndarray, needed: int, budget: 
     try:
         task.kept = DeviceImages(len(store), rows, store.meta["size"], task.device)
     except torch.OutOfMemoryError:
-        note(
-            f"The GPU has no room for {needed / GB:.1f} GB of pixels: `input: device_gb` is wrong."
-        )
+        note(f"The GPU has no room for {needed / GB:.1f} GB of pixels: `device_gb` is too much.")
         return False
     return True
 

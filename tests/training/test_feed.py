@@ -1,6 +1,7 @@
 """The way of batches to a GPU, on a copier that says what it does and may be late."""
 
 import threading
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from small_tasks import (
     detection_task,
 )
 
+from imagenet_transfer.training import feed as feeds
 from imagenet_transfer.training import loop
 from imagenet_transfer.training.checkpoints import StateFile
 from imagenet_transfer.training.feed import CopyingFeed, CudaCopier, HostFeed, fed
@@ -152,6 +154,17 @@ def test_outside_of_a_batch_memory_is_not_shared():
     first[...] = 1
     second[...] = 2
     assert (first == 1).all()
+
+
+def test_tasks_and_loops_share_the_feed_of_a_gpu(monkeypatch):
+    monkeypatch.setattr(feeds, "CudaCopier", lambda device: SimpleNamespace(allocate=None))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    feeds._feed_of_gpu.cache_clear()
+    of_task, of_loop = (feeds.feed_of(torch.device(name)) for name in ("cuda", "cuda:1"))
+    assert of_task is of_loop
+    assert feeds.feed_of(torch.device("cuda:0")) is not of_task
+    assert isinstance(feeds.feed_of(torch.device("cpu")), HostFeed)
+    feeds._feed_of_gpu.cache_clear()
 
 
 TASKS = {"classification": classification_task, "detection": detection_task, "action": action_task}

@@ -206,6 +206,11 @@ def test_other_places_are_used_only_if_the_config_says_so(monkeypatch, tmp_path)
     assert given.folder == f"{tmp_path}/pixels"
 
 
+def test_a_cpu_has_no_memory_of_its_own():
+    assert Budget(device=GB, host=GB).on("cpu") == Budget(host=GB)
+    assert Budget(device=GB, host=GB).on("cuda") == Budget(device=GB, host=GB)
+
+
 def test_no_memory_after_all(folders, monkeypatch, capsys):
     def nothing(*_):
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
