@@ -12,14 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imagenet_transfer.data.store import Store, tested_split
+from imagenet_transfer.data.windows import Windows
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.features.neighbours import MatrixFile, read_ahead
+from imagenet_transfer.features.neighbours import MatrixFile
 from imagenet_transfer.files import atomic_write, read_facts, sha256_of, write_json
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.running.progress import Progress
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import copy_weights, load_weights
+from imagenet_transfer.training.feed import fed, feed_of
+from imagenet_transfer.training.images import read_images
 from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.versions import VERSIONS
 
@@ -210,8 +213,17 @@ def activations(model: Backbone, images: Tensor, layer: str) -> Tensor:
 def _centre_crops(store: Store, rows: np.ndarray, model: Backbone, batch: int) -> Iterator[Tensor]:
     """Yield the centre crops of some records, uint8 N,H,W,3, on the network's device."""
     size = model.network.input_size
-    margin = (store.meta["size"] - size) // 2
+    stored = store.meta["size"]
+    margin = (stored - size) // 2
     window = slice(margin, margin + size)
+    device = model.pixel_mean.device
+    feed = feed_of(device)
+
+    def load(rows: np.ndarray) -> Tensor:
+        if device.type != "cpu":
+            return read_images(store, rows, None, feed, stored)
+        return read_images(store, rows, Windows.centred(len(rows), size, stored), feed, size)
+
     parts = (rows[start : start + batch] for start in range(0, len(rows), batch))
-    for images in read_ahead(store.batch, parts):
-        yield torch.from_numpy(images).to(model.pixel_mean.device)[:, window, window]
+    for images in fed(feed, load, parts, ahead=1):
+        yield images if device.type == "cpu" else images.to(device)[:, window, window]

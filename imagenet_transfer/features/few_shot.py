@@ -9,7 +9,8 @@ from torch import Tensor
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.measures import Found, Material, name_hashes, training_rows
-from imagenet_transfer.features.neighbours import Rows, read_ahead
+from imagenet_transfer.features.neighbours import Rows
+from imagenet_transfer.running.read_ahead import read_ahead
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.measures import FewShot
 from imagenet_transfer.training.metrics import guesses_that_count, mean_class_accuracy

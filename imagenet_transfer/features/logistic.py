@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from scipy.optimize import minimize
 from torch import Tensor
 
-from imagenet_transfer.features.neighbours import read_ahead
+from imagenet_transfer.running.read_ahead import read_ahead
 
 BLOCK = 4096  # rows in one product
 TOLERANCE = 1e-6  # of the largest slope, where rows have a mean square of 1

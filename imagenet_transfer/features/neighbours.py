@@ -1,16 +1,15 @@
 """Exact nearest neighbours by inner product in matrices larger than the memory (Section 4)."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.running.read_ahead import read_ahead
 
 BLOCK = 8192  # rows of the gallery in one product, with at most an eighth as many queries
 SPARE = 8  # candidates beyond k, which tell whether rounding could have hidden a nearer row
@@ -100,19 +99,6 @@ def runs_of(rows: np.ndarray) -> list[tuple[int, int]]:
         return []
     cuts = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
     return list(zip([0, *cuts], [*cuts, len(rows)], strict=True))
-
-
-def read_ahead(load: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Yield load(item) for each item; a thread loads the next one while the caller works."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for item in items:
-            loading = pool.submit(load, item)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = loading
-        if waiting is not None:
-            yield waiting.result()
 
 
 def nearest(

@@ -23,9 +23,9 @@ from imagenet_transfer.data.layouts.listing import (
 from imagenet_transfer.data.sources import Files
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features.embeddings import BATCH, activations
-from imagenet_transfer.features.neighbours import read_ahead
 from imagenet_transfer.files import atomic_write, csv_bytes
 from imagenet_transfer.running.progress import Progress
+from imagenet_transfer.running.read_ahead import read_ahead
 from imagenet_transfer.trained import TrainedNetwork
 
 NAMED = 3  # unreadable pictures that a sentence names

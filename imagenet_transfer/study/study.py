@@ -46,9 +46,8 @@ class Study(Runs):
         problems = problems_of(config, wnids)
         if problems:
             raise UserError("\n".join(f"config: {problem}" for problem in problems))
-        sections = {
-            key: value for key, value in config.items() if key not in ("study", "miniature")
-        }
+        others = ("study", "miniature", "input")  # no result depends on `input`
+        sections = {key: value for key, value in config.items() if key not in others}
         return cls(name=config["study"], miniature=config.get("miniature"), **sections)
 
     def render_settings(self, part: str) -> dict[str, Any]:

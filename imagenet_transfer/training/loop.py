@@ -7,7 +7,6 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from imagenet_transfer.running.progress import Progress, note
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.checkpoints import StateFile
+from imagenet_transfer.training.feed import fed, feed_of
 from imagenet_transfer.training.graphs import StepGraph
 from imagenet_transfer.training.precision import mixed, use_precision
 from imagenet_transfer.training.recipe import Recipe
@@ -29,7 +29,8 @@ from imagenet_transfer.training.solver import CaffeSGD
 class Task(Protocol):
     """What a stage brings to the loop.
 
-    The randomness of a step comes from its number, so that a resumed run repeats it.
+    The randomness of a step comes from its number, so that a resumed run repeats it. If it also
+    has the method `rows`, the records of a store that it reads, these can be kept (see `tiers`).
     """
 
     model: nn.Module
@@ -38,13 +39,13 @@ class Task(Protocol):
     num_images: int  # training images, for schedules in epochs
 
     def load(self, step: int) -> Any:
-        """Return the batch of a step as CPU tensors.
+        """Return the batch of a step as CPU tensors (see `feed.Feed` for what may hold them).
 
         It is a pure function of the step and is called in a background thread.
         """
 
     def loss(self, batch: Any) -> Tensor:
-        """Return the mean loss of a batch, on the model's device."""
+        """Return the mean loss of a batch, which the feed has brought to the model's device."""
 
     def evaluate(self) -> dict[str, float]:
         """Return the metrics of the model as it is."""
@@ -105,19 +106,6 @@ class Schedule:
     def lr_at(self, step: int) -> float:
         """Return the learning rate of a step (from 0): lr, times lr_gamma per step of lr_steps."""
         return self.lr * self.lr_gamma ** sum(step >= at for at in self.lr_steps)
-
-
-def prefetch(task: Task, start: int, stop: int, ahead: int = 2) -> Iterator[Any]:
-    """Yield the batches of steps start..stop-1; a background thread prepares the next ones."""
-    with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
-        waiting = [pool.submit(task.load, step) for step in range(start, min(start + ahead, stop))]
-        try:
-            for step in range(start, stop):
-                if step + ahead < stop:
-                    waiting.append(pool.submit(task.load, step + ahead))
-                yield waiting.pop(0).result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 class LossMeter:
@@ -282,8 +270,8 @@ class _Trainer:
         return self.finished() or (every is not None and self.step % every == 0)
 
     def batches(self) -> contextlib.AbstractContextManager[Iterator[Any]]:
-        stop = self.schedule.iterations * self.accumulate
-        return contextlib.closing(prefetch(self.task, self.step * self.accumulate, stop))
+        first, stop = (step * self.accumulate for step in (self.step, self.schedule.iterations))
+        return contextlib.closing(fed(feed_of(self.device), self.task.load, range(first, stop)))
 
     def progress(self) -> Progress:
         rates = {"it": 1, "images": self.recipe.images_per_iteration}

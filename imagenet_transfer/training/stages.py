@@ -23,6 +23,7 @@ from imagenet_transfer.training.metrics import check_finite
 from imagenet_transfer.training.precision import FLOAT32, use_precision
 from imagenet_transfer.training.run_files import RunFiles
 from imagenet_transfer.training.tasks.classification import ClassificationTask
+from imagenet_transfer.training.tiers import Budget, keep_images
 
 
 def pretrain(
@@ -34,12 +35,13 @@ def pretrain(
     folder: Path,
     threads: int,
     minutes: float | None,
+    budget: Budget | None = None,
 ) -> None:
     """Train a network on one manifest; write weights.pt and a run's files into `folder`.
 
     `settings` holds architecture, recipe and seed; `names` (stage, arch, subset, rep) goes into
     metrics.json. Validation images are those of the manifest's classes, labelled by `label_set`.
-    `minutes` is the time limit. See `RunFiles` for the files.
+    `minutes` is the time limit, `budget` the room for images (none). See `RunFiles` for the files.
     """
     device = prepare(threads)
     store = Store(store_folder, threads=threads)
@@ -47,6 +49,7 @@ def pretrain(
     task = ClassificationTask(
         store, images, held_out, num_classes, **_settings(settings), device=device
     )
+    keep_images(task, store, (budget or Budget()).on(device))
     inputs = {"manifest": manifest_digest(manifest), "store": store.meta["digest"]}
     files = RunFiles(folder, settings, inputs, device)
     outcome = trained(task, files, minutes)
@@ -65,16 +68,19 @@ def finetune(
     folder: Path,
     threads: int,
     minutes: float | None,
+    budget: Budget | None = None,
 ) -> None:
     """Fine-tune a network for a kind of task and write a run's files into `folder`.
 
     `inputs`: store (its meta.json), weights (absent: a random start) and what else the kind reads:
     proposals for action, manifest and label_set for classifying a subset. `names`: arch, subset,
-    task, rep, and network (the pre-training replicate of `weights`). See `RunFiles` for the files.
+    task, rep, and network (the pre-training replicate of `weights`). `budget` is the room for
+    images (none). See `RunFiles` for the files.
     """
     device = prepare(threads)
     store = Store(inputs["store"].parent, threads=threads)
     task = task_maker(kind)(store, inputs, settings, device)
+    keep_images(task, store, (budget or Budget()).on(device))
     files = RunFiles(folder, settings, _digests(store, inputs), device)
     outcome = trained(task, files, minutes)
     files.write({"stage": "transfer", **names}, outcome, task.tested())

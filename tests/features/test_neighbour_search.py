@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.features import neighbours
-from imagenet_transfer.features.neighbours import MatrixFile, nearest, read_ahead, rounding, runs_of
+from imagenet_transfer.features.neighbours import MatrixFile, nearest, rounding, runs_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -175,13 +175,6 @@ def test_runs_of_rows():
     assert runs_of(np.array([4, 5, 6, 9, 3, 4])) == [(0, 3), (3, 4), (4, 6)]
     assert runs_of(np.array([7])) == [(0, 1)]
     assert runs_of(np.array([], dtype=int)) == []
-
-
-def test_read_ahead_keeps_the_order_and_passes_errors_on():
-    assert list(read_ahead(lambda x: x * x, range(5))) == [0, 1, 4, 9, 16]
-    assert list(read_ahead(abs, [])) == []
-    with pytest.raises(ZeroDivisionError):
-        list(read_ahead(lambda x: 1 / x, [1, 0]))
 
 
 def test_matrix_files_take_rows_in_any_order(tmp_path):

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from imagenet_transfer.running.memory import available_memory
+
 CODE = """
 import resource, sys
 import numpy as np
@@ -27,3 +29,20 @@ def test_freed_memory_is_used_again_without_the_system():
     said = [subprocess.check_output([*words, how], env=environment) for how in ("usual", "kept")]
     usual, kept = map(int, said)
     assert kept < usual / 4
+
+
+def test_available_memory_is_what_system_and_control_groups_leave(tmp_path):
+    assert available_memory(tmp_path) == 0  # it does not say
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 99 kB\nMemAvailable:   64000 kB\n")
+    assert available_memory(tmp_path) == 64000 * 1024
+    (tmp_path / "proc/self/cgroup").write_text("0::/slurm/job_7\n")
+    group = tmp_path / "sys/fs/cgroup/slurm/job_7"
+    group.mkdir(parents=True)
+    for folder, limit, used in ((group, "max", "5"), (group.parent, "50000000", "20000000")):
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+    assert available_memory(tmp_path) == 30_000_000
+    (group / "memory.max").write_text("3\n")
+    assert available_memory(tmp_path) == 0
+    assert available_memory() > 0

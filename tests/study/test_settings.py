@@ -213,6 +213,12 @@ def test_moved_data_change_no_settings(config):
     assert moved.store_settings("imagenet") == Study.of(config, SCHEMA).store_settings("imagenet")
 
 
+def test_where_images_are_kept_changes_no_settings(with_visual):
+    section = {"device_gb": 1, "host_gb": 2, "disk_gb": 3, "folder": "/scratch"}
+    kept = Study.of(with_visual | {"input": section}, SCHEMA)
+    assert settings_of_stages(kept) == settings_of_stages(Study.of(with_visual, SCHEMA))
+
+
 def settings_of_stages(study):
     """Return stage -> what its results depend on."""
     return {

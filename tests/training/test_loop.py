@@ -12,6 +12,7 @@ import torch
 from conftest import RECIPE, ROOT, TINY, Pictures
 from small_tasks import StopsAt, check_same_tensors, classification_task
 
+from imagenet_transfer.data.windows import Windows
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import build_model
 from imagenet_transfer.training.checkpoints import StateFile, load_weights, save_weights
@@ -226,20 +227,25 @@ def test_every_epoch_sees_every_image_once():
 
 def test_a_crop_is_the_window_mirrored_where_told():
     images = torch.arange(2 * 5 * 5 * 3, dtype=torch.uint8).view(2, 5, 5, 3)
-    top = torch.tensor([0, 2])
-    left = torch.tensor([1, 0])
-    cut = crop(images, 3, top, left, torch.tensor([False, True]))
-    assert torch.equal(cut[0], images[0, 0:3, 1:4])
-    assert torch.equal(cut[1], images[1, 2:5, 0:3].flip(1))
+    top = np.array([0, 2])
+    left = np.array([1, 0])
+    mirror = np.array([False, True])
+    on_device = crop(images, 3, *map(torch.from_numpy, (top, left, mirror)))
+    places = torch.tensor([1, 0])
+    by_places = crop(images.flip(0), 3, *map(torch.from_numpy, (top, left, mirror)), places)
+    on_host = torch.from_numpy(Windows(3, top, left, mirror).cut_all(images.numpy()))
+    for cut in (on_device, by_places, on_host):
+        assert torch.equal(cut[0], images[0, 0:3, 1:4])
+        assert torch.equal(cut[1], images[1, 2:5, 0:3].flip(1))
 
 
 def test_crops_reach_all_offsets_and_half_of_them_are_mirrored(pictures):
     task = classification_task(pictures)
-    batches = [task.load(step)[2:] for step in range(40)]
-    top, left, mirror = (torch.cat(part) for part in zip(*batches, strict=True))
-    assert set(top.tolist()) == set(left.tolist()) == set(range(28 - 24 + 1))
-    assert not torch.equal(top, left)
-    assert mirror.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    drawn = [task.windows(step, 8) for step in range(40)]
+    _, top, left, mirror = (np.hstack(part) for part in zip(*drawn, strict=True))
+    assert set(top) == set(left) == set(range(28 - 24 + 1))
+    assert list(top) != list(left)
+    assert mirror.mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_weights_with_code_in_them_are_refused(tmp_path):

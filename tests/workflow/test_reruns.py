@@ -16,6 +16,19 @@ def test_a_second_run_has_nothing_to_do(project):
     assert "Nothing to be done" in project.run()
 
 
+def test_where_images_are_kept_reruns_nothing_and_changes_no_number(project):
+    run = "transfer/pascal-det/alexnet/imagenet/rep1"
+    log = project.folder / f"logs/finetune_detection/{run.removeprefix('transfer/')}.log"
+    files = [project.folder / f"results/{run}" / name for name in ("history.csv", "images.csv.gz")]
+    before = [file.read_bytes() for file in files]
+    assert "kept in memory" in log.read_text()  # in a part of what is available
+    project.edit(lambda config: config.update(input={"host_gb": 0, "disk_gb": 1}))
+    assert "Nothing to be done" in project.run()
+    project.run(f"results/{run}/metrics.json", "--forcerun", f"results/{run}/metrics.json")
+    assert "kept on disk (room: GPU 0.0 GB, memory 0.0 GB, disk 1.0 GB)" in log.read_text()
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_a_fine_tuning_recipe_reruns_its_task_alone(project):
     project.edit(lambda config: config["recipes"]["sun"].update(lr=0.002))
     assert project.stages() == {"finetune_classification": 5}

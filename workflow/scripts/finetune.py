@@ -10,10 +10,12 @@ run_forked()
 with job_log(snakemake.log[0], snakemake.input):
     from imagenet_transfer.files import exclusive
     from imagenet_transfer.training.stages import finetune
+    from imagenet_transfer.training.tiers import Budget
 
     folder = Path(snakemake.output.metrics).parent
     run = {key: snakemake.wildcards[key] for key in ("arch", "subset", "task")}
     names = {**run, "rep": int(snakemake.wildcards.rep), "network": snakemake.params.network}
+    room = (snakemake.config.get("input", {}), snakemake.resources.get("mem_mb"))
     with exclusive(folder, "trains in"):
         finetune(
             kind=snakemake.rule.removeprefix("finetune_"),
@@ -23,4 +25,5 @@ with job_log(snakemake.log[0], snakemake.input):
             folder=folder,
             threads=snakemake.threads,
             minutes=snakemake.resources.get("runtime"),
+            budget=Budget.of_job(*room, snakemake.threads),
         )

@@ -31,11 +31,14 @@ from imagenet_transfer.models.rstarcnn import (
 )
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.batches import DataOrder, grouped_by_size
+from imagenet_transfer.training.feed import fed, feed_of
+from imagenet_transfer.training.images import on_threads, read_image
 from imagenet_transfer.training.metrics import average_precision, mean_ap
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import region_backbone
 
 NUM_CLASSES = len(ACTIONS) + 1  # the last one is `other`
+READ_TOGETHER = 16  # tested images that are read while others are tested
 
 
 class People(NamedTuple):
@@ -110,6 +113,7 @@ class ActionTask:
         self.store = store
         self.seed = seed
         self.device = torch.device(device)
+        self.feed = feed_of(self.device)
         self.proposals = proposals
         self.ap_variant = ap_variant
         self.config = recipe.rstarcnn or RStarConfig()
@@ -134,24 +138,36 @@ class ActionTask:
         mirror = draw.random(len(chosen)) < 0.5
         generator = torch.Generator().manual_seed(seed_of(self.seed, "regions", step))
         rows = self.train_rows[chosen]
-        return [self.example(*pair, generator) for pair in zip(rows, mirror, strict=True)]
+        pairs = list(zip(rows, mirror, strict=True))
+        images = on_threads(self.store, lambda pair: self._image(*pair), pairs)
+        # One after another, as they share a generator
+        return [self._example(*pair, generator) for pair in zip(images, pairs, strict=True)]
 
-    def example(self, row: int, flip: bool, generator: torch.Generator) -> Example:
-        """Return a record's image with regions that the generator draws, mirrored if `flip`."""
-        people = self._people_of(row)
-        image = self._image(row, people)
-        regions, labels = training_regions(*people, self._proposals_of(row), self.config, generator)
+    def rows(self) -> np.ndarray:
+        """Return the records that are trained on or tested, ascending."""
+        return np.union1d(self.train_rows, self.test_rows).astype(np.int64)
+
+    def _example(
+        self, image: Tensor, record: tuple[int, bool], generator: torch.Generator
+    ) -> Example:
+        """Return a record's image, mirrored if told, with regions that the generator draws."""
+        row, flip = record
+        people, proposals = self._people_of(row), self._proposals_of(row)
+        regions, labels = training_regions(*people, proposals, self.config, generator)
         if flip:
-            image = image.flip(1)
             regions = regions.mirrored(image.shape[1])
         return Example(image, regions, labels, (int(row), bool(flip)))
 
     def _people_of(self, row: int) -> People:
         return People(*(part[self.places[self.names[row]]] for part in self.people))
 
-    def _image(self, row: int, people: People) -> Tensor:
-        image = torch.from_numpy(self.store.image(row))
-        return image if self.config.surroundings else blanked(image, people.boxes, self.blank)
+    def _image(self, row: int, mirror: bool = False) -> Tensor:
+        """Return a record's image, uint8 H,W,3, mirrored if told; of people only if so configured."""
+        if self.config.surroundings:
+            return read_image(self.store, row, mirror)
+        people = self._people_of(row).boxes
+        image = blanked(read_image(self.store, row), people, self.blank)
+        return image.flip(1) if mirror else image
 
     def _proposals_of(self, row: int) -> Tensor:
         return torch.from_numpy(self.proposals.of(row))
@@ -174,31 +190,39 @@ class ActionTask:
             [example.key for example in group],
         )
 
-    @torch.inference_mode()
+    def _tested(self, row: int) -> tuple[Tensor, Regions]:
+        """Return a record's image and the regions of its given people."""
+        boxes = self._people_of(row).boxes
+        return self._image(row), testing_regions(boxes, self._proposals_of(row), self.config)
+
     def probabilities(self, row: int) -> np.ndarray:
         """Return the softmax probabilities (people,NUM_CLASSES) of a record's given people."""
-        people = self._people_of(row)
-        image = self._image(row, people).to(self.device)
-        regions = testing_regions(people.boxes, self._proposals_of(row), self.config)
-        scores = self.model(image[None], [regions.to(self.device)])
+        return self._probabilities(*self._tested(row))
+
+    @torch.inference_mode()
+    def _probabilities(self, image: Tensor, regions: Regions) -> np.ndarray:
+        scores = self.model(image.to(self.device)[None], [regions.to(self.device)])
         return scores.double().softmax(1).cpu().numpy()
 
     def evaluate(self) -> dict[str, float]:
         """Return, in percent, mAP and AP/{action} on the val images, for actions seen there."""
         self.model.eval()
-        scores = np.concatenate([self.probabilities(row) for row in self.test_rows])
+        starts = range(0, len(self.test_rows), READ_TOGETHER)
+        parts = (self.test_rows[start : start + READ_TOGETHER] for start in starts)
+        read = fed(self.feed, lambda rows: on_threads(self.store, self._tested, rows), parts)
+        scores = np.concatenate([self._probabilities(*one) for part in read for one in part])
         places = np.concatenate([self.places[self.names[row]] for row in self.test_rows])
         people = self.store.objects.iloc[places]
         scores = scores[:, : len(ACTIONS)]
         columns = dict(zip(ACTIONS, scores.T, strict=True))
-        self._tested = people[["image", "object"]].assign(**columns)
+        self._scores = people[["image", "object"]].assign(**columns)
         ap = action_ap(scores, people[list(ACTIONS)].to_numpy(), self.ap_variant)
         defined = {f"AP/{name}": value for name, value in ap.items() if not math.isnan(value)}
         return {name: 100 * value for name, value in {"mAP": mean_ap(ap), **defined}.items()}
 
     def tested(self) -> pd.DataFrame:
         """Return image, person (the store's `object`, from 1 per image) and each action's score."""
-        return self._tested.rename(columns={"object": "person"})
+        return self._scores.rename(columns={"object": "person"})
 
 
 def _check(store: Store, proposals: Proposals) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from imagenet_transfer.data.windows import Windows
 from imagenet_transfer.models import network_of
 from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.batches import DataOrder
 from imagenet_transfer.training.compiled import compiled
+from imagenet_transfer.training.feed import fed, feed_of, on_tensors
+from imagenet_transfer.training.images import DeviceImages, ImageSource, read_images
 from imagenet_transfer.training.metrics import label_ranks, top_accuracies
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import classifier
@@ -22,31 +25,25 @@ from imagenet_transfer.training.starts import classifier
 EVALUATION_BATCH = 250
 
 
-class ImageSource(Protocol):
-    """The part of `store.Store` that classification reads."""
+def crop(
+    images: Tensor,
+    size: int,
+    top: Tensor,
+    left: Tensor,
+    mirror: Tensor,
+    places: Tensor | None = None,
+) -> Tensor:
+    """Return a window of each image (N,size,size,3), mirrored where told, in a few launches.
 
-    # The column `image` holds the records' names.
-
-    images: pd.DataFrame
-
-    def batch(self, rows: np.ndarray) -> np.ndarray:
-        """Return the images of some rows as uint8 N,S,S,3."""
-
-
-def crop(images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor) -> Tensor:
-    """Return a window of each image (N,size,size,3), mirrored where told.
-
-    images N,S,S,3; top, left N (pixels); mirror N (bool).
+    images N,S,S,3; top, left N (pixels); mirror N (bool). With `places` (N), the windows are of the
+    images at these places.
     """
-    if images.device.type == "cpu":  # there, copying is five times as fast as gathering pixels
-        places = zip(images, top.tolist(), left.tolist(), mirror.tolist(), strict=True)
-        windows = ((image[t : t + size, x : x + size], flip) for image, t, x, flip in places)
-        return torch.stack([window.flip(1) if flip else window for window, flip in windows])
     steps = torch.arange(size, device=images.device)
     rows = top[:, None] + steps
     columns = left[:, None] + torch.where(mirror[:, None], steps.flip(0), steps)
-    index = torch.arange(len(images), device=images.device)[:, None, None]
-    return images[index, rows[:, :, None], columns[:, None, :]]
+    if places is None:
+        places = torch.arange(len(images), device=images.device)
+    return images[places[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 class ClassificationTask:
@@ -79,6 +76,8 @@ class ClassificationTask:
             self.model.freeze(*(part.name for part in network.parts))
         self.model.to(device, memory_format=torch.channels_last)
         self._scores: Callable[[Tensor], Tensor] = self.model
+        self.kept: DeviceImages | None = None
+        self.feed = feed_of(torch.device(device))
         self.store = store
         self.train_set = train
         self.test_set = test
@@ -92,15 +91,48 @@ class ClassificationTask:
         self._train_rows = train["row"].to_numpy()
         self._train_labels = train["label"].to_numpy()
 
-    def load(self, step: int) -> tuple[Tensor, ...]:
-        """Return a step's images (uint8 N,S,S,3), labels, crops' top and left, and mirroring."""
+    def rows(self) -> np.ndarray:
+        """Return the records that are trained on or tested, ascending."""
+        return np.union1d(self._train_rows, self.test_set["row"])
+
+    def load(self, step: int) -> tuple[Any, ...]:
+        """Return a step's crops (uint8 N,size,size,3) and labels.
+
+        For a GPU, which cuts them itself: images (uint8 N,S,S,3), labels, crops' top and left, and
+        mirroring.
+        """
         chosen = self.order.at(step)
-        draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
-        corners = draw.integers(0, self.stored_size - self.size, (2, len(chosen)), endpoint=True)
-        mirror = draw.random(len(chosen)) < 0.5
-        images = torch.from_numpy(self.store.batch(self._train_rows[chosen]))
+        images, *cuts = self._read(self._train_rows[chosen], self.windows(step, len(chosen)))
         labels = torch.from_numpy(self._train_labels[chosen].astype(np.int64))
-        return images, labels, *map(torch.from_numpy, (*corners, mirror))
+        return images, labels, *cuts
+
+    def windows(self, step: int, number: int) -> Windows:
+        """Return the random windows of a step's images; half of them are mirrored."""
+        draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
+        corners = draw.integers(0, self.stored_size - self.size, (2, number), endpoint=True)
+        return Windows(self.size, *corners, draw.random(number) < 0.5)
+
+    def _read(self, rows: np.ndarray, windows: Windows) -> tuple[Any, ...]:
+        """Return what `_cut` makes crops of: on a CPU the crops themselves.
+
+        Else the whole images, which the device cuts, or those of them that it does not keep.
+        """
+        if self.device.type == "cpu" and self.kept is None:
+            return (read_images(self.store, rows, windows, self.feed, self.size),)
+        cuts = map(torch.from_numpy, windows[1:])
+
+        def read(rows: np.ndarray) -> Tensor:
+            return read_images(self.store, rows, None, self.feed, self.stored_size)
+
+        return read(rows) if self.kept is None else self.kept.placed(rows, read), *cuts
+
+    def _cut(self, images: Any, *cuts: Tensor) -> Tensor:
+        """Return crops (uint8 N,size,size,3) of what `_read` gave, on the model's device."""
+        if not cuts:
+            return images
+        if self.kept is None:
+            return crop(images, self.size, *cuts)
+        return crop(self.kept.take(images), self.size, *cuts, images.places)
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Return the softmax cross-entropy of random crops, mirrored with probability one half."""
@@ -116,10 +148,12 @@ class ClassificationTask:
 
     def prepared(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return a step's crops (uint8 N,size,size,3) and labels on the model's device."""
-        images, labels, top, left, mirror = (
-            part.to(self.device, non_blocking=True) for part in batch
-        )
-        return crop(images, self.size, top, left, mirror), labels
+        images, labels, *cuts = on_tensors(self._there, tuple(batch))
+        return self._cut(images, *cuts), labels
+
+    def _there(self, tensor: Tensor) -> Tensor:
+        """Return a tensor on the model's device, where a feed has brought it already."""
+        return tensor.to(self.device, non_blocking=True)
 
     def evaluate(self) -> dict[str, float]:
         """Return top1 and top5, mean class accuracies in percent, on test images' centre crops."""
@@ -139,12 +173,15 @@ class ClassificationTask:
 
         Only a batch's scores are kept: those of 50,000 images and 1,000 classes would take 200 MB.
         """
-        margin = (self.stored_size - self.size) // 2
-        window = slice(margin, margin + self.size)
+        starts = range(0, len(rows), EVALUATION_BATCH)
+        parts = [slice(start, start + EVALUATION_BATCH) for start in starts]
         ranks = np.empty(len(rows), dtype=np.int64)
-        for start in range(0, len(rows), EVALUATION_BATCH):
-            part = slice(start, start + EVALUATION_BATCH)
-            images = torch.from_numpy(self.store.batch(rows[part])).to(self.device)
-            scores = self.model(images[:, window, window]).float().cpu().numpy()
-            ranks[part] = label_ranks(scores, labels[part])
+        batches = fed(self.feed, lambda part: self._centre(rows[part]), parts)
+        for part, batch in zip(parts, batches, strict=True):
+            crops = self._cut(*on_tensors(self._there, batch))
+            ranks[part] = label_ranks(self.model(crops).float().cpu().numpy(), labels[part])
         return ranks
+
+    def _centre(self, rows: np.ndarray) -> tuple[Any, ...]:
+        """Return what `_cut` makes centre crops of."""
+        return self._read(rows, Windows.centred(len(rows), self.size, self.stored_size))

@@ -5,7 +5,7 @@ PASCAL-DET is that of VOC2007's trainval and test images.
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.models.region_configs import DetectorConfig
 from imagenet_transfer.seeds import seed_of
 from imagenet_transfer.training.batches import DataOrder, batches_of_equal_size, grouped_by_size
+from imagenet_transfer.training.feed import fed, feed_of
+from imagenet_transfer.training.images import on_threads, read_image
 from imagenet_transfer.training.metrics import judged_map, mean_ap, outcomes
 from imagenet_transfer.training.recipe import Recipe
 from imagenet_transfer.training.starts import region_backbone
@@ -84,6 +86,7 @@ class DetectionTask:
         self.store = store
         self.seed = seed
         self.device = torch.device(device)
+        self.feed = feed_of(self.device)
         self.classes = tuple(store.classes)
         self.ap_variant = ap_variant
         torch.manual_seed(seed_of(seed, "initial values"))
@@ -135,15 +138,18 @@ class DetectionTask:
         chosen = self.order.at(step)
         draw = np.random.default_rng(seed_of(self.seed, "augmentation", step))
         mirror = draw.random(len(chosen)) < 0.5
-        pairs = zip(chosen, mirror, strict=True)
-        return [self.example(self.train_rows[i], flipped) for i, flipped in pairs]
+        pairs = zip([self.train_rows[i] for i in chosen], mirror, strict=True)
+        return on_threads(self.store, lambda pair: self.example(*pair), pairs)
+
+    def rows(self) -> np.ndarray:
+        """Return the records that are trained on or tested, ascending."""
+        return np.union1d(self.train_rows, self.test_rows).astype(np.int64)
 
     def example(self, row: int, flipped: bool) -> Example:
         """Return a record's image and objects, mirrored if `flipped`."""
-        image = torch.from_numpy(self.store.image(row))
+        image = read_image(self.store, row, flipped)
         objects = self.objects[row]
         if flipped:
-            image = image.flip(1)
             objects = Objects(mirrored(objects.boxes, image.shape[1]), objects.labels)
         return Example(image, objects, (int(row), bool(flipped)))
 
@@ -165,13 +171,25 @@ class DetectionTask:
 
     def detections(self) -> pd.DataFrame:
         """Return the detections in the tested images, as tables of `detection_table`."""
-        rows = self.test_rows
-        images = ((self.names[row], torch.from_numpy(self.store.image(row))) for row in rows)
         tables = []
-        for names, batch in batches_of_equal_size(images, TEST_BATCH):
+        for names, batch in batches_of_equal_size(self._tested_images(), TEST_BATCH):
             pairs = zip(names, self.model.detect(batch.to(self.device)), strict=True)
             tables += [detection_table(*pair, self.classes) for pair in pairs]
         return pd.concat(tables, ignore_index=True)
+
+    def _tested_images(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield names and images of the tested records, in order; the next ones are being read."""
+
+        def read(row: int) -> tuple[str, Tensor]:
+            return self.names[row], read_image(self.store, row)
+
+        def load(rows: np.ndarray) -> list[tuple[str, Tensor]]:
+            return on_threads(self.store, read, rows)
+
+        starts = range(0, len(self.test_rows), TEST_BATCH)
+        parts = (self.test_rows[start : start + TEST_BATCH] for start in starts)
+        for images in fed(self.feed, load, parts, ahead=1):
+            yield from images
 
     def evaluate(self) -> dict[str, float]:
         """Return, in percent, mAP and AP/{class} on the tested images, for classes with objects."""
