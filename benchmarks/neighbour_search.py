@@ -9,7 +9,6 @@ search only, without start-up and loading; memory is the peak of the whole proce
 
 import argparse
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
