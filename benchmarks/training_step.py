@@ -5,11 +5,11 @@ fresh process. "ours" is `loop.train` on `CaffeAlexNet`, from uint8 batches that
 the same network from torch's modules (`nn.LocalResponseNorm`, contiguous) with `torch.optim.SGD`,
 from float batches that lie ready. The peak is the best of large matrix products and of 3x3
 convolutions in float32; the share of it counts the multiply-adds of convolutions and linear layers.
+Rates per CPU second hold for one core, and hardly change when other programs use the machine.
 """
 
 import argparse
 import json
-import statistics
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from rounds import Rounds, Spread, clocks, interleaved, ratios, since, values
+from rounds import (
+    Reading,
+    Rounds,
+    Row,
+    Spread,
+    clocks,
+    interleaved,
+    print_table,
+    ratios,
+    since,
+    values,
+)
 from torch import Tensor, nn
 
 from imagenet_transfer.models.alexnet import AlexNet
@@ -32,6 +43,8 @@ WARM_UP = 2  # steps that are not counted
 # Batch, channels, side of a 3x3 convolution; side of a square matrix product
 CONVOLUTION = (32, 256, 28)
 PRODUCT = 4096
+PEAKS = ("product", "product by oneDNN", "convolution", "convolution, channels last")
+UNITS = {"seconds": "s", "cpu": "CPU s"}
 
 
 class Ready:
@@ -41,8 +54,13 @@ class Ready:
         shape = (batch, size, size, 3)
         self.pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
-    def batch(self, rows: np.ndarray) -> np.ndarray:
-        return self.pixels
+    def batch(self, rows: np.ndarray, out: np.ndarray | None = None, windows=None) -> np.ndarray:
+        side = self.pixels.shape[1] if windows is None else windows.size
+        found = self.pixels[:, :side, :side]
+        if out is None:
+            return found.copy()
+        out[...] = found
+        return out
 
 
 class TimedTask(ClassificationTask):
@@ -123,38 +141,42 @@ STEPS: dict[str, Callable[[int, int, str], list[tuple[float, float]]]] = {
 }
 
 
-def best_rate(run: Callable[[], object], operations: float, tries: int = 5) -> float:
-    """Return the highest of some rates in GFLOP/s."""
+def best_rates(run: Callable[[], object], operations: float, tries: int = 5) -> Reading:
+    """Return the GFLOP per second and per CPU second of the best of some tries."""
     run()
-    seconds = []
+    readings = []
     for _ in range(tries):
         start = clocks()
         run()
-        seconds.append(since(start)["seconds"])
-    return operations / min(seconds) / 1e9
+        readings.append(since(start))
+    return {
+        f"GFLOP/{unit}": operations / min(reading[key] for reading in readings) / 1e9
+        for key, unit in UNITS.items()
+    }
 
 
 @torch.inference_mode()
-def peaks() -> dict[str, float]:
-    """Return GFLOP/s of a large matrix product and of a large 3x3 convolution, in both layouts."""
-    a, b = torch.randn(2, PRODUCT, PRODUCT)
+def peaks(name: str) -> Reading:
+    """Return the best rates of a large matrix product or 3x3 convolution."""
     batch, channels, side = CONVOLUTION
-    weight = torch.randn(channels, channels, 3, 3)
-    images = torch.randn(batch, channels, side, side)
+    if name.startswith("product"):
+        a, b = torch.randn(2, PRODUCT, PRODUCT)
+        operations = 2 * PRODUCT**3
+        by_onednn = torch.ops.mkldnn._linear_pointwise
+        run = (lambda: by_onednn(a, b, None, "none", [], "")) if "oneDNN" in name else lambda: a @ b
+        return best_rates(run, operations)
+    layout = torch.channels_last if "channels last" in name else torch.contiguous_format
+    images = torch.randn(batch, channels, side, side).to(memory_format=layout)
+    weight = torch.randn(channels, channels, 3, 3).to(memory_format=layout)
     operations = 2 * 9 * images.numel() * channels
-    found = {"product": best_rate(lambda: a @ b, 2 * PRODUCT**3)}
-    for name, layout in (("nchw", torch.contiguous_format), ("nhwc", torch.channels_last)):
-        x, w = (tensor.to(memory_format=layout) for tensor in (images, weight))
-        run = lambda x=x, w=w: torch.conv2d(x, w, padding=1)  # noqa: E731
-        found[f"convolution {name}"] = best_rate(run, operations)
-    return found
+    return best_rates(lambda: torch.conv2d(images, weight, padding=1), operations)
 
 
 def measure(variant: str, batch: int, steps: int, threads: int) -> dict[str, float]:
     """Return what one process measures: seconds and CPU seconds per image, or GFLOP/s."""
     device = prepare(threads)  # threads and memory as in a job, for all variants
-    if variant == "peak":
-        return peaks()
+    if variant in PEAKS:
+        return peaks(variant)
     times = np.array(STEPS[variant](batch, WARM_UP + steps, device))
     spans = np.diff(times, axis=0)[WARM_UP:]
     seconds, cpu = np.median(spans, axis=0) / batch
@@ -168,32 +190,33 @@ def operations_per_image() -> float:
     return 2 * (3 * network.image_macs(CLASSES) - first.side**2 * first.weights) / 1e9
 
 
-def report(found: Rounds) -> list[dict[str, str]]:
-    """Return the rows of the table."""
-    rates = {name: max(values(found, "peak", name)) for name in found["peak"][0]}
+def rows_of(found: Rounds) -> list[Row]:
+    """Return the table; peaks are the best of all rounds."""
+    best = {
+        f"GFLOP/{unit}": {name: max(values(found, name, f"GFLOP/{unit}")) for name in PEAKS}
+        for unit in UNITS.values()
+    }
     work = operations_per_image()
-    rows = []
+    rows: list[Row] = []
     for name in STEPS:
-        speed = statistics.median(work / one["seconds"] for one in found[name])
-        per_second = Spread.of([1 / one["seconds"] for one in found[name]])
-        faster = {key: ratios(found, "plain", name, key) for key in ("seconds", "cpu")}
-        rows.append(
-            {
-                "step": name,
-                "images/s": str(per_second),
-                "plain / this, wall": str(faster["seconds"]),
-                "plain / this, CPU time": str(faster["cpu"]),
-                "GFLOP/s": f"{speed:.0f}",
-                "of the best product and convolution": f"{100 * speed / max(rates.values()):.0f} %",
-            }
-        )
-    rows += [{"step": f"peak: {name}", "GFLOP/s": f"{rate:.0f}"} for name, rate in rates.items()]
+        row = {"step": name, "images/s": Spread.of([1 / s for s in values(found, name, "seconds")])}
+        row |= {f"plain / this, {key}": ratios(found, "plain", name, key) for key in UNITS}
+        for key, unit in UNITS.items():
+            speed = work / Spread.of(values(found, name, key)).median
+            share = speed / max(best[f"GFLOP/{unit}"].values())
+            row[f"GFLOP/{unit}"] = f"{speed:.0f} ({share:.0%} of the peak)"
+        rows.append(row)
+    for name in PEAKS:
+        rates = {unit: f"{of[name]:.0f}" for unit, of in best.items()}
+        rows.append({"step": f"peak: {name}"} | rates)
     return rows
 
 
-def options_of(arguments: argparse.Namespace) -> list[str]:
-    names = ("batch", "steps", "threads")
-    return [part for name in names for part in (f"--{name}", str(getattr(arguments, name)))]
+def tables(rounds: int = 3, batch: int = 64, steps: int = 3, threads: int = 2) -> list[Row]:
+    """Return the table of the steps and of the machine's peak."""
+    options = {"--batch": batch, "--steps": steps, "--threads": threads}
+    words = [str(word) for pair in options.items() for word in pair]
+    return rows_of(interleaved(__file__, [*STEPS, *PEAKS], rounds, words))
 
 
 def main() -> None:
@@ -202,15 +225,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="per round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--variant", choices=[*STEPS, "peak"], help=argparse.SUPPRESS)
+    parser.add_argument("--variant", choices=[*STEPS, *PEAKS], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    options = {name: value for name, value in vars(arguments).items() if name != "variant"}
     if arguments.variant:
-        measured = measure(arguments.variant, arguments.batch, arguments.steps, arguments.threads)
-        print(json.dumps(measured))
-        return
-    variants = [*STEPS, "peak"]
-    found = interleaved(__file__, variants, arguments.rounds, options_of(arguments))
-    print(pd.DataFrame(report(found)).fillna("").to_string(index=False))
+        del options["rounds"]
+        print(json.dumps(measure(arguments.variant, **options)))
+    else:
+        print_table(tables(**options))
 
 
 if __name__ == "__main__":
