@@ -17,7 +17,18 @@ from time import perf_counter
 
 import numpy as np
 import peers
-from rounds import Reading, Rounds, Spread, interleaved, print_table, ratios, since, values, whole
+from rounds import (
+    Reading,
+    Rounds,
+    Row,
+    Spread,
+    interleaved,
+    print_table,
+    ratios,
+    since,
+    values,
+    whole,
+)
 
 BATCH = 128
 SIZE = 256
@@ -58,8 +69,8 @@ def prepare(photographs: Path | None, folder: Path) -> dict[str, float]:
     made = folder / "made"
     if photographs is None:
         make_pictures(made, 120)
-    for path in sorted((photographs or made).rglob("*.JP*G")):
-        for copy in range(COPIES):
+    for path in sorted((photographs or made).rglob("*")):
+        for copy in range(COPIES if path.suffix.lower() in (".jpg", ".jpeg") else 0):
             link = folder / "source" / path.parent.name / f"{path.stem}-{copy}.JPEG"
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path.resolve())
@@ -86,7 +97,7 @@ def pack(folder: Path, codec: str) -> dict[str, float]:
     spec = {"codec": codec, "size": SIZE}
     build_store(make_listing(rows, ()), root, folder / codec, spec, workers=2, progress=False)
     size = sum(path.stat().st_size for path in (folder / codec).glob("*.bin"))
-    milliseconds = 1000 * since(start)["cpu"] / len(rows)
+    milliseconds = 1000 * since(start, len(rows), whole)["cpu"]
     return {"CPU ms/image to pack": milliseconds, "KB/image": size / len(rows) / 1000}
 
 
@@ -269,7 +280,7 @@ def compare(folder: Path, rounds: int) -> tuple[Rounds, dict[str, str]]:
     return interleaved(__file__, variants, rounds, ("--folder", str(folder)), pythons), absent
 
 
-def rows_of(found: Rounds, absent: dict[str, str]) -> tuple[list[dict], list[dict]]:
+def rows_of(found: Rounds, absent: dict[str, str]) -> tuple[list[Row], list[Row]]:
     """Return the table of one thread, by CPU time, and that of two cores, by the clock."""
     one = [
         {
@@ -296,6 +307,19 @@ def rows_of(found: Rounds, absent: dict[str, str]) -> tuple[list[dict], list[dic
     return one, two
 
 
+def tables(photographs: Path | None = None, rounds: int = 3) -> tuple[list[Row], list[Row], str]:
+    """Return both tables and a note."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        facts = prepare(photographs, folder)
+        files = list((folder / "source").rglob("*.JPEG"))
+        size = sum(path.stat().st_size for path in files) / len(files) / 1000
+        kind = "pictures made for it" if photographs is None else "photographs"
+        said = "; ".join(f"{key}: {value:.3g}" for key, value in facts.items())
+        note = f"{len(files) // COPIES} {kind}, each {COPIES} times, {size:.0f} KB/image; {said}."
+        return *rows_of(*compare(folder, rounds)), note
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, help="JPEGs in folders of classes")
@@ -306,11 +330,10 @@ def main() -> None:
     if arguments.variant:
         print(json.dumps(measure(arguments.variant, arguments.folder)), flush=True)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        facts = prepare(arguments.photographs, Path(folder))
-        for rows in rows_of(*compare(Path(folder), arguments.rounds)):
-            print_table(rows)
-        print("; ".join(f"{name}: {fact:.1f}" for name, fact in facts.items()))
+    one, two, note = tables(arguments.photographs, arguments.rounds)
+    print_table(one)
+    print_table(two)
+    print(note)
 
 
 if __name__ == "__main__":
