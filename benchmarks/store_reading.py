@@ -4,7 +4,8 @@ Run `python benchmarks/store_reading.py` (three minutes): interleaved rounds, ea
 process each time, a warm page cache. With `--photographs FOLDER` (JPEGs in folders of classes) it
 reads these, ten copies of each, else pictures made for it. torchvision's readers (ImageFolder,
 PIL, RandomResizedCrop, mirroring) and those in its DataLoader decode the original files; all others
-read the same images of 256 pixels, FFCV's encoded again with 4:2:0 colours. DALI and FFCV: `benchmarks/peers.py`.
+read the same images of 256 pixels, FFCV's encoded again with 4:2:0 colours. `benchmarks/peers.py`
+installs DALI and FFCV.
 """
 
 import argparse
@@ -165,13 +166,17 @@ def decoding(folder: Path) -> Batches:
         yield BATCH
 
 
-def store_reader(codec: str, threads: int = 1) -> Callable[[Path], Batches]:
-    """Return the reader of a store: classification's crops, as a step gets them."""
+def store_reader(codec: str, threads: int = 1, kept: bool = False) -> Callable[[Path], Batches]:
+    """Return the reader of a store: classification's crops, as a step gets them.
+
+    If `kept`, images stay in memory once they are decoded.
+    """
 
     def batches(folder: Path) -> Batches:
         import pandas as pd
         import torch
 
+        from imagenet_transfer.data.kept import KeptImages, MemorySpace, bytes_of
         from imagenet_transfer.data.store import Store
         from imagenet_transfer.running.memory import keep_freed_memory
         from imagenet_transfer.training.tasks.classification import ClassificationTask
@@ -179,8 +184,12 @@ def store_reader(codec: str, threads: int = 1) -> Callable[[Path], Batches]:
         torch.set_num_threads(1)
         keep_freed_memory()  # as jobs do
         store = Store(folder / codec, threads=threads)
+        rows = np.arange(len(store))
+        if kept:
+            space = MemorySpace(int(bytes_of(store.index, rows).sum()))
+            store.keep(KeptImages(store.index, rows, space, lambda sentence: None))
         network = {"model": "alexnet", "fc_width": 16, "width": 0.05}
-        table = pd.DataFrame({"row": np.arange(len(store)), "label": 0})
+        table = pd.DataFrame({"row": rows, "label": 0})
         recipe = {"batch_size": BATCH, "iterations": 1, "lr": 1e-6}
         task = ClassificationTask(store, table, table, 1, network, recipe, seed=0)
         for step in itertools.count():
@@ -246,6 +255,7 @@ ONE_THREAD: dict[str, Callable[[Path], Batches]] = {
     BARE: decoding,
     "store, JPEG": store_reader("jpeg"),
     "store, raw": store_reader("raw"),
+    "store, kept in memory": store_reader("jpeg", kept=True),
 }
 FLOAT_LOADER, UINT8_LOADER = "DataLoader(2), float32", "DataLoader(2), uint8"
 TWO_THREADS: dict[str, Callable[[Path], Batches]] = {
