@@ -87,7 +87,11 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+        median, low, high = (
+            f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            for value in (self.median, self.low, self.high)
+        )
+        return f"{median} ({low} to {high})"
 
 
 def values(found: Rounds, variant: str, key: str) -> list[float]:

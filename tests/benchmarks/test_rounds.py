@@ -27,3 +27,7 @@ def test_a_failing_variant_says_why(tmp_path):
 def test_ratios_are_formed_within_rounds():
     found = {"a": [{"cpu": 2}, {"cpu": 30}], "b": [{"cpu": 1}, {"cpu": 10}]}
     assert ratios(found, "a", "b", "cpu") == Spread(2.5, 2, 3)
+
+
+def test_spreads_are_readable():
+    assert str(Spread(2132.4, 0.01234, 99.94)) == "2,132 (0.0123 to 99.9)"
