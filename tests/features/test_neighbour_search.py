@@ -77,6 +77,36 @@ def test_a_file_is_searched_like_an_array(tmp_path, dtype):
         assert_equal(nearest(queries, tmp_path / "gallery.npy", 5, rows=rows, block=64), expected)
 
 
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("crowded", [0, 1])
+@pytest.mark.parametrize("make", [vectors, with_ties])
+def test_the_way_of_multiplying_and_of_choosing_does_not_matter(
+    monkeypatch, make, crowded, onednn, held
+):
+    """Neither do the parts of the queries; 0: blocks are sorted, 1: only nearer rows are."""
+    monkeypatch.setattr(neighbours, "CROWDED", crowded)
+    monkeypatch.setattr(neighbours, "PAIRS", 500)
+    monkeypatch.setattr(neighbours, "KEPT", 2**20 if held else 0)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
+    queries = make(30, seed=1)
+    gallery = make(700, seed=2)
+    assert_equal(nearest(queries, gallery, 5, block=64), brute_force(queries, gallery, 5))
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_a_gallery_in_the_order_of_its_products(ascending):
+    gallery = np.zeros((3000, 3), np.float32)
+    gallery[:, 0] = np.arange(3000)[:: 1 if ascending else -1]
+    queries = np.float32([[1, 0, 0], [0.5, 0, 0], [-1, 0, 0]])
+    assert_equal(nearest(queries, gallery, 7, block=256), brute_force(queries, gallery, 7))
+
+
+def test_no_queries_have_no_neighbours():
+    found = nearest(vectors(0), vectors(100), k=3, block=32)
+    assert found.indices.shape == (0, 3)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**20),
@@ -155,17 +185,24 @@ def test_fewer_rows_than_k_are_all_returned():
 def test_products_in_float32_err_less_than_is_allowed_for(dimensions):
     a = vectors(40, dimensions, seed=1)
     b = vectors(40, dimensions, seed=2)
-    products = (torch.from_numpy(a) @ torch.from_numpy(b).T).numpy()
     exact = (a[:, None].astype(np.float64) * b.astype(np.float64)).sum(-1)
-    assert np.abs(products - exact).max() < rounding(dimensions)
+    for by_onednn in (True, False):
+        part = neighbours._Part(torch.from_numpy(b), held=True)
+        if not by_onednn:
+            part = neighbours._Part(torch.from_numpy(b), held=False)
+            part.by_onednn = False
+        products = part.products(torch.from_numpy(a)).numpy()
+        assert np.abs(products - exact).max() < rounding(dimensions) / 2
 
 
 def test_exact_products_are_exact():
     a = vectors(3, 100, seed=1)
     b = vectors(4, 100, seed=2)
     rows = np.array([[0, 3], [2, 2], [1, 0]])
-    products = neighbours._exact_products(a, neighbours.ArrayRows(b), rows)
-    for query, row in np.ndindex(rows.shape):
+    asked = np.array([[True, True], [False, True], [True, True]])
+    products = neighbours._exact_products(a, neighbours.ArrayRows(b), rows, asked)
+    assert products[1, 0] == -np.inf
+    for query, row in np.argwhere(asked):
         pairs = zip(a[query].tolist(), b[rows[query, row]].tolist(), strict=True)
         true = sum(Fraction(x) * Fraction(y) for x, y in pairs)
         assert abs(Fraction(products[query, row]) - true) < Fraction(1, 10**15)
