@@ -28,15 +28,15 @@ PACKAGE = "imagenet_transfer/"
 COPIES = {"_to_copy", "copy_"}
 INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_"}
 # Whose results have sizes, or Python values, that depend on values
-WAITING = set(
-    "_local_scalar_dense equal nonzero masked_select bincount repeat_interleave unique "
-    "_unique2 unique_dim unique_consecutive linalg_eigvals nms".split()
+WAITING = (
+    "_local_scalar_dense equal nonzero masked_select bincount repeat_interleave unique _unique2 "
+    "unique_dim unique_consecutive nms"
 )
 # What launches no kernel
-VIEWS = set(
+VIEWS = (
     "alias as_strided detach diagonal empty empty_like empty_strided expand lift_fresh new_empty "
     "new_empty_strided permute _reshape_alias select slice split split_with_sizes squeeze t "
-    "transpose unbind unfold _unsafe_view unsqueeze view _local_scalar_dense".split()
+    "transpose unbind unfold _unsafe_view unsqueeze view _local_scalar_dense"
 )
 
 
@@ -149,7 +149,7 @@ def _dispatch(func, args, kwargs):
         raise RuntimeError(f"{func} mixes devices at {_place()}; on the CPU are {shapes}")
     if ours and _waits(name, args, kwargs):
         _wait(name)
-    if on_device and name not in VIEWS:
+    if on_device and name not in VIEWS.split():
         _count(COUNTS.launches, name)
     return _run(func, flat, spec, ours, on_device)
 
@@ -167,7 +167,7 @@ def _waits(name: str, args, kwargs) -> bool:
         masked = any(index is not None and index.dtype == torch.bool for index in args[1])
         filled = name != "index" and args[2].numel() == 1  # then CUDA fills without positions
         return masked and not filled
-    return name in WAITING and kwargs.get("output_size") is None
+    return name in WAITING.split() and kwargs.get("output_size") is None
 
 
 def _run(func, flat, spec, ours, on_device: bool):

@@ -23,8 +23,8 @@ from imagenet_transfer.training.measures import FewShot, Neighbours, Probe
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 # What a step may cost; 180 is to become 100.
-MOST_LAUNCHES = {"pre-training": 180, "detection": 549, "action": 233}
-MOST_WAITS = {"pre-training": 0, "detection": 17, "action": 1}
+MOST_LAUNCHES = {"pre-training": 180, "detection": 400, "action": 231}
+MOST_WAITS = {"pre-training": 0, "detection": 4, "action": 0}
 
 THREE_STEPS = RECIPE | {"iterations": 3, "lr_steps": [2], "evaluate_every": None}
 
@@ -125,8 +125,8 @@ def test_launches_and_waits_of_a_step(name, tmp_path, weights):
         task.loss = lambda batch: starts.append(counts.copy()) or loss(batch)
         train(task, THREE_STEPS, 7, StateFile(tmp_path / "state.pt", "f"))
     step = starts[2] - starts[1]
-    assert MOST_LAUNCHES[name] / 2 < step.launches.total() <= MOST_LAUNCHES[name], step
-    assert step.waits.total() <= MOST_WAITS[name], step
+    assert 0 < step.launches.total() <= MOST_LAUNCHES[name], str(step)
+    assert step.waits.total() <= MOST_WAITS[name], str(step)
 
 
 class SmallStore(Pictures):
@@ -244,7 +244,7 @@ def test_launches_and_waits_are_counted(work, launches, waits, inference):
         before = counts.copy()
         work(x, torch.ones(2, 3))
         found = counts - before
-    assert (found.launches.total(), found.waits.total()) == (launches, waits), found
+    assert (found.launches.total(), found.waits.total()) == (launches, waits), str(found)
 
 
 def test_values_are_those_of_the_cpu_also_in_other_threads():
