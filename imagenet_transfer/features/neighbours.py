@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.features.full_float32 import full_float32
 
 BLOCK = 8192  # rows of the gallery in one product, with at most an eighth as many queries
 SPARE = 8  # candidates beyond k, which tell whether rounding could have hidden a nearer row
@@ -202,6 +203,7 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
+@full_float32()
 def _candidates(
     queries: np.ndarray, matrix: Rows, chosen: np.ndarray, number: int, device: str, block: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
