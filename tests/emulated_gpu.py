@@ -178,9 +178,11 @@ def _run(func, flat, spec, ours, on_device: bool):
     known = {id(tensor.elem): tensor for tensor in ours}
 
     def wrapped(value):
-        if id(value) in known:
-            return known[id(value)]
-        return OnDevice(value) if on_device and isinstance(value, torch.Tensor) else value
+        if id(value) in known or not (on_device and isinstance(value, torch.Tensor)):
+            return known.get(id(value), value)
+        # In inference mode, a view of a tensor from outside is still one from outside.
+        with torch.inference_mode(value.is_inference()):
+            return OnDevice(value)
 
     return tree_map(wrapped, func(*args, **kwargs))
 

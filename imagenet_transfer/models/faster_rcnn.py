@@ -108,8 +108,10 @@ class FasterRCNN(RegionNetwork):
     def _grid(self, cells: torch.Size, size: tuple[int, int], device: torch.device) -> Grid:
         anchors = anchor_grid(self._anchor_sides, *cells, self.trunk.network.stride)
         usable = inside(anchors, *size).nonzero().squeeze(1)
-        on_device = (part.to(device, non_blocking=True) for part in (anchors, anchors[usable]))
-        return Grid(next(on_device), usable, next(on_device))
+        here, inside_here = (
+            part.to(device, non_blocking=True) for part in (anchors, anchors[usable])
+        )
+        return Grid(here, usable, inside_here)
 
     def loss(
         self, images: Tensor, objects: Sequence[Objects], keys: Sequence[Hashable] | None = None
@@ -151,11 +153,11 @@ class FasterRCNN(RegionNetwork):
         config = self.config
         kinds = torch.cat([anchors.kinds, rois.kinds]).cpu()
         of_anchors, of_rois = kinds.split([len(anchors.kinds), len(rois.kinds)])
-        shares = (
-            (of_anchors, anchors.numbers, config.rpn_samples, config.rpn_positive_fraction),
-            (of_rois, rois.numbers, config.rois, config.foreground_fraction),
+        rpn_share, roi_share = config.rpn_positive_fraction, config.foreground_fraction
+        return (
+            draw_sample(of_anchors, anchors.numbers, config.rpn_samples, rpn_share),
+            draw_sample(of_rois, rois.numbers, config.rois, roi_share),
         )
-        return draw_sample(*shares[0]), draw_sample(*shares[1])
 
     def rpn_loss(
         self,
