@@ -119,23 +119,28 @@ class Scenes(PictureStore):
         return Proposals(np.float32(self.boxes).reshape(-1, 4), starts, {"store": digest})
 
 
-def classification_task(pictures=None, recipe=RECIPE, weights=None, architecture=TINY):
+def classification_task(
+    pictures=None, recipe=RECIPE, weights=None, architecture=TINY, device="cpu"
+):
     pictures = pictures or Pictures(20, 4)
     table = pictures.table()
-    return ClassificationTask(
-        pictures, table, table, 4, architecture, recipe, seed=7, weights=weights
-    )
+    more = {"seed": 7, "weights": weights, "device": device}
+    return ClassificationTask(pictures, table, table, 4, architecture, recipe, **more)
 
 
-def detection_task(store=None, batch_size=3, seed=1, architecture=DETECTING, **config):
+def detection_task(
+    store=None, batch_size=3, seed=1, architecture=DETECTING, device="cpu", **config
+):
     recipe = RECIPE | {"batch_size": batch_size, "detector": DETECTOR | config}
-    return DetectionTask(store or Squares(), architecture, None, recipe, seed)
+    return DetectionTask(store or Squares(), architecture, None, recipe, seed, device)
 
 
-def action_task(store=None, recipe=RECIPE, weights=None, seed=7, architecture=TINY, **config):
+def action_task(
+    store=None, recipe=RECIPE, weights=None, seed=7, architecture=TINY, device="cpu", **config
+):
     store = store or Scenes()
     recipe = recipe | {"batch_size": 2, "rstarcnn": RSTARCNN | config}
-    return ActionTask(store, store.proposals(), architecture, weights, recipe, seed)
+    return ActionTask(store, store.proposals(), architecture, weights, recipe, seed, device)
 
 
 class StopsAt(Deadline):

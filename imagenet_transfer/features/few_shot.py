@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.features.full_float32 import full_float32
 from imagenet_transfer.features.measures import Found, Material, name_hashes, training_rows
 from imagenet_transfer.features.neighbours import Rows
 from imagenet_transfer.running.read_ahead import read_ahead
@@ -20,6 +21,7 @@ SCORES = 2**24  # scores that are compared at once
 SAFE = 1e4  # condition of a matrix up to which float32 leaves three digits or more
 
 
+@full_float32()
 def measure(material: Material, keys: FewShot) -> Found:
     """Return the accuracies of `draws` classifiers, each made from `shots` images per class.
 

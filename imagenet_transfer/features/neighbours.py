@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.features.full_float32 import full_float32
 from imagenet_transfer.running.read_ahead import read_ahead
 
 BLOCK = 8192  # rows of the gallery in one product ...
@@ -202,6 +203,7 @@ def _held(queries: np.ndarray) -> bool:
 
 
 @torch.inference_mode()
+@full_float32()
 def _candidates(
     queries: np.ndarray, matrix: Rows, chosen: np.ndarray, number: int, device: str, block: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
@@ -226,6 +228,13 @@ def _candidates(
     return places, values, longest
 
 
+def has_onednn() -> bool:
+    """Return whether this PyTorch has oneDNN's product, which it does not document."""
+    wanted = ("_reorder_linear_weight", "_linear_pointwise")
+    there = (hasattr(torch.ops.mkldnn, name) for name in wanted)
+    return torch.backends.mkldnn.is_available() and all(there)
+
+
 class _Part:
     """Some queries, and their largest products so far.
 
@@ -235,7 +244,7 @@ class _Part:
 
     def __init__(self, queries: Tensor, held: bool):
         on_cpu = queries.device.type == "cpu"
-        self.by_onednn = on_cpu and len(queries) > 0 and torch.backends.mkldnn.is_available()
+        self.by_onednn = on_cpu and len(queries) > 0 and has_onednn()
         self.queries = queries.float() if held else queries
         if held and self.by_onednn:
             self.queries = torch.ops.mkldnn._reorder_linear_weight(self.queries)

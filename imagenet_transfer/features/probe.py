@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.features.full_float32 import full_float32
 from imagenet_transfer.features.logistic import (
     Fit,
     LabelledRows,
@@ -39,6 +40,7 @@ class Tried:
         return other is None or (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
 
+@full_float32()
 def measure(material: Material, keys: Probe) -> Found:
     """Return the accuracy of the regression that is fitted to all training images.
 

@@ -5,8 +5,10 @@ y2 - y1. Areas, overlaps and offsets equal those of py-faster-rcnn, whose boxes 
 pixel and which adds 1 throughout.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -91,21 +93,52 @@ def decode(offsets: Tensor, references: Tensor) -> Tensor:
     return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
 
 
-def match_anchors(
-    anchors: Tensor, objects: Tensor, positive_iou: float, negative_iou: float
-) -> tuple[Tensor, Tensor]:
-    """Return the anchors' labels (N,) and the object (N,) that each overlaps most.
+class Objects(NamedTuple):
+    """The objects of one image, or of several images in turn."""
 
-    Labels are 1 (object), 0 (background) and -1 (neither). As in py-faster-rcnn, an anchor is an
-    object if its IoU is at least `positive_iou`, or if no anchor overlaps some object more (several
-    may be equal), and background if its IoU is below `negative_iou`.
+    boxes: Tensor  # (N,4), half-open, in pixels
+    labels: Tensor  # class numbers (N,) from 1; 0 is background
+
+
+class Candidates(NamedTuple):
+    """Boxes of several images in turn, of which some are drawn to train on."""
+
+    kinds: Tensor  # (N,) int64: 1 is an object, 0 background, -1 neither
+    matched: Tensor  # (N,) the object, among those of all images, that each overlaps most
+    numbers: list[int]  # candidates of each image
+
+
+def match_anchors(
+    anchors: Tensor,
+    objects: Tensor,
+    numbers: Sequence[int],
+    positive_iou: float,
+    negative_iou: float,
+) -> Candidates:
+    """Return what the anchors (A,4) are in each of several images with `numbers` of objects.
+
+    `objects` are the boxes of all images. As in py-faster-rcnn, an anchor is an object if its IoU
+    is at least `positive_iou`, or if no anchor overlaps some object more (several may be equal),
+    and background if its IoU is below `negative_iou`.
     """
     overlaps = box_iou(anchors, objects)
-    best, matched = overlaps.max(1)
-    labels = torch.where(best < negative_iou, 0, -1)
     top = overlaps.max(0).values
-    labels[((overlaps == top) & (top > 0)).any(1) | (best >= positive_iou)] = 1
-    return labels, matched
+    closest = (overlaps == top) & (top > 0)
+    kinds = []
+    matched = []
+    for own, claims, start in zip(
+        overlaps.split(numbers, 1), closest.split(numbers, 1), starts(numbers), strict=True
+    ):
+        best, nearest = own.max(1)
+        kind = torch.where(best < negative_iou, 0, -1)
+        kinds.append(kind.masked_fill_(claims.any(1) | (best >= positive_iou), 1))
+        matched.append(nearest + start)
+    return Candidates(torch.cat(kinds), torch.cat(matched), [len(anchors)] * len(numbers))
+
+
+def starts(numbers: Sequence[int]) -> list[int]:
+    """Return where each image's part starts, of parts of `numbers` that follow each other."""
+    return list(itertools.accumulate(numbers[:-1], initial=0))
 
 
 def draw(candidates: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
@@ -135,6 +168,33 @@ def draw_balanced(labels: Tensor, count: int, positive_fraction: float) -> tuple
     """
     positives = draw(labels > 0, round(count * positive_fraction))
     return positives, draw(labels == 0, count - len(positives))
+
+
+class Sample(NamedTuple):
+    """Candidates drawn to train on, image by image, objects before background; on the CPU."""
+
+    positions: Tensor  # (S,) among the candidates of all images
+    kinds: Tensor  # (S,) int64: 1 is an object, 0 background
+    numbers: list[int]  # of each image
+    objects: list[int]  # of each image's, how many are objects
+
+    @property
+    def foreground(self) -> Tensor:
+        """Return which of the sample are objects, as positions in it."""
+        return self.kinds.nonzero().squeeze(1)
+
+
+def draw_sample(
+    kinds: Tensor, numbers: Sequence[int], count: int, positive_fraction: float
+) -> Sample:
+    """Return `draw_balanced` of each image, given the kinds of `Candidates`, on the CPU."""
+    pairs = [draw_balanced(part, count, positive_fraction) for part in kinds.split(numbers)]
+    parts = [part + at for pair, at in zip(pairs, starts(numbers), strict=True) for part in pair]
+    objects, others = ([len(part) for part in column] for column in zip(*pairs, strict=True))
+    lengths = torch.tensor([len(part) for part in parts])
+    kinds = torch.tensor([1, 0]).repeat(len(pairs)).repeat_interleave(lengths)
+    totals = [sum(pair) for pair in zip(objects, others, strict=True)]
+    return Sample(torch.cat(parts), kinds, totals, objects)
 
 
 def smooth_l1(offsets: Tensor, targets: Tensor, sigma: float) -> Tensor:

@@ -6,6 +6,7 @@ scores per anchor, the scales of the losses.
 """
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -15,16 +16,26 @@ from torch import Tensor, nn
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.models.boxes import (
+    Candidates,
+    Objects,
+    Sample,
     anchor_grid,
     anchor_sides,
     decode,
-    draw_balanced,
+    draw_sample,
     encode,
     inside,
     match_anchors,
     smooth_l1,
 )
-from imagenet_transfer.models.operators import batched_nms, box_iou, clip_to_image, nms
+from imagenet_transfer.models.operators import (
+    batched_nms,
+    box_iou,
+    clip_to_image,
+    image_numbers,
+    moved,
+    nms,
+)
 from imagenet_transfer.models.region_configs import DetectorConfig
 from imagenet_transfer.models.region_network import RegionNetwork, View, new_layer
 
@@ -33,16 +44,19 @@ OFFSET_STD = (0.1, 0.1, 0.2, 0.2)  # units in which the head predicts offsets
 RPN_SIGMA = 3.0  # of the smooth L1 losses
 HEAD_SIGMA = 1.0
 
+KEPT_GRIDS = 64  # sizes of images whose anchors are kept: half a megabyte each in the paper's
 
-class Objects(NamedTuple):
-    """The objects of one image."""
 
-    boxes: Tensor  # (N,4), half-open, in pixels
-    labels: Tensor  # class numbers (N,) from 1; 0 is background
+class Grid(NamedTuple):
+    """The anchors of images of one size."""
+
+    anchors: Tensor  # (A,4), also those across the border
+    usable: Tensor  # positions (U,) of those inside the image; on the CPU
+    inside: Tensor  # those (U,4)
 
 
 class Detections(NamedTuple):
-    """What was found in one image, best first."""
+    """What was found in one image, best first; on the CPU."""
 
     boxes: Tensor  # (N,4), half-open, in pixels
     labels: Tensor  # class numbers (N,) from 1
@@ -77,16 +91,27 @@ class FasterRCNN(RegionNetwork):
         super().__init__(backbone, config)
         network = backbone.network
         self.config = config
-        sides = anchor_sides(config.anchor_base, config.anchor_scales, config.anchor_ratios)
-        self.register_buffer("anchor_sides", sides, persistent=False)
+        shapes = config.anchor_base, config.anchor_scales, config.anchor_ratios
+        self._anchor_sides = anchor_sides(*shapes)
+        self._grid = lru_cache(maxsize=KEPT_GRIDS)(self._grid)
         self.register_buffer("offset_std", torch.tensor(OFFSET_STD), persistent=False)
-        self.rpn = RegionProposalNetwork(network.channels, config.rpn_channels, len(sides))
+        number = len(self._anchor_sides)
+        self.rpn = RegionProposalNetwork(network.channels, config.rpn_channels, number)
         self.scores = new_layer(nn.Linear(network.vector_size, num_classes + 1), 0.01)
         self.offsets = new_layer(nn.Linear(network.vector_size, 4 * (num_classes + 1)), 0.001)
 
-    def anchors(self, view: View) -> Tensor:
-        """Return the anchors (anchors,4) of images of this size, also those across the border."""
-        return anchor_grid(self.anchor_sides, *view.features.shape[2:], self.trunk.network.stride)
+    def grid(self, view: View) -> Grid:
+        """Return the anchors of images of this size."""
+        return self._grid(view.features.shape[2:], view.size, view.features.device)
+
+    @torch.inference_mode(False)
+    def _grid(self, cells: torch.Size, size: tuple[int, int], device: torch.device) -> Grid:
+        anchors = anchor_grid(self._anchor_sides, *cells, self.trunk.network.stride)
+        usable = inside(anchors, *size).nonzero().squeeze(1)
+        here, inside_here = (
+            part.to(device, non_blocking=True) for part in (anchors, anchors[usable])
+        )
+        return Grid(here, usable, inside_here)
 
     def loss(
         self, images: Tensor, objects: Sequence[Objects], keys: Sequence[Hashable] | None = None
@@ -94,42 +119,75 @@ class FasterRCNN(RegionNetwork):
         """Return the training loss of uint8 RGB images N,H,W,3 of one size.
 
         Each image has at least one object. The loss is the mean over the images of the sum of four
-        losses: scores and offsets of the RPN and of the head. `keys`: see `view`.
+        losses: scores and offsets of the RPN and of the head. `keys`: see `view`. Raises UserError
+        if no anchor fits into the images.
         """
         view = self.view(images, keys)
-        truth = [Objects(boxes * view.factor, labels) for boxes, labels in objects]
-        anchors = self.anchors(view)
-        scores, offsets = self.rpn(view.features)
-        usable = self.usable(anchors, view.size)
-        proposing = [
-            self.rpn_loss(scores[i, usable], offsets[i, usable], anchors[usable], boxes)
-            for i, (boxes, _) in enumerate(truth)
-        ]
-        proposals = self.proposals(scores, offsets, anchors, view)
-        return torch.stack(proposing).mean() + self.head_loss(view.features, proposals, truth)
-
-    def usable(self, anchors: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the positions of anchors inside an image of this size; UserError if none is."""
-        positions = inside(anchors, *size).nonzero().squeeze(1)
-        if len(positions) == 0:
-            raise UserError(
-                f"No anchor fits into an image of {size[1]} x {size[0]} pixels: lower anchor_base "
-                "or anchor_scales, or raise short_side and long_side, in the recipe's detector."
-            )
-        return positions
-
-    def rpn_loss(self, scores: Tensor, offsets: Tensor, anchors: Tensor, boxes: Tensor) -> Tensor:
-        """Return the RPN's loss in one image: mean score loss + mean offset loss of a sample."""
-        config = self.config
-        labels, matched = match_anchors(
-            anchors, boxes, config.rpn_positive_iou, config.rpn_negative_iou
+        grid = self.grid(view)
+        _check_usable(grid, view.size)
+        numbers = [len(image.labels) for image in objects]
+        boxes, labels = (
+            torch.cat(parts).to(images.device, non_blocking=True)
+            for parts in zip(*objects, strict=True)
         )
-        positive, negative = draw_balanced(labels, config.rpn_samples, config.rpn_positive_fraction)
-        sampled = torch.cat([positive, negative])
-        score_loss = F.cross_entropy(scores[sampled], labels[sampled], reduction="sum")
-        targets = encode(boxes[matched[positive]], anchors[positive])
-        offset_loss = smooth_l1(offsets[positive], targets, RPN_SIGMA)
-        return (score_loss + offset_loss) / max(1, len(sampled))
+        truth = Objects(boxes * view.factor, labels)
+        scores, offsets = self.rpn(view.features)
+        anchors = self.label_anchors(grid, truth, numbers)
+        proposals = self.proposals(scores, offsets, grid.anchors, view)
+        boxes, rois = self.label_rois(proposals, truth, numbers)
+        samples = self.draw_samples(anchors, rois)
+        rpn_loss = self.rpn_loss(scores, offsets, grid, anchors, samples[0], truth)
+        return rpn_loss + self.head_loss(view.features, boxes, rois, samples[1], truth)
+
+    def label_anchors(self, grid: Grid, truth: Objects, numbers: Sequence[int]) -> Candidates:
+        """Return what usable anchors are in images with these `numbers` of objects in turn."""
+        ious = self.config.rpn_positive_iou, self.config.rpn_negative_iou
+        return match_anchors(grid.inside, truth.boxes, numbers, *ious)
+
+    def draw_samples(self, anchors: Candidates, rois: Candidates) -> tuple[Sample, Sample]:
+        """Return random anchors and RoIs to train on.
+
+        All images' candidates are read at once, as each reading waits for the GPU, and the draws
+        are the CPU's: how many there are to draw from is known only then.
+        """
+        config = self.config
+        kinds = torch.cat([anchors.kinds, rois.kinds]).cpu()
+        of_anchors, of_rois = kinds.split([len(anchors.kinds), len(rois.kinds)])
+        rpn_share, roi_share = config.rpn_positive_fraction, config.foreground_fraction
+        return (
+            draw_sample(of_anchors, anchors.numbers, config.rpn_samples, rpn_share),
+            draw_sample(of_rois, rois.numbers, config.rois, roi_share),
+        )
+
+    def rpn_loss(
+        self,
+        scores: Tensor,
+        offsets: Tensor,
+        grid: Grid,
+        anchors: Candidates,
+        sample: Sample,
+        truth: Objects,
+    ) -> Tensor:
+        """Return the RPN's loss: the mean over images of mean score loss + mean offset loss."""
+        image = sample.positions // len(grid.usable)
+        places = grid.usable[sample.positions % len(grid.usable)]
+        rows = image * len(grid.anchors) + places  # of the scores of all images
+        foreground = sample.foreground
+        parts = (
+            rows,
+            sample.kinds,
+            *(part[foreground] for part in (rows, places, sample.positions)),
+        )
+        rows, labels, positive, places, matched = moved(scores.device, *parts)
+        targets = encode(truth.boxes[anchors.matched[matched]], grid.anchors[places])
+        images = zip(
+            scores.flatten(0, 1)[rows].split(sample.numbers),
+            labels.split(sample.numbers),
+            offsets.flatten(0, 1)[positive].split(sample.objects),
+            targets.split(sample.objects),
+            strict=True,
+        )
+        return torch.stack([_sampled_loss(*image) for image in images]).mean()
 
     @torch.no_grad()
     def proposals(
@@ -143,10 +201,12 @@ class FasterRCNN(RegionNetwork):
         candidates = clip_to_image(candidates, view.size)
         sides = candidates[..., 2:] - candidates[..., :2]
         large = (sides >= config.proposal_min_side * view.factor).all(-1)
+        rows = [image.nonzero().squeeze(1) for image in large.cpu()]  # read once for all images
         proposals = []
-        for image_boxes, image_scores, mask in zip(candidates, objectness, large, strict=True):
-            boxes = image_boxes[mask]
-            proposals.append(boxes[nms(boxes, image_scores[mask], config.proposal_nms)[:kept]])
+        for image, at in enumerate(moved(scores.device, *rows)):
+            boxes = candidates[image, at]
+            best = nms(boxes, objectness[image, at], config.proposal_nms)[:kept]
+            proposals.append(boxes[best])
         return proposals
 
     def numbers_of_proposals(self) -> tuple[int, int]:
@@ -156,23 +216,26 @@ class FasterRCNN(RegionNetwork):
             return config.train_proposals_before_nms, config.train_proposals
         return config.test_proposals_before_nms, config.test_proposals
 
-    def sample_rois(self, proposals: Tensor, objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
-        """Return RoIs (N,4) to train on, their class numbers (N,) and their offsets (N,4).
+    def label_rois(
+        self, proposals: Sequence[Tensor], truth: Objects, numbers: Sequence[int]
+    ) -> tuple[Tensor, Candidates]:
+        """Return boxes (N,4) that may become RoIs, and what they are.
 
-        Offsets lead to the object that a RoI overlaps most. The objects themselves are candidates
-        too, so that there is foreground in the first step already.
+        They are each image's proposals and objects (`numbers` of them in turn): with these, there
+        is foreground in the first step already.
         """
-        config = self.config
-        candidates = torch.cat([proposals, objects.boxes])
-        best, matched = box_iou(candidates, objects.boxes).max(1)
-        low, high = config.background_iou
-        kind = torch.where((best >= low) & (best < high), 0, -1)
-        kind = kind.masked_fill(best >= config.foreground_iou, 1)
-        foreground, background = draw_balanced(kind, config.rois, config.foreground_fraction)
-        sampled = torch.cat([foreground, background])
-        labels = objects.labels[matched[sampled]] * (kind[sampled] > 0)
-        rois = candidates[sampled]
-        return rois, labels, encode(objects.boxes[matched[sampled]], rois) / self.offset_std
+        pairs = zip(proposals, truth.boxes.split(numbers), strict=True)
+        parts = [torch.cat(pair) for pair in pairs]
+        boxes = torch.cat(parts)
+        counts = [len(part) for part in parts]
+        others = image_numbers(counts)[:, None] != image_numbers(numbers)
+        overlaps = box_iou(boxes, truth.boxes)
+        overlaps.masked_fill_(others.to(boxes.device, non_blocking=True), -1)
+        best, matched = overlaps.max(1)
+        low, high = self.config.background_iou
+        kinds = torch.where((best >= low) & (best < high), 0, -1)
+        kinds = kinds.masked_fill(best >= self.config.foreground_iou, 1)
+        return boxes, Candidates(kinds, matched, counts)
 
     def head(self, features: Tensor, rois: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return class scores (K,classes + 1) and offsets (K,classes + 1,4) of all images' RoIs."""
@@ -180,17 +243,28 @@ class FasterRCNN(RegionNetwork):
         return self.scores(x).float(), self.offsets(x).float().unflatten(1, (-1, 4))
 
     def head_loss(
-        self, features: Tensor, proposals: Sequence[Tensor], objects: Sequence[Objects]
+        self, features: Tensor, boxes: Tensor, rois: Candidates, sample: Sample, truth: Objects
     ) -> Tensor:
         """Return the head's score loss + its offset loss, both divided by the number of RoIs."""
-        samples = [self.sample_rois(*image) for image in zip(proposals, objects, strict=True)]
-        rois, *others = zip(*samples, strict=True)
-        labels, targets = map(torch.cat, others)
-        scores, offsets = self.head(features, rois)
-        foreground = labels.nonzero().squeeze(1)
+        chosen, labels, targets = self.roi_targets(boxes, rois, sample, truth)
+        scores, offsets = self.head(features, chosen.split(sample.numbers))
+        (foreground,) = moved(boxes.device, sample.foreground)
         predicted = offsets[foreground, labels[foreground]]
         offset_loss = smooth_l1(predicted, targets[foreground], HEAD_SIGMA)
         return F.cross_entropy(scores, labels) + offset_loss / len(labels)
+
+    def roi_targets(
+        self, boxes: Tensor, rois: Candidates, sample: Sample, truth: Objects
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return RoIs (S,4) to train on, their class numbers (S,) and their offsets (S,4).
+
+        Offsets lead to the object that a RoI overlaps most.
+        """
+        positions, kinds = moved(boxes.device, sample.positions, sample.kinds)
+        matched = rois.matched[positions]
+        chosen = boxes[positions]
+        targets = encode(truth.boxes[matched], chosen) / self.offset_std
+        return chosen, truth.labels[matched] * kinds, targets
 
     @torch.inference_mode()
     def detect(self, images: Tensor) -> list[Detections]:
@@ -199,12 +273,13 @@ class FasterRCNN(RegionNetwork):
         Boxes are in pixels of these images.
         """
         view = self.view(images)
-        proposals = self.proposals(*self.rpn(view.features), self.anchors(view), view)
+        proposals = self.proposals(*self.rpn(view.features), self.grid(view).anchors, view)
         scores, offsets = self.head(view.features, proposals)
         boxes = decode(offsets * self.offset_std, torch.cat(proposals)[:, None]) / view.factor
         boxes = clip_to_image(boxes, tuple(images.shape[1:3]))
-        counts = [len(image) for image in proposals]
-        return list(map(self.select, boxes.split(counts), scores.softmax(1).split(counts)))
+        both = torch.cat([boxes, scores.softmax(1)[..., None]], dim=2).cpu()  # read once
+        images = both.split([len(image) for image in proposals])
+        return [self.select(image[..., :4], image[..., 4]) for image in images]
 
     def select(self, boxes: Tensor, scores: Tensor) -> Detections:
         """Return one image's detections above the threshold, after NMS within each class."""
@@ -215,3 +290,18 @@ class FasterRCNN(RegionNetwork):
         scores = scores[roi, label]
         kept = batched_nms(boxes, scores, label, config.detection_nms)[: config.max_detections]
         return Detections(boxes[kept], label[kept], scores[kept])
+
+
+def _sampled_loss(scores: Tensor, labels: Tensor, offsets: Tensor, targets: Tensor) -> Tensor:
+    """Return mean score loss + mean offset loss of the anchors drawn in one image."""
+    score_loss = F.cross_entropy(scores, labels, reduction="sum")
+    return (score_loss + smooth_l1(offsets, targets, RPN_SIGMA)) / max(1, len(labels))
+
+
+def _check_usable(grid: Grid, size: tuple[int, int]) -> None:
+    """Raise UserError if no anchor fits into an image of `size` (height, width)."""
+    if len(grid.usable) == 0:
+        raise UserError(
+            f"No anchor fits into an image of {size[1]} x {size[0]} pixels: lower anchor_base "
+            "or anchor_scales, or raise short_side and long_side, in the recipe's detector."
+        )

@@ -6,6 +6,7 @@ hundredth of that.
 """
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def _load() -> None:
 _load()
 
 
+def moved(device: torch.device, *parts: Tensor) -> tuple[Tensor, ...]:
+    """Return tensors (N,...) of the CPU on a device: one copy, for which nobody waits."""
+    joined = torch.cat(parts).to(device, non_blocking=True)
+    return joined.split([len(part) for part in parts])
+
+
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Return the numbers of the boxes (N,4) that non-maximum suppression leaves, best first."""
     return torch.ops.torchvision.nms(boxes, scores, iou_threshold)
@@ -42,8 +49,9 @@ def roi_pool(features: Tensor, rois: list[Tensor], size: int, scale: float) -> T
     `features` is N,C,H,W; `rois` holds a tensor (R,4) in pixels per image; `scale` is cells per
     pixel.
     """
-    images = [box.new_full((len(box), 1), float(number)) for number, box in enumerate(rois)]
-    numbered = torch.cat([torch.cat(images), torch.cat(rois)], dim=1)
+    boxes = torch.cat(rois)
+    images = image_numbers([len(box) for box in rois]).to(boxes.dtype)[:, None]
+    numbered = torch.cat([images.to(boxes.device, non_blocking=True), boxes], dim=1)
     return _RoIPool.apply(features, numbered, size, scale)
 
 
@@ -66,6 +74,11 @@ class _RoIPool(torch.autograd.Function):
             grad, *ctx.saved_tensors, ctx.scale, ctx.size, ctx.size, *ctx.shape
         )
         return features_grad, None, None, None
+
+
+def image_numbers(numbers: Sequence[int]) -> Tensor:
+    """Return the image (sum of `numbers`,), from 0, of each of `numbers` things per image."""
+    return torch.arange(len(numbers)).repeat_interleave(torch.tensor(numbers))
 
 
 def box_iou(one: Tensor, other: Tensor) -> Tensor:

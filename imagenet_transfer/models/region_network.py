@@ -56,6 +56,9 @@ class RegionNetwork(nn.Module):
         first = next(trained, len(parts))
         self._frozen_parts = parts[:first]
         self._trained_parts = parts[first:]
+        # As Caffe's, RoI pooling includes the last pixel.
+        last_pixel = torch.tensor([0.0, 0.0, 1.0, 1.0])
+        self.register_buffer("last_pixel", last_pixel, persistent=False)
         self._kept: dict[Hashable, Tensor] = {}
         self._kept_bytes = 0
 
@@ -100,9 +103,8 @@ class RegionNetwork(nn.Module):
 
         RoIs are in pixels of the resized images.
         """
-        # As Caffe's, the operator includes the last pixel.
-        last_pixel = rois[0].new_tensor([0, 0, 1, 1])
         network = self.trunk.network
-        boxes = [image - last_pixel for image in rois]
+        numbers = [len(image) for image in rois]
+        boxes = (torch.cat(list(rois)) - self.last_pixel).split(numbers)
         pooled = roi_pool(features.float(), boxes, network.pooled_side, 1 / network.stride)
         return self.trunk.run_head(pooled)

@@ -95,8 +95,9 @@ def with_context(primary: Tensor, secondary: Tensor, paired: Tensor) -> Tensor:
     """
     if len(secondary) == 0:
         return primary
-    best = secondary.masked_fill(~paired[..., None], -torch.inf).max(1).values
-    return primary + torch.where(paired.any(1, keepdim=True), best, 0)
+    apart = ~paired
+    best = secondary.masked_fill(apart[..., None], -torch.inf).max(1).values
+    return primary + best.masked_fill(apart.all(1, keepdim=True), 0)
 
 
 class RStarCNN(RegionNetwork):
@@ -119,8 +120,10 @@ class RStarCNN(RegionNetwork):
         if self.secondary is None:
             rois = [image.primary * view.factor for image in regions]
             return self.primary(self.region_features(view.features, rois)).float()
-        rois = [torch.cat([image.primary, image.secondary]) * view.factor for image in regions]
-        numbers = [len(part) for image in regions for part in (image.primary, image.secondary)]
+        boxes = [part for image in regions for part in (image.primary, image.secondary)]
+        numbers = [len(part) for part in boxes]
+        totals = [len(image.primary) + len(image.secondary) for image in regions]
+        rois = (torch.cat(boxes) * view.factor).split(totals)
         parts = self.region_features(view.features, rois).split(numbers)
         own = self.primary(torch.cat(parts[::2])).float().split(numbers[::2])
         others = self.secondary(torch.cat(parts[1::2])).float().split(numbers[1::2])

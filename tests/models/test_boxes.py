@@ -64,9 +64,38 @@ def test_anchor_labels_by_hand():
         [40, 6, 50, 10],  # as good: positive too
         [60, 60, 70, 70],  # nothing: negative; nothing overlaps the third object, which claims none
     )
-    labels, matched = regions.match_anchors(anchors, objects, 0.7, 0.3)
-    assert labels.tolist() == [1, 1, -1, 0, 1, 1, 0]
+    kinds, matched, numbers = regions.match_anchors(anchors, objects, [3], 0.7, 0.3)
+    assert kinds.tolist() == [1, 1, -1, 0, 1, 1, 0]
     assert matched[:6].tolist() == [0, 0, 0, 0, 1, 1]
+    assert numbers == [7]
+
+
+def test_anchors_of_several_images_are_labelled_as_those_of_each():
+    draw = torch.Generator().manual_seed(0)
+    corners = 60 * torch.rand(206, 2, generator=draw)
+    boxes = torch.cat([corners, corners + 5 + 30 * torch.rand(206, 2, generator=draw)], 1)
+    anchors, objects = boxes[:200], boxes[200:]
+    kinds, matched, numbers = regions.match_anchors(anchors, objects, [1, 3, 2], 0.5, 0.3)
+    assert numbers == [200, 200, 200]
+    for image, (start, stop) in enumerate([(0, 1), (1, 4), (4, 6)]):
+        own = regions.match_anchors(anchors, objects[start:stop], [stop - start], 0.5, 0.3)
+        part = slice(200 * image, 200 * (image + 1))
+        assert torch.equal(kinds[part], own.kinds)
+        assert torch.equal(matched[part], own.matched + start)
+        assert set(own.kinds.tolist()) == {-1, 0, 1}
+
+
+def test_a_sample_is_drawn_image_by_image():
+    kinds = torch.tensor([0, 1, -1, 0, 1, 0, 0, -1, 1, 1, 1])
+    torch.manual_seed(4)
+    sample = regions.draw_sample(kinds, [5, 6], 3, 1 / 3)
+    torch.manual_seed(4)
+    first, second = (regions.draw_balanced(part, 3, 1 / 3) for part in kinds.split([5, 6]))
+    expected = [*first, *(part + 5 for part in second)]
+    assert torch.equal(sample.positions, torch.cat(expected))
+    assert torch.equal(sample.kinds, kinds[sample.positions])
+    assert (sample.numbers, sample.objects) == ([3, 3], [1, 1])
+    assert sample.foreground.tolist() == [0, 3]
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,8 @@ def test_only_the_last_layer_is_trained_on_frozen_features(network, tmp_path):
 
 def test_it_finds_and_judges_regions(network):
     """Detector and R*CNN train a step of every part, and answer for images of another size."""
-    from imagenet_transfer.models.faster_rcnn import FasterRCNN, Objects
+    from imagenet_transfer.models.boxes import Objects
+    from imagenet_transfer.models.faster_rcnn import FasterRCNN
     from imagenet_transfer.models.region_configs import DetectorConfig, RStarConfig
     from imagenet_transfer.models.rstarcnn import Regions, RStarCNN
 

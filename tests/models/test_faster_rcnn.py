@@ -11,7 +11,8 @@ from small_tasks import DETECTING, DETECTOR, Squares
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import boxes as regions
 from imagenet_transfer.models import build_model
-from imagenet_transfer.models.faster_rcnn import FasterRCNN, Objects
+from imagenet_transfer.models.boxes import Objects, draw_sample
+from imagenet_transfer.models.faster_rcnn import FasterRCNN, Grid
 from imagenet_transfer.models.region_configs import DetectorConfig
 from imagenet_transfer.models.region_network import View, resize_factor
 
@@ -33,7 +34,7 @@ def test_a_detector_at_the_papers_size():
         # Caffe's output for 600 x 1000, rounded up
         assert tuple(view.features.shape) == (1, 256, 39, 64)
         scores, offsets = model.rpn(view.features)
-        anchors = model.anchors(view)
+        anchors = model.grid(view).anchors
     assert tuple(scores.shape) == (1, 39 * 64 * 9, 2)
     assert tuple(offsets.shape) == (1, 39 * 64 * 9, 4)
     assert tuple(anchors.shape) == (39 * 64 * 9, 4)
@@ -52,11 +53,21 @@ def test_image_sizes():
 # Assignment and sampling
 
 
+def head_sample(model, proposals, objects):
+    """Return candidate boxes, what they are, the sample of them and the objects, of one image."""
+    numbers = [len(objects.labels)]
+    boxes, rois = model.label_rois([proposals], objects, numbers)
+    config = model.config
+    drawn = draw_sample(rois.kinds, rois.numbers, config.rois, config.foreground_fraction)
+    return boxes, rois, drawn, objects
+
+
 def test_rois_are_labelled_and_aimed_at_their_objects():
+    model = tiny_detector()
     objects = Objects(box_tensor([10, 10, 30, 30], [50, 10, 70, 30]), torch.tensor([2, 3]))
     # IoU exactly 0.5, 0.45, 0
     proposals = box_tensor([10, 10, 30, 20], [50, 10, 70, 19], [0, 40, 10, 60])
-    sampled = tiny_detector().sample_rois(proposals, objects)
+    sampled = model.roi_targets(*head_sample(model, proposals, objects))
     rois, *others = (part.tolist() for part in sampled)
     found = dict(zip(map(tuple, rois), zip(*others, strict=True), strict=True))
     assert {roi: label for roi, (label, _) in found.items()} == {
@@ -73,7 +84,8 @@ def test_rois_are_labelled_and_aimed_at_their_objects():
 def test_a_background_floor_leaves_out_what_overlaps_nothing():
     objects = Objects(box_tensor([10, 10, 30, 30]), torch.tensor([1]))
     proposals = box_tensor([10, 10, 30, 15], [0, 40, 10, 60])  # IoU 0.25 and 0
-    _, labels, _ = tiny_detector(background_iou=[0.1, 0.5]).sample_rois(proposals, objects)
+    model = tiny_detector(background_iou=[0.1, 0.5])
+    _, labels, _ = model.roi_targets(*head_sample(model, proposals, objects))
     assert labels.tolist() == [1, 0]
 
 
@@ -83,30 +95,33 @@ def test_anchors_across_the_border_do_not_train_but_propose():
     objects = Objects(box_tensor([4, 4, 40, 40]), torch.tensor([1]))
     seen = {}
 
-    def spied(name):
+    def spied(name, place):
         original = getattr(model, name)
 
-        def spy(scores, offsets, anchors, last):
-            seen[name] = anchors
-            return original(scores, offsets, anchors, last)
+        def spy(*words):
+            seen[name] = words[place]
+            return original(*words)
 
         return spy
 
-    model.rpn_loss = spied("rpn_loss")
-    model.proposals = spied("proposals")
+    model.label_anchors = spied("label_anchors", 0)
+    model.proposals = spied("proposals", 2)
     model.loss(images, [objects])
-    everything = model.anchors(model.view(images))
-    assert 0 < len(seen["rpn_loss"]) < len(everything)
-    assert regions.inside(seen["rpn_loss"], 64, 80).all()
+    everything = model.grid(model.view(images)).anchors
+    trained = seen["label_anchors"].inside
+    assert 0 < len(trained) < len(everything)
+    assert regions.inside(trained, 64, 80).all()
     assert not regions.inside(everything, 64, 80).all()
+    assert torch.equal(everything[seen["label_anchors"].usable], trained)
     assert torch.equal(seen["proposals"], everything)
 
 
 def test_objects_are_resized_with_their_image():
     model = tiny_detector(short_side=128, long_side=160)
     seen = []
-    model.rpn_loss = lambda scores, offsets, anchors, truth: (
-        seen.append(truth.tolist()) or scores.sum()
+    original = model.label_anchors
+    model.label_anchors = lambda grid, truth, numbers: (
+        seen.append(truth.boxes.tolist()) or original(grid, truth, numbers)
     )
     objects = Objects(box_tensor([4, 5, 40, 30]), torch.tensor([1]))
     model.loss(torch.zeros(1, 64, 80, 3, dtype=torch.uint8), [objects])
@@ -116,12 +131,23 @@ def test_objects_are_resized_with_their_image():
 # Losses
 
 
+def rpn_loss(model, scores, anchors, objects):
+    """Return the loss of offsets of zero for one image whose anchors are all usable."""
+    grid = Grid(anchors, torch.arange(len(anchors)), anchors)
+    truth = Objects(objects, torch.ones(len(objects), dtype=torch.int64))
+    labelled = model.label_anchors(grid, truth, [len(objects)])
+    numbers = model.config.rpn_samples, model.config.rpn_positive_fraction
+    sample = draw_sample(labelled.kinds, labelled.numbers, *numbers)
+    offsets = torch.zeros(1, len(anchors), 4)
+    return model.rpn_loss(scores[None], offsets, grid, labelled, sample, truth)
+
+
 def test_rpn_loss_by_hand():
     anchors = box_tensor([0, 0, 10, 10], [30, 30, 40, 40])
     objects = box_tensor([1, 0, 11, 10])  # IoU 9/11 and 0
     # The second is background and scored as an object.
     scores = torch.tensor([[0.0, 2.0], [0.0, 1.0]])
-    loss = tiny_detector().rpn_loss(scores, torch.zeros(2, 4), anchors, objects)
+    loss = rpn_loss(tiny_detector(), scores, anchors, objects)
     score_loss = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(1))
     offset_loss = 4.5 * 0.1**2  # the object's centre is a tenth of a side to the right
     assert loss.item() == pytest.approx((score_loss + offset_loss) / 2)
@@ -131,7 +157,7 @@ def test_at_most_half_of_the_rpns_sample_is_positive():
     model = tiny_detector(rpn_samples=4)
     anchors = box_tensor(*[[0, 0, 10, 10]] * 5, *[[30, 30, 40, 40]] * 5)
     scores = torch.tensor([[0.0, 2.0]]).expand(10, 2)
-    loss = model.rpn_loss(scores, torch.zeros(10, 4), anchors, box_tensor([0, 0, 10, 10]))
+    loss = rpn_loss(model, scores, anchors, box_tensor([0, 0, 10, 10]))
     both = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(2))
     assert loss.item() == pytest.approx(both / 2)
 
@@ -139,12 +165,12 @@ def test_at_most_half_of_the_rpns_sample_is_positive():
 def test_head_loss_by_hand():
     model = tiny_detector(num_classes=1)
     objects = Objects(box_tensor([10, 10, 30, 30]), torch.tensor([1]))
-    proposals = [box_tensor([10, 10, 30, 20], [50, 40, 60, 60])]
+    proposals = box_tensor([10, 10, 30, 20], [50, 40, 60, 60])
     scores = torch.zeros(3, 2)
     offsets = torch.zeros(3, 2, 4)
     offsets[:, 0] = 100  # the background's offsets do not count
     model.head = lambda features, rois: (scores, offsets)
-    loss = model.head_loss(None, proposals, [objects])
+    loss = model.head_loss(None, *head_sample(model, proposals, objects))
     # Of the one RoI that is not exact; linear above 1
     offset_loss = (5 - 0.5) + (math.log(2) / 0.2 - 0.5)
     assert loss.item() == pytest.approx(math.log(2) + offset_loss / 3)

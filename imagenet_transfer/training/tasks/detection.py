@@ -17,8 +17,8 @@ from torch import Tensor
 from imagenet_transfer.data.layouts.listing import CORNERS, first_names
 from imagenet_transfer.data.store import Store, tested_split, training_split
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.models.boxes import from_voc, mirrored, to_voc
-from imagenet_transfer.models.faster_rcnn import Detections, FasterRCNN, Objects
+from imagenet_transfer.models.boxes import Objects, from_voc, mirrored, to_voc
+from imagenet_transfer.models.faster_rcnn import Detections, FasterRCNN
 from imagenet_transfer.models.geometry import Network
 from imagenet_transfer.models.region_configs import DetectorConfig
 from imagenet_transfer.seeds import seed_of
@@ -162,11 +162,9 @@ class DetectionTask:
         return torch.stack(losses).sum() / len(batch)
 
     def _group_loss(self, group: list[Example]) -> Tensor:
-        def on_device(tensor: Tensor) -> Tensor:
-            return tensor.to(self.device, non_blocking=True)
-
-        images = on_device(torch.stack([example.image for example in group]))
-        objects = [Objects(*map(on_device, example.objects)) for example in group]
+        images = torch.stack([example.image for example in group])
+        objects = [example.objects for example in group]
+        images = images.to(self.device, non_blocking=True)
         return self.model.loss(images, objects, [example.key for example in group])
 
     def detections(self) -> pd.DataFrame:
