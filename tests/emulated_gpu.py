@@ -21,6 +21,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from imagenet_transfer.training import feed
+
 DEVICE = "meta"
 CPU = torch.device("cpu")
 PACKAGE = "imagenet_transfer/"
@@ -200,6 +202,30 @@ class _Mode(TorchDispatchMode):
         return _dispatch(func, args, kwargs or {})
 
 
+class PlainCopier:
+    """Copies at once, without pinned memory or streams."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def allocate(self, num_bytes):
+        return torch.empty(num_bytes, dtype=torch.uint8)
+
+    def copy(self, pieces):
+        copies = [piece.to(self.device, non_blocking=True) for piece in pieces]
+        return copies, Copied()
+
+    def receive(self, pieces, copied):
+        pass
+
+
+class Copied:
+    """The end of a copy that was made at once."""
+
+    def synchronize(self):
+        pass
+
+
 @contextlib.contextmanager
 def emulated_gpu() -> Iterator[Counts]:
     """Let DEVICE be a GPU for all threads that start meanwhile; yield the counts."""
@@ -224,6 +250,9 @@ def emulated_gpu() -> Iterator[Counts]:
         mock.patch.object(threading.Thread, "run", run_emulated),
         mock.patch.object(torch, "tensor", tensor_of),
         mock.patch.object(torch, "autocast", no_autocast),
+        mock.patch.dict(feed.COPIERS, {DEVICE: PlainCopier}),
         _Mode(),
     ):
+        feed._copying_feed.cache_clear()
         yield COUNTS
+    feed._copying_feed.cache_clear()

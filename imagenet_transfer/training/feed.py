@@ -163,7 +163,7 @@ class Sent:
 
 
 class CopyingFeed:
-    """Batches go to a GPU in one copy each, beside what it computes.
+    """Batches go to a GPU in one copy each, while it computes.
 
     Memory of the host is used again only when the copy from it has finished, for which the loader
     thread waits.
@@ -227,17 +227,20 @@ def feed_of(device: torch.device) -> Feed:
 
     What a task asks of its feed while it loads is of use only if the loop has the same one.
     """
-    if device.type != "cuda":
+    if device.type not in COPIERS:
         return _HOST
-    return _feed_of_gpu(torch.cuda.current_device() if device.index is None else device.index)
+    if device == torch.device("cuda"):
+        device = torch.device("cuda", torch.cuda.current_device())
+    return _copying_feed(device)
 
 
 _HOST = HostFeed()
+COPIERS: dict[str, Callable[[torch.device], Copier]] = {"cuda": CudaCopier}  # by type of device
 
 
 @cache
-def _feed_of_gpu(number: int) -> Feed:
-    return CopyingFeed(CudaCopier(torch.device("cuda", number)))
+def _copying_feed(device: torch.device) -> Feed:
+    return CopyingFeed(COPIERS[device.type](device))
 
 
 def fed(

@@ -298,14 +298,18 @@ class _Trainer:
         """Change the network by the mean gradient of some batches; return their mean loss."""
         torch.manual_seed(seed)
         self.solver.zero_grad()
-        step_loss = torch.zeros((), device=self.device)
-        for _ in range(self.accumulate):
-            with mixed(self.recipe.precision, self.device):
-                loss = self.task.loss(next(batches)) / self.accumulate
-            loss.backward()
-            step_loss += loss.detach()
+        losses = [self._loss_part(next(batches)) for _ in range(self.accumulate)]
         self.solver.step(lr)
-        return step_loss
+        return sum(losses[1:], losses[0])
+
+    def _loss_part(self, batch: Any) -> Tensor:
+        """Return a batch's share of the mean loss, once its gradient is added."""
+        with mixed(self.recipe.precision, self.device):
+            loss = self.task.loss(batch)
+        if self.accumulate > 1:
+            loss = loss / self.accumulate
+        loss.backward()
+        return loss.detach()
 
     def report(self) -> str:
         """Evaluate, add a row to the history and return it as a line of text."""

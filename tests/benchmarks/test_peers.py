@@ -42,7 +42,6 @@ def test_engines_find_the_same_rows(tmp_path):
     engines = [name for name in neighbour_search.ENGINES if "faiss" not in name]
     found = {name: [neighbour_search.measure(name, tmp_path, 1)] for name in engines}
     assert "All found the same rows" in neighbour_search.agreement(found)
-    assert all(rounds[0]["peak"] > 1e6 for rounds in found.values())
 
 
 def test_a_missing_peer_is_named_with_its_reason(tmp_path, monkeypatch):

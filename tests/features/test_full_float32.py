@@ -13,7 +13,17 @@ from imagenet_transfer.training.measures import FewShot, Neighbours, Probe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PRODUCTS = {"matmul", "__matmul__", "mm", "addmm", "linear", "einsum", "bmm", "baddbmm"}
+PRODUCTS = {
+    "_linear_pointwise",
+    "matmul",
+    "__matmul__",
+    "mm",
+    "addmm",
+    "linear",
+    "einsum",
+    "bmm",
+    "baddbmm",
+}
 
 
 def allowed():

@@ -157,14 +157,14 @@ def test_outside_of_a_batch_memory_is_not_shared():
 
 
 def test_tasks_and_loops_share_the_feed_of_a_gpu(monkeypatch):
-    monkeypatch.setattr(feeds, "CudaCopier", lambda device: SimpleNamespace(allocate=None))
+    monkeypatch.setitem(feeds.COPIERS, "cuda", lambda device: SimpleNamespace(allocate=None))
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    feeds._feed_of_gpu.cache_clear()
+    feeds._copying_feed.cache_clear()
     of_task, of_loop = (feeds.feed_of(torch.device(name)) for name in ("cuda", "cuda:1"))
     assert of_task is of_loop
     assert feeds.feed_of(torch.device("cuda:0")) is not of_task
     assert isinstance(feeds.feed_of(torch.device("cpu")), HostFeed)
-    feeds._feed_of_gpu.cache_clear()
+    feeds._copying_feed.cache_clear()
 
 
 TASKS = {"classification": classification_task, "detection": detection_task, "action": action_task}

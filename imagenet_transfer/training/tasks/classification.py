@@ -26,23 +26,15 @@ EVALUATION_BATCH = 250
 
 
 def crop(
-    images: Tensor,
-    size: int,
-    top: Tensor,
-    left: Tensor,
-    mirror: Tensor,
-    places: Tensor | None = None,
+    images: Tensor, size: int, top: Tensor, left: Tensor, mirror: Tensor, places: Tensor
 ) -> Tensor:
-    """Return a window of each image (N,size,size,3), mirrored where told, in a few launches.
+    """Return windows (N,size,size,3), mirrored where told, in a few launches.
 
-    images N,S,S,3; top, left N (pixels); mirror N (bool). With `places` (N), the windows are of the
-    images at these places.
+    images M,S,S,3; top, left N (pixels); mirror N (bool); places N (of the windows' images).
     """
     steps = torch.arange(size, device=images.device)
     rows = top[:, None] + steps
     columns = left[:, None] + torch.where(mirror[:, None], steps.flip(0), steps)
-    if places is None:
-        places = torch.arange(len(images), device=images.device)
     return images[places[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
@@ -98,8 +90,8 @@ class ClassificationTask:
     def load(self, step: int) -> tuple[Any, ...]:
         """Return a step's crops (uint8 N,size,size,3) and labels.
 
-        For a GPU, which cuts them itself: images (uint8 N,S,S,3), labels, crops' top and left, and
-        mirroring.
+        A device that keeps images cuts them itself: the places and new ones of them, labels, crops'
+        top and left, and mirroring.
         """
         chosen = self.order.at(step)
         images, *cuts = self._read(self._train_rows[chosen], self.windows(step, len(chosen)))
@@ -113,25 +105,23 @@ class ClassificationTask:
         return Windows(self.size, *corners, draw.random(number) < 0.5)
 
     def _read(self, rows: np.ndarray, windows: Windows) -> tuple[Any, ...]:
-        """Return what `_cut` makes crops of: on a CPU the crops themselves.
+        """Return what `_cut` makes crops of: the crops themselves, unless a device keeps images.
 
-        Else the whole images, which the device cuts, or those of them that it does not keep.
+        Cutting takes the thread that decodes an image 0.01 ms, and saves a fifth of the bytes that
+        go to a GPU and a pass over them there.
         """
-        if self.device.type == "cpu" and self.kept is None:
+        if self.kept is None:
             return (read_images(self.store, rows, windows, self.feed, self.size),)
-        cuts = map(torch.from_numpy, windows[1:])
 
         def read(rows: np.ndarray) -> Tensor:
             return read_images(self.store, rows, None, self.feed, self.stored_size)
 
-        return read(rows) if self.kept is None else self.kept.placed(rows, read), *cuts
+        return self.kept.placed(rows, read), *map(torch.from_numpy, windows[1:])
 
     def _cut(self, images: Any, *cuts: Tensor) -> Tensor:
         """Return crops (uint8 N,size,size,3) of what `_read` gave, on the model's device."""
         if not cuts:
             return images
-        if self.kept is None:
-            return crop(images, self.size, *cuts)
         return crop(self.kept.take(images), self.size, *cuts, images.places)
 
     def loss(self, batch: Sequence[Tensor]) -> Tensor:
