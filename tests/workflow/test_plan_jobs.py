@@ -23,6 +23,7 @@ RULES = {  # -> the plan's kind; those of the summaries have none
     "draw_manifest": "manifest",
     "pretrain": "pretrain",
     "import_network": "import",
+    "check_first_network": "first",
     "embed": "embed",
     "predict": "predict",
     "induce": "induce",

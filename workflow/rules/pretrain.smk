@@ -17,6 +17,7 @@ rule pretrain:
         label_set=label_set_of_subset,
         manifest=manifest_of_subset,
         summary=summary_of_subset,
+        first=first_check(path_of("results/pretrain/{arch}/{subset}/rep{rep}/metrics.json")),
     output:
         weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
         metrics="results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",

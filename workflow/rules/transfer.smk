@@ -24,6 +24,9 @@ for kind in (kind for kind in KINDS if kind not in FROZEN):
             **{name: INPUTS_OF_TASKS[name] for name in KINDS[kind].inputs},
             store=store_of_task,
             weights=first_weights,
+            first=first_check(
+                path_of("results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json")
+            ),
         output:
             metrics="results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
             history="results/transfer/{task}/{arch}/{subset}/rep{rep}/history.csv",
