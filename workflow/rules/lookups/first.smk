@@ -1,5 +1,7 @@
 """What waits for the check of the first network (`first` in the config)."""
 
+from snakemake.io import IOFile
+
 from imagenet_transfer.study.runs import PretrainRun
 
 FIRST_CHECK = "results/first.json"
@@ -21,7 +23,7 @@ def first_check(of_output):
         path = of_output(wildcards)
         if not study.first or path == run_metrics(study.first_run()):
             return []
-        made_from = workflow.persistence.input(path) if Path(path).exists() else None
+        made_from = workflow.persistence.input(IOFile(path)) if Path(path).exists() else None
         waited = made_from is None or FIRST_CHECK in made_from
         return ancient(FIRST_CHECK) if waited else []
 
