@@ -27,6 +27,14 @@ def judged(metrics: Path | str, expected: Mapping[str, Any]) -> dict[str, Any]:
     return {"network": str(metrics), "top1": found, "expected": top1, "within": within}
 
 
+def is_made_with(metrics: Path | str, settings: Mapping[str, Any]) -> bool:
+    """Return whether the run of a metrics.json was computed with these settings."""
+    try:
+        return read_facts(metrics, "settings")["settings"] == settings
+    except UserError:  # damaged: to be made again
+        return False
+
+
 def _top1(metrics: Path | str) -> float:
     rows = read_facts(metrics, "metrics")["metrics"]
     found = next((row["value"] for row in rows if row["metric"] == "top1"), None)

@@ -45,9 +45,11 @@ Other work is scaled from these by multiply-adds. That gives too few hours for d
 sampling and suppression are not multiply-adds, and for networks much smaller than the measured
 one. While a network trains, its saved state takes twice its weights on disk as well. '?': the
 config does not declare `images`."""
-ESTIMATED = """Not measured, but estimated from data sheets: hours (h) of all outputs on one card, if all recipes
+ESTIMATED = """\
+Not measured, but estimated from data sheets: hours (h) of all outputs on one card, if all recipes
 had this `precision`, and in brackets how much of that it waits for images:"""
-ASSUMED = """The two numbers assume that a card reaches much of its peak and bandwidth, or little (the shares are
+ASSUMED = """\
+The two numbers assume that a card reaches much of its peak and bandwidth, or little (the shares are
 in imagenet_transfer/study/cards.py). Measure yours: benchmarks/training_rate.py, docs/cluster.md."""
 STARTS = """\
 Start with the target results/first.json: it trains {network} ({hours}) and checks that its top-1

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.running.first_network import judged
+from imagenet_transfer.running.first_network import is_made_with, judged
 
 EXPECTED = {"subset": "imagenet", "architecture": "alexnet", "top1": 57.1, "within": 0.5}
 
@@ -53,3 +53,12 @@ def test_a_damaged_record_is_named(tmp_path):
     path.write_text("{")
     with pytest.raises(UserError, match=r"metrics\.json"):
         judged(path, EXPECTED)
+
+
+def test_settings_of_a_record(tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps({"settings": {"recipe": {"lr": 0.1, "lr_steps": [3]}}}))
+    assert is_made_with(path, {"recipe": {"lr_steps": [3], "lr": 0.1}})
+    assert not is_made_with(path, {"recipe": {"lr_steps": [3], "lr": 0.2}})
+    path.write_text("{}")
+    assert not is_made_with(path, {})

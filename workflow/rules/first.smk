@@ -11,19 +11,21 @@ OUTPUTS: results/first.json
 include: "lookups/first.smk"
 
 
-rule check_first_network:
-    input:
-        metrics=first_metrics,
-    output:
-        json=FIRST_CHECK,
-    log:
-        "logs/check_first_network.log",
-    benchmark:
-        "logs/benchmarks/check_first_network.tsv"
-    # The same network has the same accuracy when asked again.
-    retries: 0
-    localrule: True
-    conda:
-        "../../envs/workflow.yaml"
-    script:
-        "../scripts/check_first_network.py"
+if study.first:
+
+    rule check_first_network:
+        input:
+            metrics=run_metrics(study.first_run()),
+        output:
+            json=FIRST_CHECK,
+        log:
+            "logs/check_first_network.log",
+        benchmark:
+            "logs/benchmarks/check_first_network.tsv"
+        localrule: True
+        # The same network has the same accuracy when asked again.
+        retries: 0
+        conda:
+            "../../envs/workflow.yaml"
+        script:
+            "../scripts/check_first_network.py"

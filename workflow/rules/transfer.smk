@@ -25,7 +25,8 @@ for kind in (kind for kind in KINDS if kind not in FROZEN):
             store=store_of_task,
             weights=first_weights,
             first=first_check(
-                path_of("results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json")
+                "results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
+                params_of(study.transfer_settings, "task", "arch", "rep"),
             ),
         output:
             metrics="results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",

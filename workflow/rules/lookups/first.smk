@@ -2,34 +2,30 @@
 
 from snakemake.io import IOFile
 
+from imagenet_transfer.running.first_network import is_made_with
 from imagenet_transfer.study.runs import PretrainRun
 
 FIRST_CHECK = "results/first.json"
 
 
-def first_metrics(wildcards):
-    """Return the record of the first network; none if the config names none."""
-    return run_metrics(study.first_run()) if study.first else []
+def first_check(path, settings=None):
+    """Return a look-up of the check that a job waits for, given one of its files and its settings.
 
-
-def first_check(of_output):
-    """Return a look-up of the check that a job waits for, given that of one of its output files.
-
-    There is none for the first network itself, nor for files that were made without waiting: a
-    larger set of inputs would make them again. `ancient`, as a new check makes nothing again.
+    What is there already has the inputs that it was made from, with the check or without: others
+    would make it again. `ancient` keeps it when the check is made anew. But Snakemake does not see
+    that the settings of such a job have changed while the first network is trained again, so it
+    then depends on the check as if there were no file.
     """
 
     def of(wildcards):
-        path = of_output(wildcards)
-        if not study.first or path == run_metrics(study.first_run()):
+        if not study.first and not Path(FIRST_CHECK).exists():
             return []
-        made_from = workflow.persistence.input(IOFile(path)) if Path(path).exists() else None
-        waited = made_from is None or FIRST_CHECK in made_from
-        return ancient(FIRST_CHECK) if waited else []
+        output = path.format(**wildcards)
+        if study.first and output == run_metrics(study.first_run()):
+            return []
+        if Path(output).exists() and (not settings or is_made_with(output, settings(wildcards))):
+            made_from = workflow.persistence.input(IOFile(output)) or ()
+            return ancient(FIRST_CHECK) if FIRST_CHECK in made_from else []
+        return FIRST_CHECK if study.first else []
 
     return of
-
-
-def path_of(pattern):
-    """Return a look-up of a file by wildcards."""
-    return lambda wildcards: pattern.format(**wildcards)
