@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from torch.utils._pytree import tree_map
 
 from imagenet_transfer.data.layouts.voc_action import ACTIONS
 from imagenet_transfer.data.proposals import Proposals
@@ -124,10 +125,22 @@ TASKS = {
 }
 
 
-def made_task(work: str, architecture: Settings, recipe: Recipe, device: str) -> Task:
-    """Return a task of a kind of work whose batches are prepared."""
+def made_task(
+    work: str, architecture: Settings, recipe: Recipe, device: str, on_device: bool = False
+) -> Task:
+    """Return a task of a kind of work whose batches are prepared, on the device if so asked."""
     task = TASKS[work](architecture, recipe, device)
-    batches = [task.load(step) for step in range(PREPARED)]
+    gpu = torch.device(device).type == "cuda"
+
+    def kept(part: Any) -> Any:
+        """Return a copy of a tensor, whose memory may be needed for the next batch."""
+        if not isinstance(part, torch.Tensor):
+            return part
+        if on_device:
+            return part.to(device, copy=True)
+        return part.clone().pin_memory() if gpu else part.clone()
+
+    batches = [tree_map(kept, task.load(step)) for step in range(PREPARED)]
     task.load = lambda step: batches[step % PREPARED]
     return task
 
