@@ -108,9 +108,25 @@ def speeds_of(check: Check) -> Iterator[dict[str, Any]]:
     for precision in precisions():
         one = replace(recipe, precision=precision)
         for what, about, make in STEPS:
-            with make(architecture, one, check) as step:
-                speed = speed_of(step, one.batch_size, check)
-            yield dict(zip(SPEEDS, (what, precision, speed, about), strict=True))
+            yield speed_row(what, about, make, architecture, one, check)
+        for switch, changes in SWITCHES.items():
+            if switch != "compile" or (check.device != "cpu" and precision == precisions()[-1]):
+                changed = replace(one, **changes)
+                yield speed_row(f"step, {switch}", STEPS[0][1], fed, architecture, changed, check)
+
+
+def speed_row(
+    what: str,
+    about: str,
+    make: Callable,
+    architecture: Mapping[str, Any],
+    recipe: Any,
+    check: Check,
+) -> dict[str, Any]:
+    """Return the speed of a way to take steps."""
+    with make(architecture, recipe, check) as step:
+        speed = speed_of(step, recipe.images_per_iteration, check)
+    return dict(zip(SPEEDS, (what, recipe.precision, speed, about), strict=True))
 
 
 def speed_of(step: Callable[[], None], images: int, check: Check) -> float:
@@ -204,6 +220,11 @@ STEPS = (  # what, about it, a context that yields its step
     ("loop", f"JPEG of a store, at most {THREADS} threads", reading),
     ("torchvision", "its AlexNet and training script's step, a batch on the device", reference),
 )
+SWITCHES = {  # of a recipe; a compilation takes a minute
+    "fused_lrn": {"fused_lrn": True},
+    "fused_lrn and cuda_graph": {"fused_lrn": True, "cuda_graph": True},
+    "compile": {"compile": True},
+}
 
 
 def about(device: str) -> dict[str, str]:

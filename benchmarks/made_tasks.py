@@ -5,7 +5,7 @@ Nothing is read from a disk, and batches are prepared beforehand, so that the st
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,13 @@ TASKS = {
 }
 
 
+@dataclass(frozen=True)
+class Held:
+    """A batch that no feed copies, as it is on the device already."""
+
+    batch: Any
+
+
 def made_task(
     work: str, architecture: Settings, recipe: Recipe, device: str, on_device: bool = False
 ) -> Task:
@@ -141,6 +148,10 @@ def made_task(
         return part.clone().pin_memory() if gpu else part.clone()
 
     batches = [tree_map(kept, task.load(step)) for step in range(PREPARED)]
+    if on_device:
+        batches = list(map(Held, batches))
+        loss = task.loss
+        task.loss = lambda held: loss(held.batch)
     task.load = lambda step: batches[step % PREPARED]
     return task
 

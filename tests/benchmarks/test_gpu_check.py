@@ -42,7 +42,9 @@ def test_a_rehearsal_leaves_all_files(check, capsys, monkeypatch):
     text = (check.folder / "summary.md").read_text()
     assert "1 tests on the device, all passed." in text
     speeds = pd.read_csv(check.folder / "speeds.csv")
-    assert speeds["what"].tolist() == ["step", "ceiling", "loop", "torchvision"] * len(precisions())
+    ways = ["step", "ceiling", "loop", "torchvision"]
+    ways += ["step, fused_lrn", "step, fused_lrn and cuda_graph"]
+    assert speeds["what"].tolist() == ways * len(precisions())
     assert (speeds["images_per_s"] > 0).all()
     rates = read_rates(check.folder / "rates.csv")
     own = rates[rates["source"].str.contains("2 images per step")]

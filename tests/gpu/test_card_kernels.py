@@ -15,7 +15,7 @@ from small_tasks import Scenes, Squares
 from imagenet_transfer.features.embeddings import activations
 from imagenet_transfer.features.neighbours import nearest
 from imagenet_transfer.models import build_model
-from imagenet_transfer.models.alexnet_layers import local_response_norm
+from imagenet_transfer.models.normalisation import band_of, local_response_norm
 from imagenet_transfer.models.operators import batched_nms, roi_pool
 from imagenet_transfer.training.tasks.classification import crop
 
@@ -66,12 +66,14 @@ def test_networks_forwards_and_backwards(name, device):
         check_close(parameter.grad, expected.grad, 20 * CLOSE)
 
 
-def test_normalisation(device):
+@pytest.mark.parametrize("fused", [False, True])
+def test_normalisation(fused, device):
+    """By the kernel of Triton too, which a CPU does not take."""
     maps = drawn(4, 96, 13, 13).relu() * 50
     there = maps.to(device, copy=True).requires_grad_()
     here = maps.clone().requires_grad_()
     grad = drawn(*maps.shape, seed=1)
-    found = local_response_norm(there)
+    found = local_response_norm(there, band_of(96).to(device), fused)
     found.backward(grad.to(device))
     expected = F.local_response_norm(here, 5, alpha=1e-4, beta=0.75)
     expected.backward(grad)

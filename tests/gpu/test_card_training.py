@@ -23,9 +23,14 @@ from imagenet_transfer.training.loop import stepping
 pytestmark = pytest.mark.usefixtures("full_float32")
 CLOSE = 2e-3  # of a loss, in the first steps; training amplifies roundings
 FIRST = 5
-# Ways to carry out a step. What replays a recorded step belongs here: it must draw the masks that
-# this one draws for the same seed, and others for another step.
-MODES = {"eager": {}}
+# Ways to carry out a step. A recorded one must draw the masks that the first draws for the same
+# seed, and others for another step.
+MODES = {
+    "eager": {},
+    "fused": {"fused_lrn": True},
+    "recorded": {"cuda_graph": True},
+    "tf32": {"precision": "tf32"},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -110,13 +115,22 @@ def masks(device, seed, steps, mode):
     """Return which units of fc6 each of some steps of a training lets through."""
     task, recipe = pre_training(device, architecture=TINY | {"fc_width": 64}, **mode)
     shown = []
-    task.model.fc7.register_forward_pre_hook(
-        lambda _, inputs: shown.append(inputs[0].detach() != 0)
-    )
+
+    def show(_, inputs):
+        """Keep the mask where the last one is: that is recorded with the step."""
+        mask = inputs[0].detach() != 0
+        if shown:
+            shown[0].copy_(mask)
+        else:
+            shown.append(mask.clone())
+
+    task.model.fc7.register_forward_pre_hook(show)
+    found = []
     with stepping(task, recipe, seed) as step:
         for _ in range(steps):
             step()
-    return [mask.cpu() for mask in shown]
+            found.append(shown[0].cpu().clone())
+    return found
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -132,6 +146,23 @@ def test_dropout_depends_on_seed_and_step_only(mode, device):
         assert torch.equal(mask, same)
         assert torch.equal(mask, expected)
     assert not torch.equal(first, masks(device, 8, 1, MODES[mode])[0])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ways_of_a_step_train_alike(mode, device, tmp_path):
+    def make(device):
+        return pre_training(device, architecture=TINY, **MODES[mode])
+
+    found = trained_state(make, device, tmp_path / "found")
+    expected = trained_state(pre_training_with_dropout, device, tmp_path / "eager")
+    for key, tensor in expected.items():
+        torch.testing.assert_close(found[key], tensor, rtol=0.02, atol=2e-3)
+    equal = all(torch.equal(found[key], tensor) for key, tensor in expected.items())
+    note(f"weights after {STEPS} steps, {mode}", "the eager bits" if equal else "close to eager")
+
+
+def pre_training_with_dropout(device):
+    return pre_training(device, architecture=TINY)
 
 
 def test_a_step_seeds_its_dropout(device):

@@ -3,8 +3,7 @@
 import sys
 from dataclasses import replace
 
-import pytest
-from conftest import PAPER_ALEXNET, RECIPE, ROOT
+from conftest import RECIPE, ROOT
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -23,9 +22,10 @@ VIEWS = {
     *("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "reshape"),
     *("_reshape_alias", "split_with_sizes", "unflatten"),
 }
-# A quarter of the paper's width: the same passes, in a second
-NARROW = PAPER_ALEXNET | {"width": 0.25, "fc_width": 256}
-TIMES = 2.5  # the model is about a factor: AlexNet's normalisation alone is 4 to 25 passes
+# AlexNet's normalisation goes other ways on a GPU (models/normalisation.py): there, a step makes 40
+# passes, 22 of them in it, or 22 if it is fused; VGG-16 makes 11.
+ARCHITECTURE = {"model": "resnet18", "image_size": 72, "input_size": 64}
+TIMES = 2.5  # the model is about a factor
 
 
 class Traffic(TorchDispatchMode):
@@ -51,12 +51,9 @@ def traffic(architecture, batch):
     return counted.bytes
 
 
-@pytest.mark.parametrize(
-    "architecture", [NARROW, {"model": "resnet18", "image_size": 72, "input_size": 64}]
-)
-def test_passes_over_outputs_and_parameters(architecture):
-    network = network_of(architecture)
-    few, more = (traffic(architecture, batch) for batch in (2, 4))
+def test_passes_over_outputs_and_parameters():
+    network = network_of(ARCHITECTURE)
+    few, more = (traffic(ARCHITECTURE, batch) for batch in (2, 4))
     outputs = FLOAT32 * work_outputs("train", network, None)
     parameters = FLOAT32 * network.parameters(1000)
     per_image = (more - few) / 2
