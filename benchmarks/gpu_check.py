@@ -173,8 +173,8 @@ def reading(architecture: Mapping[str, Any], recipe: Any, check: Check) -> Itera
     recipe = endless(recipe)
     with tempfile.TemporaryDirectory() as name:
         make_pictures(Path(name) / "source", check.pictures // 8)
-        pack(Path(name) / "source", Path(name) / "store", "jpeg")
-        store = Store(Path(name) / "store", threads=min(THREADS, os.cpu_count() or 1))
+        pack(Path(name), "jpeg")
+        store = Store(Path(name) / "jpeg", threads=min(THREADS, os.cpu_count() or 1))
         places = np.arange(check.pictures)
         table = pd.DataFrame({"row": places % len(store), "label": places % 10})
         arguments = (store, table, table[:1], 1000, architecture, recipe, 0)

@@ -29,11 +29,11 @@ TERA = 1e12
 GIGA = 1e9
 
 # Bytes moved, in passes over the outputs of layers with weights and over the parameters; launches
-# of a step. Counted by tests/study/test_traffic.py and, on an emulated GPU, for regions.
+# of a step. Counted by benchmarks/step_counts.py and tests/study/test_traffic.py.
 TRAINING = ("train", "detection", "action")
 ACTIVATION_PASSES = {True: 20, False: 6}  # by whether the step trains all layers
 PARAMETER_PASSES = {True: 14, False: 1}
-LAUNCHES = {"train": 172, "last-layer": 60, "embed": 60, "detection": 675, "action": 248}
+LAUNCHES = {"train": 111, "last-layer": 60, "embed": 60, "detection": 578, "action": 125}
 NUMBER = {"float32": 4, "tf32": 4, "bfloat16": 2}  # bytes of an output; parameters keep 4
 FLOAT32 = 4
 

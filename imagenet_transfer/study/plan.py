@@ -64,10 +64,10 @@ ORIGINAL_PIXEL = 0.49  # per pixel of VOC2007's files: 9,963 images of about 500
 PHOTOGRAPH_PIXELS = 500 * 375
 PICTURES = ("voc", "action")  # parts of the miniature whose images keep their size
 
-# Reading, on a processor of a job with a GPU (benchmarks/store_reading.py, one core of an AMD EPYC)
+# Reading, on a processor of a job with a GPU: one core of an AMD EPYC (benchmarks/README.md)
 READERS = 8  # threads of such a job (workflow/rules/common.smk)
-DECODED_PIXELS = 256**2 / 0.44e-3  # per second of a core, from JPEG; cropped on the GPU
-RAW_PIXELS = 256**2 / 0.05e-3
+DECODED_PIXELS = 256**2 / 0.275e-3  # per second, from JPEG
+RAW_PIXELS = 256**2 / 0.0214e-3
 
 
 @dataclass(frozen=True)
