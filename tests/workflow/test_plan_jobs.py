@@ -69,6 +69,8 @@ def planned(config, *outputs):
     [
         ("config.yaml", ()),
         ("config.yaml", ("table1", "figure4")),
+        ("configs/paper.yaml", ()),  # whose first network the others wait for
+        ("configs/paper.yaml", ("figure4",)),
         ("configs/visual.yaml", ()),
         ("configs/surface.yaml", ()),
     ],
