@@ -6,7 +6,7 @@ READY := .venv/ready
 READY_TEST := .venv/ready-test
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: table2 all plan test quick lint test-report test-slurm test-compile test-faults test-kills benchmark graph lock clean help
+.PHONY: table2 all plan test quick lint test-report test-slurm test-compile test-faults test-kills benchmark gpu-check graph lock clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study
 	$(BIN)/snakemake results/table2.csv results/table2.md --cores $(CORES)
@@ -49,6 +49,9 @@ test-kills: $(READY_TEST)  ## a small study killed at fifty or more random momen
 benchmark: $(READY_TEST)  ## speed next to pinned peers, into benchmarks/README.md: fifteen minutes; PHOTOGRAPHS=folder of class folders
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/run.py $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
+
+gpu-check: $(READY_TEST)  ## what one GPU does with this code, into gpu-check/: ten minutes
+	$(BIN)/python benchmarks/gpu_check.py
 
 graph: $(READY)  ## the rules by stages, into docs/design.md and resources/report/rules.svg (needs Graphviz)
 	$(BIN)/python docs/make_rule_graph.py

@@ -2,111 +2,49 @@
 
 Run `python benchmarks/training_rate.py --config configs/paper.yaml` (seconds on a GPU, minutes on a
 CPU): it prints the rates and writes them to `rates.csv` in the current folder; put that into the
-study's folder. Images are noise in memory, so a rate does not include reading a store;
-`benchmarks/store_reading.py` measures that. On a CPU, time is the time that it computed, so other
-programs do not count.
+study's folder. Steps are those of the training loop, in the recipe's batches and precision. Images
+are noise in memory, ready before they are asked for: `plan` adds the time of reading, which
+`benchmarks/store_reading.py` measures. On a CPU, time is what it computed, so other programs do not
+count; on a GPU, it is the clock's, from when the GPU is idle until it is idle again.
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import torch
+from made_tasks import Settings, steps_of, works_of
 
 from imagenet_transfer.files import write_csv
 from imagenet_transfer.running.provenance import device_name
 from imagenet_transfer.study.config_file import read_config
 from imagenet_transfer.study.costs import work_gmacs
-from imagenet_transfer.study.plan import RATE_COLUMNS
-from imagenet_transfer.training.loop import CaffeSGD, Task
+from imagenet_transfer.study.plan import PRECISION, RATE_COLUMNS
 from imagenet_transfer.training.recipe import Recipe
-from imagenet_transfer.training.tasks.classification import ClassificationTask
-from imagenet_transfer.training.tasks.detection import DetectionTask
 
-PHOTOGRAPH = (375, 500)  # height and width
-OBJECTS = [[60, 40, 220, 300], [180, 90, 460, 340], [20, 200, 140, 360]]
-KEY = ["device", "work", "gmacs"]
-
-
-class Noise:
-    """A store of noise: squares for classification."""
-
-    def __init__(self, size: int):
-        shape = (256, size, size, 3)
-        self.pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-    def batch(self, rows: np.ndarray) -> np.ndarray:
-        return self.pixels[rows % len(self.pixels)]
+KEY = ["device", "work", "gmacs", "precision"]
+# Of a device type: steps before time is taken (kernels are chosen, perhaps compiled), and steps
+# between two looks at the clock, which a GPU has to be waited for
+WARM_UP = {"cpu": 2, "cuda": 12}
+TOGETHER = {"cpu": 1, "cuda": 20}
 
 
-class Photographs:
-    """A store of noise: photographs with three objects each, at most as large as the detector's."""
-
-    def __init__(self, short_side: int, number: int = 16):
-        factor = min(1.0, short_side / PHOTOGRAPH[0])
-        self.shape = tuple(round(side * factor) for side in PHOTOGRAPH)
-        self.classes = tuple(f"class{i}" for i in range(20))
-        names = [f"image{i}" for i in range(number)]
-        self.images = pd.DataFrame({"image": names, "split": "trainval"})
-        corners = np.tile(np.array(OBJECTS) * factor, (number, 1))
-        self.objects = pd.DataFrame(corners, columns=["xmin", "ymin", "xmax", "ymax"])
-        self.objects["image"] = np.repeat(names, len(OBJECTS))
-        self.objects["class"] = [self.classes[i % 20] for i in range(len(self.objects))]
-        self.objects["difficult"] = 0
-        self.folder = Path("noise")
-
-    def split(self, name: str) -> np.ndarray:
-        return np.arange(len(self.images)) if name == "trainval" else np.arange(0)
-
-    def image(self, row: int) -> np.ndarray:
-        return np.random.default_rng(row).integers(0, 256, (*self.shape, 3), dtype=np.uint8)
-
-
-def classification_task(architecture: dict, recipe: dict, device: str) -> Task:
-    table = pd.DataFrame({"row": np.arange(4096), "label": np.arange(4096) % 1000})
-    store = Noise(architecture["image_size"])
-    return ClassificationTask(store, table, table, 1000, architecture, recipe, 0, device=device)
-
-
-def training_step(task: Task, recipe: dict) -> Callable[[int], None]:
-    """Return a step of the training loop without its accounting."""
-    solver = CaffeSGD(task.model, task.fresh_layers, recipe)
-    accumulate = Recipe.of(recipe).accumulate
-
-    def step(number: int) -> None:
-        solver.zero_grad()
-        for part in range(accumulate):
-            task.loss(task.load(number * accumulate + part)).backward()
-        solver.step(0.0)
-
-    return step
-
-
-def embedding_step(task: ClassificationTask, recipe: dict) -> Callable[[int], None]:
-    window = slice(0, task.size)
-
-    @torch.inference_mode()
-    def step(number: int) -> None:
-        images = task.load(number)[0][:, window, window].to(task.device)
-        task.model.eval()
-        task.model.activations(images, task.model.network.head()[-1].name).cpu()
-
-    return step
-
-
-def images_per_second(step: Callable[[int], None], images: int, rounds: int, device: str) -> float:
-    """Return the median over rounds of one step each, after a step to warm up."""
+def images_per_second(step: Callable[[], None], images: int, rounds: int, device: str) -> float:
+    """Return the median over rounds of some steps each, after others to warm up."""
+    kind = torch.device(device).type
+    for _ in range(WARM_UP[kind]):
+        step()
     seconds = []
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         start = now(device)
-        step(number)
-        seconds.append(now(device) - start)
-    return images / statistics.median(seconds[1:])
+        for _ in range(TOGETHER[kind]):
+            step()
+        seconds.append((now(device) - start) / TOGETHER[kind])
+    return images / statistics.median(seconds)
 
 
 def now(device: str) -> float:
@@ -117,39 +55,31 @@ def now(device: str) -> float:
     return time.perf_counter()
 
 
-def works(config: dict, batch: int | None) -> Iterator[tuple[str, dict, dict]]:
-    """Yield kind of work, architecture and recipe, each kind once per architecture."""
-    for architecture in config["architectures"].values():
-        recipes = {
-            Recipe.of(recipe).work: recipe for recipe in reversed(config["recipes"].values())
-        }
-        for work, recipe in recipes.items():
-            if work != "action":  # the plan scales it from detection
-                changed = {"batch_size": batch} if batch and work != "detection" else {}
-                yield work, architecture, recipe | changed
-        yield "embed", architecture, {**recipes["train"], "batch_size": batch or 250}
-
-
-def measure(work: str, architecture: dict, recipe: dict, options: SimpleNamespace) -> dict:
+def measure(work: str, architecture: Settings, recipe: Recipe, options: SimpleNamespace) -> dict:
     """Return the row of `rates.csv` of one kind of work."""
-    if work == "detection":
-        store = Photographs(recipe["detector"]["short_side"])
-        task = DetectionTask(store, architecture, None, recipe, 0, options.device)
-    else:
-        task = classification_task(architecture, recipe, options.device)
-    task.model.train()
-    step = (embedding_step if work == "embed" else training_step)(task, recipe)
-    images = recipe["batch_size"] * (1 if work == "embed" else Recipe.of(recipe).accumulate)
+    images = recipe.images_per_iteration
+    with steps_of(work, architecture, recipe, options.device) as step:
+        rate = images_per_second(step, images, options.rounds, options.device)
     threads = f", {torch.get_num_threads()} thread(s)" if options.device == "cpu" else ""
-    rate = images_per_second(step, images, options.rounds, options.device)
     source = f"benchmarks/training_rate.py, {options.config}, {images} images per step{threads}, "
     return {
         "device": options.name,
         "work": work,
         "gmacs": round(work_gmacs(work, architecture, recipe), 4),
         "images_per_s": float(f"{rate:.4g}"),
-        "source": f"{source}torch {torch.__version__}, median of {options.rounds} steps",
+        "source": f"{source}torch {torch.__version__}, median of {options.rounds} rounds",
+        "precision": recipe.precision if work != "embed" else "float32",
     }
+
+
+def merged(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return new rates with those of a file that they do not replace."""
+    if not path.exists():
+        return frame
+    old = pd.read_csv(path)
+    old["precision"] = old.get("precision", pd.Series(PRECISION, old.index))
+    before, new = (rows[KEY].apply(tuple, axis=1) for rows in (old, frame))
+    return pd.concat([old[~before.isin(new)], frame], ignore_index=True)
 
 
 def main() -> None:
@@ -168,14 +98,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     options.name = options.name or device_name(options.device)
     config = read_config(options.config)
-    rows = [measure(*work, options) for work in works(config, options.batch_size)]
+    rows = [measure(*work, options) for work in works_of(config, options.batch_size)]
     frame = pd.DataFrame(rows, columns=list(RATE_COLUMNS))
     print(frame.to_string(index=False))
-    if options.output.exists():
-        old = pd.read_csv(options.output)
-        before, new = (rows[KEY].apply(tuple, axis=1) for rows in (old, frame))
-        frame = pd.concat([old[~before.isin(new)], frame], ignore_index=True)
-    write_csv(options.output, frame)
+    write_csv(options.output, merged(options.output, frame))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ STAGES = {  # title: the rules in it, or how their names start (with *)
     "stores": ("pack_store",),
     "region proposals": ("propose_regions",),
     "label sets, manifests": ("make_label_set", "group_classes", "draw_manifest"),
-    "pre-training": ("pretrain", "import_network"),
+    "pre-training": ("pretrain", "check_first_network", "import_network"),
     "features, predictions": ("embed", "predict", "induce"),
     "transfer": ("finetune_*", "measure_*"),
     "tables, figures": ("make_table", "draw_*"),

@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -86,6 +87,26 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def device() -> str:
+    """Return the device that `make gpu-check` tests, or the CPU."""
+    return os.environ.get("GPU_CHECK_DEVICE", "cpu")
+
+
+@pytest.fixture
+def full_float32():
+    """Let a GPU multiply in float32, as the CPU that it is compared with."""
+    import torch
+
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = False
+    yield
+    for switch, allowed in zip(switches, before, strict=True):
+        switch.allow_tf32 = allowed
 
 
 def finish_run(task, settings: dict, folder: Path, minutes: float | None = None) -> None:

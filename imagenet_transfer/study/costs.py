@@ -28,8 +28,7 @@ def region_gmacs(
     network (0: none).
     """
     network = network_of(architecture)
-    long = min(config.short_side * ASPECT, config.long_side)
-    pixels = long * (long / ASPECT)
+    pixels = photograph_pixels(config)
     proposals = pixels / network.stride**2 * rpn * RPN_KERNEL * network.channels
     return (network.trunk_macs(pixels) + proposals + regions * network.head_macs()) / GIGA
 
@@ -41,8 +40,37 @@ def detector_gmacs(network: Network, config: DetectorConfig) -> float:
 
 def action_gmacs(network: Network, config: RStarConfig) -> float:
     """Return the billions of multiply-adds of a forward pass of R*CNN."""
-    regions = config.primaries * (1 + config.secondaries * config.context)
-    return region_gmacs(network, config, regions)
+    return region_gmacs(network, config, action_regions(config))
+
+
+def action_regions(config: RStarConfig) -> int:
+    """Return how many regions R*CNN looks at in an image."""
+    return config.primaries * (1 + config.secondaries * config.context)
+
+
+def photograph_pixels(config: RegionConfig) -> float:
+    """Return the pixels of a 4:3 photograph as networks that judge regions see it."""
+    long = min(config.short_side * ASPECT, config.long_side)
+    return long * (long / ASPECT)
+
+
+def work_outputs(
+    work: str, architecture: Network | Mapping[str, Any], recipe: Recipe | Mapping[str, Any] | None
+) -> float:
+    """Return how many numbers the layers with weights put out for an image, in a forward pass.
+
+    `work` is embed or the recipe's kind of work.
+    """
+    network = network_of(architecture)
+    head = sum(layer.side**2 * layer.units for part in network.head() for layer in part.layers)
+    trunk = [layer for part in network.trunk() for layer in part.layers]
+    if work not in ("detection", "action"):
+        return sum(layer.side**2 * layer.units for layer in trunk) + head
+    recipe = Recipe.of(recipe)
+    config = recipe.detector or recipe.rstarcnn
+    regions = config.rois if work == "detection" else action_regions(config)
+    pixels = photograph_pixels(config)
+    return sum(pixels / layer.stride**2 * layer.units for layer in trunk) + regions * head
 
 
 def work_gmacs(

@@ -42,9 +42,37 @@ def problems_of(config: Config, wnids: Collection[str]) -> list[str]:
         design_problems(config, wnids),
         claim_problems(config),
         part_problems(config),
+        _first_problems(config),
         class_problems(config, wnids),
     )
     return list(dict.fromkeys(problems))
+
+
+def _first_problems(config: Config) -> Iterator[str]:
+    """Yield why the first network cannot be trained before all others."""
+    entry = config.get("first")
+    if entry is None:
+        return
+    if "architecture" not in entry:
+        names = ", ".join(config["architectures"])
+        yield f"first needs the key `architecture`, as there are several: take one of {names}."
+    else:
+        yield from unknown_name(
+            config, "first.architecture", entry["architecture"], "architectures"
+        )
+    yield from unknown_name(config, "first.subset", entry["subset"], "subsets")
+    subset = config["subsets"].get(entry["subset"], {})
+    if "weights" in subset:
+        yield (
+            f"first.subset: {entry['subset']} is a given network, which is not trained here; take "
+            "a subset with a recipe."
+        )
+    label_set = config["label_sets"].get(subset.get("label_set"), {})
+    if label_set.get("method") == "visual":
+        yield (
+            f"first.subset: the labels of {entry['subset']} are made by another network, which "
+            "would wait for this one; take a subset whose labels need none."
+        )
 
 
 def _task_problems(config: Config) -> Iterator[str]:

@@ -26,6 +26,8 @@ def completed(config: Config) -> dict[str, Any]:
     full["subsets"] = {name: _subset(entry) for name, entry in full["subsets"].items()}
     full["tasks"] = {name: _task(full, entry) for name, entry in full["tasks"].items()}
     full["outputs"] = {name: _output(entry) for name, entry in full["outputs"].items()}
+    if "first" in full:
+        full["first"] = _first(full)
     return full
 
 
@@ -77,6 +79,13 @@ def _task(config: Config, entry: Config) -> dict[str, Any]:
     if kind.judges_boxes:
         known["average_precision"] = AVERAGE_PRECISION
     return {**known, **entry}
+
+
+def _first(config: Config) -> dict[str, Any]:
+    """Return the check of the first network; its architecture is the only one, if there is one."""
+    architectures = list(config["architectures"])
+    known = {"architecture": architectures[0]} if len(architectures) == 1 else {}
+    return {**known, **config["first"]}
 
 
 def _output(entry: Config) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.taxonomy import read_classes
 from imagenet_transfer.models import network_of
 from imagenet_transfer.resources import RESOURCES
-from imagenet_transfer.study.costs import work_gmacs
+from imagenet_transfer.study.costs import work_gmacs, work_outputs
 from imagenet_transfer.study.data_checks import RENDERED_FROM
 from imagenet_transfer.study.plan_jobs import (
     FEATURES,
@@ -37,7 +37,8 @@ from imagenet_transfer.training.measures import NONE
 from imagenet_transfer.training.recipe import Recipe
 
 RATES = RESOURCES / "rates.csv"
-RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source")
+PRECISION = "float32"  # of rates whose file does not say it
+RATE_COLUMNS = ("device", "work", "gmacs", "images_per_s", "source", "precision")
 COLUMNS = (
     *("output", "networks", "fine_tunings", "other", "shared", "done"),
     *("images_millions", "disk_gb"),
@@ -63,6 +64,11 @@ ORIGINAL_PIXEL = 0.49  # per pixel of VOC2007's files: 9,963 images of about 500
 PHOTOGRAPH_PIXELS = 500 * 375
 PICTURES = ("voc", "action")  # parts of the miniature whose images keep their size
 
+# Reading, on a processor of a job with a GPU: one core of an AMD EPYC (benchmarks/README.md)
+READERS = 8  # threads of such a job (workflow/rules/common.smk)
+DECODED_PIXELS = 256**2 / 0.275e-3  # per second, from JPEG
+RAW_PIXELS = 256**2 / 0.0214e-3
+
 
 @dataclass(frozen=True)
 class Work:
@@ -71,6 +77,11 @@ class Work:
     kind: str
     images: float  # seen in training
     gmacs: float  # billions of multiply-adds per image
+    precision: str = PRECISION
+    step: int = 256  # images at once
+    outputs: float = 0.0  # numbers that layers put out per image, in a forward pass
+    parameters: float = 0.0
+    reading: float = math.inf  # images per second that a job's threads read
 
 
 @dataclass
@@ -96,6 +107,8 @@ def read_rates(*paths: Path | str) -> pd.DataFrame:
     for path in map(Path, paths):
         if path.exists():
             frame = read_table(path)
+            if "precision" not in frame:
+                frame["precision"] = PRECISION
             if missing := set(RATE_COLUMNS) - set(frame.columns):
                 raise UserError(
                     f"{path} lacks the columns {', '.join(sorted(missing))}: let "
@@ -162,15 +175,21 @@ def hours_on(device: str) -> str:
 def hours(work: Iterable[Work], rates: pd.DataFrame, device: str) -> float:
     """Return the hours that some runs take on a device."""
     rows = rates[rates["device"] == device]
-    return sum(item.images / rate(rows, item.kind, item.gmacs) for item in work) / 3600
+
+    def speed(item: Work) -> float:
+        return min(rate(rows, item.kind, item.gmacs, item.precision), item.reading)
+
+    return sum(item.images / speed(item) for item in work) / 3600
 
 
-def rate(rows: pd.DataFrame, kind: str, gmacs: float) -> float:
+def rate(rows: pd.DataFrame, kind: str, gmacs: float, precision: str = PRECISION) -> float:
     """Return the images per second of a kind of work, scaled from the nearest measured rate.
 
     `rows` are the rates of one device; a kind that was not measured takes the rate of the first of
-    LIKE that was.
+    LIKE that was. Rates of another precision count if none was measured in this one.
     """
+    if "precision" in rows and (rows["precision"] == precision).any():
+        rows = rows[rows["precision"] == precision]
     measured = set(rows["work"])
     chosen = next(
         (rows[rows["work"] == name] for name in (kind, *LIKE[kind]) if name in measured), rows
@@ -186,7 +205,7 @@ def run_hours(study: Study, rates: pd.DataFrame, architecture: str) -> dict[str,
     """
     tasks = {name: task_work(study, architecture, name) for name in study.tasks}
     networks = [
-        work(study, architecture, entry["recipe"], subset_images(study, name))
+        work(study, architecture, entry["recipe"], subset_images(study, name), entry["dataset"])
         for name, entry in study.subsets.items()
         if "recipe" in entry
     ]
@@ -197,6 +216,22 @@ def run_hours(study: Study, rates: pd.DataFrame, architecture: str) -> dict[str,
         return known | {"pretrain": longest}
 
     return {str(device): of_device(device) for device in rates["device"].unique()}
+
+
+def work_left(study: Study, done: Iterable[Job] = ()) -> list[Work]:
+    """Return all runs of a study that are still to be done, each once."""
+    seen: set[Job] = set()
+    finished = frozenset(done)
+    shares = [share_of(study, output, seen, finished) for output in study.outputs]
+    return [item for share in shares for item in share.work]
+
+
+def first_work(study: Study) -> Work:
+    """Return the training of the network that the others wait for."""
+    run = study.first_run()
+    entry = study.subsets[run.subset]
+    images = subset_images(study, run.subset)
+    return work(study, run.architecture, entry["recipe"], images, entry["dataset"])
 
 
 # What an output needs
@@ -224,8 +259,8 @@ def _add_network(study: Study, job: Job, share: Share) -> None:
     run = PretrainRun(*job[1:])
     share.networks += 1
     images = subset_images(study, run.subset)
-    recipe = study.subsets[run.subset]["recipe"]
-    share.work.append(work(study, run.architecture, recipe, images))
+    entry = study.subsets[run.subset]
+    share.work.append(work(study, run.architecture, entry["recipe"], images, entry["dataset"]))
     share.disk += weights_bytes(study, run)
 
 
@@ -237,8 +272,7 @@ def _add_given(study: Study, job: Job, share: Share) -> None:
 def _add_fine_tuning(study: Study, job: Job, share: Share) -> None:
     run = TransferRun(*job[1:])
     share.fine_tunings += 1
-    recipe = study.tasks[run.task]["recipe"]
-    share.work.append(work(study, run.architecture, recipe, task_images(study, run.task)))
+    share.work.append(task_work(study, run.architecture, run.task))
 
 
 def _add_features(study: Study, job: Job, share: Share) -> None:
@@ -271,11 +305,20 @@ def weights_bytes(study: Study, run: PretrainRun) -> float:
     return FLOAT32 * network.parameters(subset_classes(study, run.subset))
 
 
-def work(study: Study, architecture: str, recipe: str, num_images: float) -> Work:
-    """Return the work of training by a recipe on `num_images` images."""
+def work(study: Study, architecture: str, recipe: str, num_images: float, dataset: str) -> Work:
+    """Return the work of training by a recipe on `num_images` images of a data set."""
     entry = Recipe.of(study.recipes[recipe])
-    gmacs = work_gmacs(entry.work, study.architectures[architecture], entry)
-    return Work(entry.work, entry.images(num_images), gmacs)
+    network = network_of(study.architectures[architecture])
+    return Work(
+        entry.work,
+        entry.images(num_images),
+        work_gmacs(entry.work, network, entry),
+        entry.precision,
+        entry.images_per_iteration,
+        work_outputs(entry.work, network, entry),
+        network.parameters(PLANNED_CLASSES),
+        reading_rate(study, dataset),
+    )
 
 
 def task_work(study: Study, architecture: str, task: str) -> Work:
@@ -283,14 +326,34 @@ def task_work(study: Study, architecture: str, task: str) -> Work:
     if study.is_frozen(task):
         measure = study.measure_of(task, architecture)
         return embedding_work(study, architecture, study.dataset_of(task), measure.augmentation)
-    return work(study, architecture, study.tasks[task]["recipe"], task_images(study, task))
+    dataset = study.dataset_of(task)
+    recipe = study.tasks[task]["recipe"]
+    return work(study, architecture, recipe, task_images(study, task), dataset)
 
 
 def embedding_work(study: Study, architecture: str, dataset: str, augmentation: str) -> Work:
     """Return the work of computing the features of all images of a data set, and mirror images."""
     views = 1 if augmentation == NONE else 2
-    gmacs = work_gmacs("embed", study.architectures[architecture], None)
-    return Work("embed", views * all_images(study, dataset), gmacs)
+    network = network_of(study.architectures[architecture])
+    return Work(
+        "embed",
+        views * all_images(study, dataset),
+        work_gmacs("embed", network, None),
+        outputs=work_outputs("embed", network, None),
+        parameters=network.parameters(PLANNED_CLASSES),
+        reading=reading_rate(study, dataset),
+    )
+
+
+def reading_rate(study: Study, dataset: str) -> float:
+    """Return the images of a data set per second that the threads of a job with a GPU read."""
+    store = study.datasets[dataset]["store"]
+    if store["codec"] == "original":
+        pixels, speed = photograph_pixels(study, dataset), DECODED_PIXELS
+    else:
+        pixels = store["size"] ** 2
+        speed = RAW_PIXELS if store["codec"] == "raw" else DECODED_PIXELS
+    return READERS * speed / pixels
 
 
 # Sizes, from what the config declares

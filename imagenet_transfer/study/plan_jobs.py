@@ -4,7 +4,7 @@ A job is a tuple of its kind and names, such as ("pretrain", arch, subset, repli
 their numbers with those of the workflow's own graph.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple
 
 from imagenet_transfer.labels.manifests import SCRATCH
@@ -17,7 +17,9 @@ NETWORK = "pretrain"
 FINE_TUNING = "finetune"
 FEATURES = "embed"
 MEASURE = "measure"
+FIRST_CHECK = "first"
 STORE = "store"
+WAITING = (NETWORK, FINE_TUNING, FEATURES, "predict")  # for the check of the first network
 
 
 def jobs_of(study: Study, output: str) -> list[Job]:
@@ -27,6 +29,22 @@ def jobs_of(study: Study, output: str) -> list[Job]:
 
 
 def _behind(study: Study, output: str) -> Iterator[Job]:
+    own = list(_own(study, output))
+    yield from _first(study, own)
+    yield from own
+
+
+def _first(study: Study, jobs: Iterable[Job]) -> Iterator[Job]:
+    """Yield the check of the first network and what it needs, if one of some jobs waits for it."""
+    if not study.first:
+        return
+    network = study.first_run()
+    if any(job[0] in WAITING and job != (NETWORK, *astuple(network)) for job in jobs):
+        yield from _network(study, network)
+        yield (FIRST_CHECK,)
+
+
+def _own(study: Study, output: str) -> Iterator[Job]:
     for network in [*study.networks_behind(output), *study.pretrain_runs(output)]:
         yield from _network(study, network)
     for run in study.transfer_runs(output):

@@ -7,7 +7,17 @@ from typing import Any
 
 import pandas as pd
 
-from imagenet_transfer.study.plan import COLUMNS, TOTAL
+from imagenet_transfer.study.cards import PRECISIONS, estimates
+from imagenet_transfer.study.plan import (
+    COLUMNS,
+    DECODED_PIXELS,
+    READERS,
+    TOTAL,
+    Work,
+    first_work,
+    hours,
+)
+from imagenet_transfer.study.study import Study
 
 TITLES = {  # of the columns that are shown
     "output": "output",
@@ -35,12 +45,27 @@ Other work is scaled from these by multiply-adds. That gives too few hours for d
 sampling and suppression are not multiply-adds, and for networks much smaller than the measured
 one. While a network trains, its saved state takes twice its weights on disk as well. '?': the
 config does not declare `images`."""
+ESTIMATED = """\
+Not measured, but estimated from data sheets: hours (h) of all outputs on one card, if all recipes
+had this `precision`, and in brackets how much of that it waits for images:"""
+ASSUMED = """\
+The two numbers assume that a card reaches much of its peak and bandwidth, or little (the shares are
+in imagenet_transfer/study/cards.py). Measure yours: benchmarks/training_rate.py, docs/cluster.md."""
+STARTS = """\
+Start with the target results/first.json: it trains {network} ({hours}) and checks that its top-1
+accuracy is {top1:g}, give or take {within:g}. All other networks and fine-tunings wait for that."""
+IDLE = 0.05  # of the time: less is not worth a word
 
 
-def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | None = None) -> str:
+def plan_text(
+    frame: pd.DataFrame,
+    rates: pd.DataFrame,
+    others: pd.DataFrame | None = None,
+    notes: Iterable[str] = (),
+) -> str:
     """Return a plan as aligned text, with the sources of its rates.
 
-    `others` are further rows, shown below the total (see `alternatives`).
+    `others` are further rows, shown below the total (see `alternatives`), `notes` the last lines.
     """
     devices = [name for name in frame.columns if name not in COLUMNS]
     columns = [name for name in TITLES if name != "done" or frame["done"].any()]
@@ -53,7 +78,52 @@ def plan_text(frame: pd.DataFrame, rates: pd.DataFrame, others: pd.DataFrame | N
     parts = [head, *rows[:total], "-" * len(head), *rows[total:], ""]
     parts += [DONE] if "done" in columns else []
     parts += [ALTERNATIVES] if others is not None else []
-    return "\n".join([*parts, COUNTING, *_sources(devices, rates), SCALING]) + "\n"
+    return "\n".join([*parts, COUNTING, *_sources(devices, rates), SCALING, *notes]) + "\n"
+
+
+def first_text(study: Study, rates: pd.DataFrame) -> list[str]:
+    """Return what to run first, in lines, if the study has a network that the others wait for."""
+    if not study.first:
+        return []
+    work = [first_work(study)]
+    known = {device: hours(work, rates, device) for device in rates["device"].unique()}
+    times = ", ".join(f"{_text(value)} h ({_letter(i)})" for i, value in enumerate(known.values()))
+    network = f"{study.first['architecture']}/{study.first['subset']}"
+    text = STARTS.format(network=network, hours=times, **study.first)
+    return ["", *textwrap.wrap(text, WIDTH)]
+
+
+def cards_text(work: Iterable[Work], rates: pd.DataFrame) -> list[str]:
+    """Return the hours of some runs on cards that were not measured, in lines; none of no work."""
+    work = list(work)
+    frame = estimates(work, rates["device"].unique())
+    if frame.empty or not frame["most"].max() >= 1:
+        return []
+    cells = {(row.card, row.precision): _range(row) for row in frame.itertuples()}
+    cards = frame.drop_duplicates("card")
+    titles = ["card", *(f"h, {precision}" for precision in PRECISIONS)]
+    lines = [
+        [f"{card.card} ({card.year})", *(cells.get((card.card, p), "-") for p in PRECISIONS)]
+        for card in cards.itertuples()
+    ]
+    reading = (
+        f"Reading: {READERS} threads, {DECODED_PIXELS / 256**2:.0f} JPEG of 256x256 a second each"
+    )
+    sheets = "; ".join(f"{card.card}: {card.source}" for card in cards.itertuples())
+    return [
+        *("", ESTIMATED, *_aligned([titles, *lines])),
+        *(f"{reading}, measured.", ASSUMED),
+        *textwrap.wrap(f"Data sheets: {sheets}.", WIDTH),
+    ]
+
+
+def _range(row: Any) -> str:
+    least, most = (_text(value) for value in (row.least, row.most))
+    hours = least if least == most else f"{least}-{most}"
+    if row.most_waiting < IDLE:
+        return hours
+    waits = [f"{100 * share:.0f}" for share in (row.least_waiting, row.most_waiting)]
+    return f"{hours} ({'-'.join(dict.fromkeys(waits))} %)"
 
 
 def _aligned(lines: list[list[str]]) -> list[str]:

@@ -76,6 +76,7 @@ class Runs:
     claims: Mapping[str, Any] = field(default_factory=dict)
     classes: str | None = None  # the WordNet classes: a list's name or a file
     miniature: Mapping[str, Any] | None = None
+    first: Mapping[str, Any] | None = None  # the network that the others wait for
 
     # Names by kind
 
@@ -174,6 +175,10 @@ class Runs:
         """Return the data sets that the tasks of any run are tested on, ascending."""
         tasks = {run.task for run in self.all_runs() if isinstance(run, TransferRun)}
         return sorted({self.dataset_of(task) for task in tasks})
+
+    def first_run(self) -> PretrainRun:
+        """Return the network whose accuracy is checked before others are trained."""
+        return PretrainRun(self.first["architecture"], self.first["subset"], 1)
 
     # What runs and outputs are made from
 

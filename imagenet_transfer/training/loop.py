@@ -5,9 +5,11 @@ Stages bring tasks.
 
 import contextlib
 import math
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
@@ -198,6 +200,20 @@ def train(
                 trainer.save()
                 saved = time.monotonic()
     return trainer.outcome()
+
+
+@contextlib.contextmanager
+def stepping(
+    task: Task, recipe: Recipe | Mapping[str, Any], seed: int = 0
+) -> Iterator[Callable[[], None]]:
+    """Yield a function that takes the next step of `train`, with its feed; nothing is saved.
+
+    Benchmarks and checks of a device call it, so that they see what a training does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = _Trainer(task, Recipe.of(recipe), seed, StateFile(Path(folder) / "none", ""))
+        with trainer.batches() as batches:
+            yield lambda: trainer.take_step(batches)
 
 
 class _Trainer:

@@ -64,6 +64,16 @@ WRONG_TOGETHER = [
         "datasets.voc2007.store: codec original has no use for the key `size`",
     ),
     (
+        "first",
+        {"subset": "imagnet", "top1": 57.1, "within": 0.5},
+        "first.subset names 'imagnet', which is not in subsets. Did you mean 'imagenet'?",
+    ),
+    (
+        "first",
+        {"subset": "imagenet", "architecture": "alex", "top1": 57.1, "within": 0.5},
+        "first.architecture names 'alex', which is not in architectures",
+    ),
+    (
         "datasets.imagenet.year",
         2007,
         "datasets.imagenet: layout ilsvrc has no use for the key `year`",

@@ -23,6 +23,7 @@ RULES = {  # -> the plan's kind; those of the summaries have none
     "draw_manifest": "manifest",
     "pretrain": "pretrain",
     "import_network": "import",
+    "check_first_network": "first",
     "embed": "embed",
     "predict": "predict",
     "induce": "induce",
@@ -68,6 +69,8 @@ def planned(config, *outputs):
     [
         ("config.yaml", ()),
         ("config.yaml", ("table1", "figure4")),
+        ("configs/paper.yaml", ()),  # whose first network the others wait for
+        ("configs/paper.yaml", ("figure4",)),
         ("configs/visual.yaml", ()),
         ("configs/surface.yaml", ()),
     ],

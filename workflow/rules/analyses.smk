@@ -16,6 +16,7 @@ rule embed:
     input:
         store="stores/{dataset}/meta.json",
         weights=weights_of_network,
+        first=first_check("embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.json"),
     output:
         features="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.npy",
         lengths="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}-lengths.npy",
@@ -40,6 +41,7 @@ rule predict:
         store=store_of_subset,
         weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
         summary=summary_of_subset,
+        first=first_check("results/predictions/{arch}/{subset}/rep{rep}.json"),
     output:
         csv="results/predictions/{arch}/{subset}/rep{rep}.csv.gz",
         meta="results/predictions/{arch}/{subset}/rep{rep}.json",

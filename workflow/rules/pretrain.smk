@@ -17,6 +17,10 @@ rule pretrain:
         label_set=label_set_of_subset,
         manifest=manifest_of_subset,
         summary=summary_of_subset,
+        first=first_check(
+            "results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",
+            params_of(study.pretrain_settings, "arch", "subset", "rep"),
+        ),
     output:
         weights="results/pretrain/{arch}/{subset}/rep{rep}/weights.pt",
         metrics="results/pretrain/{arch}/{subset}/rep{rep}/metrics.json",

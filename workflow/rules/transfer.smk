@@ -24,6 +24,10 @@ for kind in (kind for kind in KINDS if kind not in FROZEN):
             **{name: INPUTS_OF_TASKS[name] for name in KINDS[kind].inputs},
             store=store_of_task,
             weights=first_weights,
+            first=first_check(
+                "results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
+                params_of(study.transfer_settings, "task", "arch", "rep"),
+            ),
         output:
             metrics="results/transfer/{task}/{arch}/{subset}/rep{rep}/metrics.json",
             history="results/transfer/{task}/{arch}/{subset}/rep{rep}/history.csv",

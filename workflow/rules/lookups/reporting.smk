@@ -36,6 +36,7 @@ FILES_OF_JOBS = {  # by the kinds of imagenet_transfer/study/plan_jobs.py: one t
     "label_set": label_set_file,
     "manifest": manifest_file,
     "pretrain": lambda *names: run_metrics(PretrainRun(*names)),
+    "first": lambda: FIRST_CHECK,
     "import": lambda *names: run_metrics(PretrainRun(*names)),
     "finetune": lambda *names: run_metrics(TransferRun(*names)),
     "measure": lambda *names: run_metrics(TransferRun(*names)),
