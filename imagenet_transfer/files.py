@@ -32,6 +32,7 @@ KINDS = {  # of what is neither a file nor missing, by its type
     stat.S_IFSOCK: "a socket",
 }
 
+
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path next to `path`: renamed to `path` if the block succeeds, else deleted.

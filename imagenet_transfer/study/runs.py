@@ -5,7 +5,6 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.builders import FIGURES, TABLES, Builder, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.methods import METHODS
