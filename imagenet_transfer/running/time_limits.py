@@ -15,10 +15,7 @@ _LEFT = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")  # SLURM's [[days-]hou
 
 def _start() -> None:
     global _STARTED
-    MOST_MINUTES = 100 * 366 * 24 * 60
-
-
-_STARTED = time.monotonic()
+    _STARTED = time.monotonic()
 
 
 if hasattr(os, "register_at_fork"):
