@@ -20,6 +20,9 @@ from imagenet_transfer.files import is_alive
 from imagenet_transfer.running.progress import job_named, name_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A file where a folder belongs, a folder where a file does, links in a circle
+IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP)
+FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EREMOTEIO)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
 FORKS = "IMAGENET_TRANSFER_FORKS"  # set where jobs may be forked: the workflow's secret
 # pandas loads pyarrow where it is installed; a process with its thread should not be forked.
@@ -243,5 +246,16 @@ def sentence_of(error: BaseException) -> str | None:
         return (
             f"{error.filename} may not be written or read ({error.strerror}): check the folder's "
             "permissions."
+        )
+    if isinstance(error, OSError) and error.errno in IN_THE_WAY and error.filename:
+        return (
+            f"{error.filename} is in the way or of the wrong kind ({error.strerror}): move it away, "
+            "and run the same command again."
+        )
+    if isinstance(error, OSError) and error.errno in FAILING:
+        where = f" at {error.filename}" if error.filename else ""
+        return (
+            f"The disk or the network failed{where} ({error.strerror}): check it, and run the same "
+            "command again."
         )
     return None

@@ -8,6 +8,7 @@ from helpers import refusal, write_file
 from study_configs import MEASURES, SCHEMA
 
 from imagenet_transfer.data.layouts import list_dataset
+from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.label_sets import build_label_set
 from imagenet_transfer.labels.manifests import draw_manifest
 from imagenet_transfer.labels.taxonomy import taxonomy_for
@@ -58,3 +59,33 @@ def test_a_data_set_of_one_scene_is_refused(tmp_path):
     for name, line in {**lists, "Testing_01": "/a/abbey/sun_b.jpg"}.items():
         write_file(tmp_path / f"Partitions/{name}.txt", f"{line}\n")
     refusal(lambda: list_dataset(entry), tmp_path, "has only the class a/abbey")
+
+
+def test_labels_of_a_file_for_images_with_boxes_are_refused_in_a_dry_run(tmp_path):
+    labels = write_file(tmp_path / "mine.csv", "class,label\ndog,animal\ncar,thing\n")
+    config = yaml.safe_load(MEASURES)
+    config["label_sets"] = {"mine": {"method": "file", "path": str(labels)}}
+    config["subsets"]["own"]["label_set"] = "mine"
+    assert Study.of(config, SCHEMA)
+    config["datasets"]["boxed"] = {"layout": "coco", "root": "coco"}
+    config["subsets"]["own"]["dataset"] = "boxed"
+    with pytest.raises(UserError) as caught:
+        Study.of(config, SCHEMA)
+    assert "subsets.own.dataset: the images of boxed have boxes" in str(caught.value)
+
+
+def test_roots_above_no_class_exclude_nothing_and_are_refused():
+    wnids = [DOG, CAT]
+
+    def kept(root):
+        spec = {"method": "exclusion", "roots": [root]}
+        return build_label_set(spec, wnids, taxonomy_for(wnids), {}, 1, "fewer")
+
+    assert kept(DOG)["wnid"].tolist() == [CAT]
+    refusal(lambda: kept("n99999999"), "label_sets.fewer excludes nothing")
+
+
+def test_a_resnet_of_fewer_than_8_channels_is_refused():
+    config = yaml.safe_load(MEASURES)
+    config["architectures"]["small"]["width"] = 7
+    refusal(lambda: Study.of(config, SCHEMA), "small.width is 7", "crash on some processors")

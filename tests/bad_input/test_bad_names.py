@@ -8,6 +8,7 @@ from helpers import image_bytes, refusal, smooth_picture, write_file
 
 from imagenet_transfer.data.layouts import list_dataset
 from imagenet_transfer.data.store import Store, build_store
+from imagenet_transfer.study.strict_yaml import load_yaml
 
 STORE = {"codec": "original"}
 REFUSED = ["\r", "\n", "\t", "\x0b", "\x7f", "\x85", "\u2028", "\u2029", "\x1b[31m"]
@@ -51,3 +52,12 @@ def test_classes_of_a_json_with_half_a_letter_are_refused(tmp_path):
         content["categories"][0]["name"] = "d\ud800g"
         path.write_text(json.dumps(content))
     refusal(lambda: list_dataset(entry), tmp_path)
+
+
+@pytest.mark.parametrize("letters", ["\\ud800", "\\udcff", "\\0", "\\r", "\\e", "\\x7f", "\\x85"])
+@pytest.mark.parametrize("place", ['title: "a{}"', '"a{}": 1', '["x", "{}"]'])
+def test_texts_of_a_config_that_nothing_can_show_are_refused(tmp_path, letters, place):
+    path = write_file(tmp_path / "c.yaml", "\n" + place.format(letters))
+    refusal(lambda: load_yaml(path), f"{path}, line 2:", "control characters or halves of letters")
+    write_file(path, place.format("\\u00e9\\n\\t\\U0001f600"))
+    assert load_yaml(path)
