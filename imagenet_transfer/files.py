@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,14 @@ from imagenet_transfer.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd  # a quarter of a second, which processes that only start a job save
+
+KINDS = {  # of what is neither a file nor missing, by its type
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 @contextlib.contextmanager
@@ -160,8 +168,8 @@ def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
 
 
 def sha256_of(path: Path | str) -> str:
-    """Return the file's SHA-256 in hexadecimal."""
-    with Path(path).open("rb") as file:
+    """Return the SHA-256 of a regular file in hexadecimal."""
+    with check_regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -171,21 +179,64 @@ def read_json(path: Path | str) -> Any:
 
 
 def check_regular(path: Path | str) -> Path:
-    """Return the path; raise OSError unless it is a regular file, as opening a pipe would block."""
+    """Return the path; raise OSError unless it is a regular file that may be read.
+
+    Opening a pipe would wait, and a device may never end. Names that no file can have are errors of
+    the same kind here, whatever Python raises for them.
+    """
     path = Path(path)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    if what := KINDS.get(stat.S_IFMT(_stat(path).st_mode)):
+        raise OSError(errno.EINVAL, f"it is not a regular file but {what}", str(path))
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     return path
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except ValueError as error:  # NUL, or half of a surrogate pair
+        reason = "its name has characters that no file's can have"
+        raise OSError(errno.EINVAL, reason, str(path)) from error
+
+
+def why_not_a_file(path: Path | str) -> str | None:
+    """Return why what a path names can never be read as a file; None if it can, or is not there."""
+    return _why_not(check_regular, path)
+
+
+def why_not_a_folder(path: Path | str) -> str | None:
+    """Return why what a path names can never be a folder; None if it is one, or is not there."""
+    return _why_not(_check_folder, path)
+
+
+def _check_folder(path: Path | str) -> None:
+    mode = _stat(Path(path)).st_mode
+    if not stat.S_ISDIR(mode):
+        what = KINDS.get(stat.S_IFMT(mode), "a file")
+        raise OSError(errno.ENOTDIR, f"it is not a folder but {what}", str(path))
+
+
+def _why_not(check: Callable[[Path | str], Any], path: Path | str) -> str | None:
+    try:
+        check(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def read_small_text(path: Path | str, most: int) -> str:
     """Return a text file's content; raise OSError unless it is regular, of at most `most` bytes."""
     path = check_regular(path)
-    if path.stat().st_size > most:
+    size = path.stat().st_size
+    if size > most:
         raise OSError(
             errno.EFBIG, f"it has more than {most:,} bytes, too many for such a file", str(path)
         )
-    return path.read_text(encoding="utf-8")
+    # Files of the system claim 0 bytes, and reading some of them never ends.
+    return path.read_text(encoding="utf-8") if size else ""
 
 
 def read_facts(path: Path | str, *keys: str) -> dict[str, Any]:

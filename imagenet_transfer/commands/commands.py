@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from imagenet_transfer.commands import caffe, check, crate, embed, labels, tensorboard
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.running.jobs import open_streams
 
 COMMANDS = {
     "caffe": caffe,
@@ -20,6 +21,7 @@ COMMANDS = {
 
 def main(words: Sequence[str]) -> int:
     """Carry out a command; return the exit status: 0, or 1 after a sentence about the mistake."""
+    open_streams()
     arguments = parser().parse_args(words)
     try:
         COMMANDS[arguments.command].run(arguments)

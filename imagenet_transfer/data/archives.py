@@ -218,7 +218,7 @@ def _named(
             continue
         empty = False
         match = pattern.fullmatch(member.name)
-        if match is None or not member.isreg() or member.issparse():
+        if match is None or not member.isreg() or member.issparse() or member.size < 0:
             raise _stranger(path, member, like, part)
         yield match, member
     check_end(tar, empty)

@@ -268,4 +268,5 @@ def _unreadable_but_allowed(found: Sequence[tuple[str, str]], allowed: int) -> I
 def not_read(found: Sequence[tuple[str, str]]) -> str:
     """Return a clause about unreadable images, with the first ones."""
     first = "; ".join(f"{printable(path)}: {reason}" for path, reason in found[:3])
-    return f"{len(found):,} images cannot be read ({first})"
+    images = "1 image" if len(found) == 1 else f"{len(found):,} images"
+    return f"{images} cannot be read ({first})"

@@ -360,8 +360,9 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
 def _check_unreadable(folder: Path, unreadable: pd.DataFrame, allowed: int) -> None:
     if len(unreadable) > allowed:
         first = "; ".join(f"{row.path}: {row.reason}" for row in unreadable.head(3).itertuples())
+        images = "1 image" if len(unreadable) == 1 else f"{len(unreadable):,} images"
         raise UserError(
-            f"{len(unreadable):,} images cannot be read and `max_unreadable` is {allowed:,} "
+            f"{images} cannot be read and `max_unreadable` is {allowed:,} "
             f"({first}). All are listed in {folder / 'unreadable.csv'}: fetch them again, or raise "
             "`max_unreadable` to leave them out."
         )

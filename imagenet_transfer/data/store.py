@@ -17,7 +17,7 @@ from imagenet_transfer.data.kept import KeptImages
 from imagenet_transfer.data.packing import INDEX_DTYPE, build_store
 from imagenet_transfer.data.windows import Windows
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_facts, read_table
+from imagenet_transfer.files import check_regular, read_facts, read_table
 from imagenet_transfer.versions import VERSIONS
 
 T = TypeVar("T")
@@ -47,6 +47,8 @@ class Store:
     def __init__(self, folder: Path | str, threads: int = 1, complete: bool = True):
         self.folder = Path(folder)
         self.meta = _read_meta(self.folder)
+        for number in range(len(self.meta["shard_bytes"])):
+            _check_permission(self.shard(number))
         if complete:
             self._check_sizes()
         self.classes: tuple[str, ...] = tuple(self.meta["classes"])
@@ -81,6 +83,7 @@ class Store:
 
     def _table(self, name: str, columns: Sequence[str], types: Any) -> pd.DataFrame:
         path = self.folder / f"{name}.csv.gz"
+        _check_permission(path)
         try:
             return read_table(path, columns, dtype=types, keep_default_na=False)
         except UserError as error:
@@ -259,8 +262,22 @@ class Store:
             return self._files[shard]
 
 
+def _check_permission(path: Path) -> None:
+    """Raise UserError for a file that is there but may not be read: it need not be damaged."""
+    try:
+        check_regular(path)
+    except PermissionError as error:
+        raise UserError(
+            f"{path} cannot be read (permission denied): have its permissions changed (chmod u+r), "
+            "or run as the user who packed it."
+        ) from error
+    except OSError:
+        pass  # missing, or not a file: its readers say what to do
+
+
 def _read_index(path: Path, rows: int) -> np.ndarray:
     """Return the index (rows,) of INDEX_DTYPE; raise UserError if the file is anything else."""
+    _check_permission(path)
     try:
         index = np.load(path, allow_pickle=False)
     except Exception as error:  # NumPy reads headers as Python, so damage may raise anything
@@ -280,6 +297,7 @@ def _damaged_store(path: Path, reason: str) -> UserError:
 def _read_meta(folder: Path) -> dict:
     """Return meta.json; raise UserError if it is missing, damaged or of another version."""
     path = folder / "meta.json"
+    _check_permission(path)
     if not path.is_file():
         raise UserError(
             f"{folder} has no finished store ({path.name} is missing): "

@@ -57,6 +57,8 @@ def is_plain(name: str) -> bool:
 
 def kind_of(member: tarfile.TarInfo) -> str:
     """Return what a member is."""
+    if member.size < 0:
+        return f"a file of {member.size:,} bytes"
     if member.issparse():
         return "a file with holes"
     if member.islnk() or member.issym():

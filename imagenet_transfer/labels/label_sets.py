@@ -176,7 +176,11 @@ def _classes(
         case {"method": "exclusion", "roots": "pascal"}:
             return _exclusion(wnids, taxonomy, pascal_roots.values())
         case {"method": "exclusion", "roots": roots}:
-            return _exclusion(wnids, taxonomy, roots)
+            kept = _exclusion(wnids, taxonomy, roots)
+            _require(
+                len(kept) < len(wnids), name, "excludes nothing: no class is below its `roots`"
+            )
+            return kept
         case {"method": "minimal-split", "depth": depth, "half": "a" | "b" as half}:
             return _half(wnids, half, _minimal_split(wnids, taxonomy, depth, name))
         case {"method": "random-split", "size": size, "half": "a" | "b" as half}:

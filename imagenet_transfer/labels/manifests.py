@@ -67,7 +67,7 @@ def draw_manifest(
         candidates = candidates.iloc[order]
         fine = fine[order]
     available = np.bincount(fine, minlength=len(chosen))
-    _refuse_empty(classes, labels[available > 0], name)
+    _check_classes(classes, labels[available > 0], name)
     wanted = sampling.get("images_per_class", len(candidates))
     taken = _first_of_each_class(candidates, fine, wanted, seed)
     rows = pd.DataFrame(
@@ -91,7 +91,13 @@ def _draw_classes(
     return tuple(sorted(sorted(classes, key=partial(seed_of, seed, "classes"))[:wanted]))
 
 
-def _refuse_empty(classes: Sequence[str], labels_found: np.ndarray, name: str) -> None:
+def _check_classes(classes: Sequence[str], labels_found: np.ndarray, name: str) -> None:
+    """Raise UserError for fewer than two classes, and for classes without images."""
+    if len(classes) < 2:
+        raise UserError(
+            f"subsets.{name}: its label set has only the class {classes[0][:60]}, but a network "
+            "needs at least two to learn. Take another label set, or other keys of this one."
+        )
     empty = sorted(set(range(len(classes))) - set(labels_found.tolist()))
     if empty:
         raise UserError(

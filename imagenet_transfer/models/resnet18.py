@@ -22,7 +22,12 @@ class ResNet18(Network):
     last: ClassVar[str] = "fc"
     last_module: ClassVar[str] = "fc"
 
-    width: int = whole("Channels of conv1 ({default}); later parts have up to 8 times as many.", 64)
+    width: int = whole(
+        "Channels of conv1 ({default}); later parts have up to 8 times as many. With fewer than 8, "
+        "PyTorch's convolutions crash on some processors.",
+        64,
+        minimum=8,
+    )
     conv1_kernel: int = side("Kernel of the first layer in pixels ({default}).", 7)
     conv1_stride: int = side("Stride of the first layer in pixels ({default}).", 2)
 

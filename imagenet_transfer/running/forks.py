@@ -36,7 +36,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from imagenet_transfer.running.jobs import FORKS, WORKFLOW, end_with, sentence_of, workflow_process
+from imagenet_transfer.running.jobs import (
+    FORKS,
+    WORKFLOW,
+    end_with,
+    open_streams,
+    sentence_of,
+    workflow_process,
+)
 
 IMPORTED = (  # what jobs import, by which they import torch, pandas and matplotlib
     "imagenet_transfer.features.analyses",
@@ -63,6 +70,7 @@ def run_forked() -> None:
 
     Returns where the script is to run here: in the fork itself, and in a job that cannot be forked.
     """
+    open_streams()  # they are handed to the fork
     workflow = int(os.environ.get(WORKFLOW, 0))
     if _job or FORKS not in os.environ or workflow_process() != workflow:
         return
@@ -189,7 +197,8 @@ def serve(listener: int) -> None:
 def _leave(codes: list[int]) -> None:
     """End a child without taking apart all that is imported, which takes longer than the fork."""
     if codes:
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # nobody reads it, or the disk is full
+            sys.stdout.flush()
         os._exit(codes[0])
 
 

@@ -20,6 +20,9 @@ from imagenet_transfer.files import is_alive
 from imagenet_transfer.running.progress import job_named, name_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A file where a folder belongs, a folder where a file does, links in a circle
+IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP)
+FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EREMOTEIO)
 WORKFLOW = "IMAGENET_TRANSFER_WORKFLOW"  # environment variable: the process that starts the jobs
 FORKS = "IMAGENET_TRANSFER_FORKS"  # set where jobs may be forked: the workflow's secret
 # pandas loads pyarrow where it is installed; a process with its thread should not be forked.
@@ -31,14 +34,34 @@ def count_gpus() -> int:
     return len(glob.glob("/dev/nvidia[0-9]*"))  # noqa: PTH207 - one pattern, not a tree
 
 
+def open_streams() -> None:
+    """Give this process the standard streams that it was started without (`2>&-`): to nowhere.
+
+    Otherwise the first files that it opens get their numbers, and what libraries write to standard
+    error ends up in them.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(number, True)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - streams, not files
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def prepare_environment(forks: bool = False) -> None:
     """Let the jobs' processes import this package, in any environment, and keep freed memory.
+
+    They also get standard streams, if this process was started without.
 
     `forks`: this process starts the jobs itself, so that they may be forks of one process.
 
     By default glibc gives large blocks back to the system at once, and training takes the same
     ones again at every step: keeping them saves about a tenth of a small network's step on a CPU.
     """
+    open_streams()
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
     os.environ.update(WITHOUT_THREADS)
@@ -127,14 +150,15 @@ class _Tee:
         self.log = log
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):  # a full disk, which the terminal reports
-            self.log.write(text)
-        return self.terminal.write(text)
+        for stream in (self.log, self.terminal):
+            with contextlib.suppress(OSError):  # a full disk, or nobody who reads
+                stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            self.log.flush()
-        self.terminal.flush()
+        for stream in (self.log, self.terminal):
+            with contextlib.suppress(OSError):
+                stream.flush()
 
     def isatty(self) -> bool:
         return False  # jobs share the terminal: nothing may be redrawn
@@ -150,6 +174,7 @@ def job_log(path: Path | str, inputs: Iterable[str] = ()) -> Iterator[None]:
     The process also ends when its workflow does, and treats SIGTERM as Ctrl-C. At the end, `inputs`
     with a time in the future get the present time, as Snakemake would discard the outputs.
     """
+    open_streams()
     end_with(workflow_process())
     signal.signal(signal.SIGTERM, _interrupt)
     terminal = sys.stderr
@@ -209,6 +234,8 @@ def sentence_of(error: BaseException) -> str | None:
             "The memory is used up: run fewer jobs at once (--cores) or lower `batch_size` in the "
             "recipe."
         )
+    if isinstance(error, BrokenPipeError):
+        return "Nobody reads any more what this prints, as after `| head`: run it without that."
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" writing {error.filename}" if error.filename else ""
         return (
@@ -219,5 +246,16 @@ def sentence_of(error: BaseException) -> str | None:
         return (
             f"{error.filename} may not be written or read ({error.strerror}): check the folder's "
             "permissions."
+        )
+    if isinstance(error, OSError) and error.errno in IN_THE_WAY and error.filename:
+        return (
+            f"{error.filename} is in the way or of the wrong kind ({error.strerror}): move it away, "
+            "and run the same command again."
+        )
+    if isinstance(error, OSError) and error.errno in FAILING:
+        where = f" at {error.filename}" if error.filename else ""
+        return (
+            f"The disk or the network failed{where} ({error.strerror}): check it, and run the same "
+            "command again."
         )
     return None

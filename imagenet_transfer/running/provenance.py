@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,18 +36,58 @@ def digests_of(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the code's commit, with "+changes" if files differ, or "unknown" without git."""
+    """Return the code's commit, with "+changes" if files differ, or "unknown" without git.
+
+    git refuses a checkout of another user, whose settings may name programs that are then run. Of
+    such a one only the names and contents of files are asked, which runs none.
+    """
     folder = Path(__file__).resolve().parent
-
-    def git(*words: str) -> str:
-        options = {"cwd": folder, "capture_output": True, "text": True, "check": True}
-        return subprocess.run(["git", *words], **options).stdout.strip()
-
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        return _git(folder, "rev-parse", "HEAD").strip() + ("+changes" if changed else "")
+    except subprocess.CalledProcessError as error:
+        return _commit_of_other(folder) if "safe.directory" in error.stderr else "unknown"
+    except (OSError, ValueError):
         return "unknown"
+
+
+def _git(folder: Path, *words: str, **environment: str) -> str:
+    options = {"capture_output": True, "text": True, "check": True}
+    environment = {**os.environ, "LC_ALL": "C", **environment}
+    return subprocess.run(["git", *words], cwd=folder, env=environment, **options).stdout
+
+
+def _commit_of_other(folder: Path) -> str:
+    """Return the commit of a checkout whose owner is another user."""
+    root = next((above for above in folder.parents if (above / ".git").exists()), folder)
+    # As if in the user's own settings: git takes this one neither from -c nor from a repository.
+    safe = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": str(root),
+    }
+    try:
+        head = _git(root, "rev-parse", "HEAD", **safe).strip()
+        files = _git(root, "ls-tree", "-r", "-z", "HEAD", **safe).split("\0")
+        return head + ("+changes" if any(map(partial(_differs, root), files[:-1])) else "")
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _differs(root: Path, entry: str) -> bool:
+    """Return whether a file is not as git's tree has it: "mode blob checksum, tab, name"."""
+    about, _, name = entry.partition("\t")
+    mode, kind, checksum = about.split()
+    path = root / name
+    if kind != "blob":
+        return False
+    try:
+        data = os.fsencode(path.readlink()) if mode == "120000" else path.read_bytes()
+    except OSError:
+        return True
+    digest = hashlib.new("sha1" if len(checksum) == 40 else "sha256")
+    digest.update(b"blob %d\0" % len(data) + data)
+    return digest.hexdigest() != checksum
 
 
 def versions() -> dict[str, str]:

@@ -58,6 +58,12 @@ def class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
         yield from _without_classes(config)
         return
     number = len(wnids)
+    if number == 1:
+        yield (
+            f"classes: {shown(config['classes'])} lists only {next(iter(wnids))}, but networks "
+            "need at least two classes to learn; add others."
+        )
+        return
     for name, entry in config["outputs"].items():
         for wnid in entry.get("queries", []):
             if wnid not in wnids:
@@ -66,7 +72,7 @@ def class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
                     f"({config['classes']})."
                 )
     for name, entry in config["label_sets"].items():
-        if entry.get("size", 1) >= number:
+        if entry.get("size", 0) >= number:
             yield (
                 f"label_sets.{name}.size is {entry['size']}, but the study has {number} classes; "
                 "take fewer."

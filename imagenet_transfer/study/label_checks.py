@@ -181,7 +181,9 @@ def _fit_problems(config: Config, where: str, dataset: str, label_set: Entry) ->
     """Yield that a subset's label set has classes of another data set than its own."""
     method = label_set["method"]
     named = label_set.get("dataset")
-    if method == "categories":
+    if has_boxes(config, dataset):
+        yield f"{where}.dataset: the images of {dataset} have boxes instead of one category."
+    elif method == "categories":
         if named != dataset:
             yield f"{where}: its label set holds the categories of another data set than {dataset}."
     elif named in config["datasets"]:

@@ -5,7 +5,6 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.errors import UserError
 from imagenet_transfer.figures.builders import FIGURES, TABLES, Builder, builder_of
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.labels.methods import METHODS
@@ -400,22 +399,6 @@ class Runs:
     def given_path(self, architecture: str, subset: str, replicate: int = 1) -> Path:
         """Return the file of a given network's weights."""
         return path_of_weights(self.subsets[subset]["weights"], architecture, replicate)
-
-    def check_given(self, written: Path) -> None:
-        """Raise UserError for a given network that lies in the folder where the workflow writes.
-
-        A job's outputs are deleted before it runs.
-        """
-        for subset in filter(self.is_given, self.subsets):
-            runs = (run for arch in self.architectures for run in self.networks(arch, subset))
-            for run in runs:
-                path = self.given_path(*astuple(run))
-                if written.resolve() in path.resolve().parents:
-                    raise UserError(
-                        f"subsets.{subset}.weights: {path} lies in {written}/, which the workflow "
-                        "writes; move the file, for example to "
-                        f"given/{run.architecture}/{subset}/, and correct the path."
-                    )
 
 
 def path_of_weights(weights: str, architecture: str, replicate: int | str) -> Path:

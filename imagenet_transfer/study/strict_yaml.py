@@ -1,6 +1,7 @@
 """YAML without its traps: what it would misread is refused, with file and line."""
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ MAX_DEPTH = 40  # a study has 7 levels
 MAX_NODES = 100_000  # with every alias written out; a thousand subsets make some 10,000
 MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+
+
+SPACES = dict.fromkeys(map(ord, "\n\t"))  # control characters that texts may have
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -146,12 +150,24 @@ def _date(loader: _StrictLoader, node: yaml.ScalarNode) -> Any:
     raise _misread(loader, node, "a date", "put it in quotes")
 
 
+def _text(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
+    """Return a text; UserError for halves of letters, which no file holds, and control characters."""
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in node.value.translate(SPACES)):
+        raise UserError(
+            f"{loader.name}, line {node.start_mark.line + 1}: the text {ascii(node.value)[:80]} has "
+            "control characters or halves of letters (\\ud800), which tables and pictures cannot "
+            "show; remove them."
+        )
+    return node.value
+
+
 def _misread(loader: _StrictLoader, node: yaml.ScalarNode, what: str, remedy: str) -> UserError:
     line = node.start_mark.line + 1
     return UserError(f"{loader.name}, line {line}: YAML reads {node.value} as {what}; {remedy}.")
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _text)
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 _StrictLoader.add_constructor("tag:yaml.org,2002:float", _float)
 _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _date)

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 
 from imagenet_transfer.errors import UserError
-from imagenet_transfer.files import read_json, sha256_of, write_json
+from imagenet_transfer.files import read_json, sha256_of, why_not_a_file, write_json
 from imagenet_transfer.keys import training_only
 from imagenet_transfer.models import network_class, network_of
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
@@ -126,9 +126,9 @@ def import_network(
 
 def _check_files(weights: Path, files: Mapping[str, str | None], subset: str, folder: Path) -> None:
     """Raise UserError if a subset's given files are missing or not those with the checksums."""
-    if weights.is_dir():
+    if reason := why_not_a_file(weights):
         raise UserError(
-            f"subsets.{subset}.weights: {weights} is a folder; name a file of weights in it."
+            f"subsets.{subset}.weights: {weights} cannot be read ({reason}): name a file of weights."
         )
     if not weights.is_file():
         raise UserError(

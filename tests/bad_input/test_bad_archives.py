@@ -1,6 +1,7 @@
 """Bad archives of ILSVRC2012: each is refused with a sentence, and nothing of it is unpacked."""
 
 import gzip
+import re
 import subprocess
 import tarfile
 
@@ -256,3 +257,11 @@ def test_no_damage_leads_to_another_error(tmp_path, cut, changes):
     else:
         assert len(tree(root)) == 9
     assert all(len(list(folder.iterdir())) == 3 for folder in root.glob("train/*"))
+
+
+def test_a_member_of_negative_size_is_refused_here_and_not_only_by_tarfile():
+    member = tarfile.TarInfo(GOOD)
+    member.size = -5
+
+    with pytest.raises(UserError, match=r"\(a file of -5 bytes\), which the official"):
+        list(archives._named([member], "x.tar", re.compile(".*"), "x.tar"))

@@ -319,7 +319,8 @@ def test_things_that_are_not_files_are_named(tmp_path):
     store = within(20, lambda: pack(root, listing, tmp_path / "out", max_unreadable=len(names)))
     listed = pd.read_csv(tmp_path / "out/unreadable.csv").set_index("path")["reason"]
     assert len(store) == 1 and set(listed.index) == {f"{name}.JPEG" for name in names}
-    assert listed["pipe.JPEG"] == listed["endless.JPEG"] == "it is not a regular file"
+    assert listed["pipe.JPEG"] == "it is not a regular file but a pipe"
+    assert listed["endless.JPEG"] == "it is not a regular file but a device"
     assert listed["dangling.JPEG"] == "No such file or directory"
 
 

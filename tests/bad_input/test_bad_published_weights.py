@@ -347,10 +347,11 @@ def test_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     (tmp_path / "folder.npz").mkdir()
     names = {"arch": "tiny", "subset": "mine"}
-    for name, sentence in {"pipe": "there is no file", "folder": "is a folder"}.items():
+    for name, sentence in {"pipe": "but a pipe", "folder": "but a folder"}.items():
         path = tmp_path / f"{name}.npz"
         refusal(
             lambda path=path: import_network(path, {}, {}, names, tmp_path / "imported"),
-            f"subsets.mine.weights: {sentence}" if name == "pipe" else sentence,
+            "subsets.mine.weights",
+            sentence,
         )
     shutil.rmtree(tmp_path / "folder.npz")

@@ -419,7 +419,7 @@ def check_not_packed(entry: dict, folder: Path, words: str) -> None:
     with pytest.raises(UserError) as caught:
         build_store(list_dataset(entry), Path(entry["root"]), folder, spec, 2, progress=False)
     said = str(caught.value)
-    assert words in said and "images cannot be read and `max_unreadable` is 0" in said, said
+    assert words in said and "cannot be read and `max_unreadable` is 0" in said, said
 
 
 def test_damaged_pages_are_named_when_they_are_packed(tmp_path):

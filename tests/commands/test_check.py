@@ -110,7 +110,7 @@ def test_unreadable_images_are_named_and_left_out(tmp_path, capsys):
     twin = (root / "train/cat/cat-train-0.png").read_bytes()
     write_file(root / "val/dog/twin.png", twin)
     said, lines = check(capsys, root)
-    assert "Warning: pets: 1 images cannot be read (train/cat/bad.png: cannot identify" in said
+    assert "Warning: pets: 1 image cannot be read (train/cat/bad.png: cannot identify" in said
     assert "1 images of val are also in train, byte for byte (first: dog/twin" in said
     assert yaml.safe_load(lines)["datasets"]["pets"]["store"] == {"max_unreadable": 1}
     assert use(lines, tmp_path) == {"pets": (12, 2)}

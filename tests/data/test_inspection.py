@@ -151,7 +151,7 @@ def test_unreadable_images(tmp_path, capsys):
     entry = own_sets.make_folder(tmp_path)
     write_file(tmp_path / "train/cat/bad.png", b"no picture")
     said, error = check(capsys, pets=entry)
-    assert "pets: 1 images cannot be read (train/cat/bad.png: cannot identify" in error
+    assert "pets: 1 image cannot be read (train/cat/bad.png: cannot identify" in error
     assert "`max_unreadable` is 0: fetch them again" in error and "nothing is wrong" not in said
     entry |= {"store": {"codec": "raw", "size": 8, "max_unreadable": 1}}
     said, error = check(capsys, pets=entry)

@@ -371,13 +371,15 @@ def test_sun_of_three_levels(tmp_path, line_end, bom):
 
 
 def test_files_that_differ_only_in_case_are_told_apart(tmp_path):
-    entry = sun_tree(tmp_path, ["a/abbey"])
+    entry = sun_tree(tmp_path, ["a/abbey", "b/bar"])
     write_file(tmp_path / "a/abbey/SUN_AAA.jpg")
     for name in ("sun_aaa", "SUN_AAA"):
-        write_file(tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n")
+        write_file(
+            tmp_path / "Partitions/Training_01.txt", f"/a/abbey/{name}.jpg\n/b/bar/sun_aaa.jpg\n"
+        )
         assert list_dataset(entry).images.path.tolist() == [
-            "a/abbey/sun_bbb.JPG",
-            f"a/abbey/{name}.jpg",
+            *("a/abbey/sun_bbb.JPG", "b/bar/sun_bbb.JPG"),
+            *(f"a/abbey/{name}.jpg", "b/bar/sun_aaa.jpg"),
         ]
 
 

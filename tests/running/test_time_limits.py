@@ -79,3 +79,21 @@ def test_a_job_hands_over_a_twentieth_before_its_end_and_never_less_than_20_seco
 def test_no_limit_never_passes():
     assert not Deadline(None).passed()
     assert Deadline(0.1).passed()  # 6 seconds are less than handing over takes
+
+
+def test_a_limit_that_was_changed_counts_more_than_that_of_the_start(squeue, monkeypatch):
+    squeue("echo 2:00:00")
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(time.time() + 90))
+    assert minutes_left(10) == 120
+
+
+@pytest.mark.parametrize("end", ["soon", "", "nan", "inf", "-1", "0", "1700000000", "1e400", "٣x"])
+def test_an_end_that_is_no_time_to_come_does_not_count_and_is_named(
+    squeue, monkeypatch, capsys, end
+):
+    squeue("exit 1")
+    monkeypatch.setattr(time_limits, "_STARTED", time.monotonic())
+    monkeypatch.setenv("SLURM_JOB_END_TIME", end)
+    assert minutes_left(10) == pytest.approx(10, abs=0.01)
+    assert minutes_left(None) is None
+    assert f"SLURM_JOB_END_TIME is {end!r}" in capsys.readouterr().err

@@ -175,7 +175,7 @@ def test_a_record_of_other_weights_is_refused(network):
 def test_a_folder_is_not_a_file(network):
     network.unlink()
     network.mkdir()
-    with pytest.raises(UserError, match=r"subsets.mine.weights: .* is a folder; name a file"):
+    with pytest.raises(UserError, match=r"subsets.mine.weights: .* but a folder.*: name a file"):
         imported(network)
 
 

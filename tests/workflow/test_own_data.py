@@ -62,7 +62,7 @@ def test_data_sets_are_checked_each_time(folder):
     sound = path.read_bytes()
     path.write_bytes(sound[:200])
     said = run(folder, "check", code=1)
-    assert "Error: folder: 1 images cannot be read (cat/cat-val-0.png: " in said
+    assert "Error: folder: 1 image cannot be read (cat/cat-val-0.png: " in said
     path.write_bytes(sound)
     assert not (folder / "stores").exists()
 

@@ -25,12 +25,37 @@ from imagenet_transfer.study.config_file import (
     read_config,
 )
 from imagenet_transfer.study.defaults import completed
+from imagenet_transfer.study.path_checks import check_paths
 from imagenet_transfer.study.runs import TransferRun
 from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.measures import AUGMENTATIONS, NONE
 
 SCHEMA = f"{workflow.current_basedir}/../schemas/config.schema.yaml"
 WRITTEN = (".", ".snakemake", "results", "logs")  # by every run and by Snakemake
+
+# Paths that the study is checked with
+
+
+def folder_of(run):
+    """Return the folder of a pre-training or fine-tuning run."""
+    network = f"{run.architecture}/{run.subset}/rep{run.replicate}"
+    is_transfer = isinstance(run, TransferRun)
+    return (
+        f"results/transfer/{run.task}/{network}" if is_transfer else f"results/pretrain/{network}"
+    )
+
+
+def run_metrics(run):
+    """Return the metrics file of a pre-training or fine-tuning run."""
+    return f"{folder_of(run)}/metrics.json"
+
+
+def store_file(dataset):
+    """Return the file that says what a data set's store holds."""
+    return f"stores/{dataset}/meta.json"
+
+
+# The study
 
 prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
@@ -49,7 +74,7 @@ def checked_study():
         checked = Study.of(config, SCHEMA)
         config.update(completed(config))
         check_owner("results/config.yaml", checked.name)
-        checked.check_given(Path("results"))
+        check_paths(checked, Path("results"), run_metrics, store_file)
         return checked
     except UserError as error:
         asked = workflow.output_settings
@@ -108,26 +133,7 @@ def training_threads():
 TRAINING_THREADS = training_threads()
 
 
-# Paths
-
-
-def folder_of(run):
-    """Return the folder of a pre-training or fine-tuning run."""
-    network = f"{run.architecture}/{run.subset}/rep{run.replicate}"
-    is_transfer = isinstance(run, TransferRun)
-    return (
-        f"results/transfer/{run.task}/{network}" if is_transfer else f"results/pretrain/{network}"
-    )
-
-
-def run_metrics(run):
-    """Return the metrics file of a pre-training or fine-tuning run."""
-    return f"{folder_of(run)}/metrics.json"
-
-
-def store_file(dataset):
-    """Return the file that says what a data set's store holds."""
-    return f"stores/{dataset}/meta.json"
+# Further paths
 
 
 def features_file(network, dataset, layer, augmentation=NONE):

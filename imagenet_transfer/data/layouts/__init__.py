@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_transfer.data.known_layouts import LAYOUTS, reader_of
+from imagenet_transfer.data.known_layouts import CLASSES, LAYOUTS, content_of, reader_of
 from imagenet_transfer.data.layouts.listing import (
     LayoutError,
     Listing,
     NamesError,
     check_folder,
+    first_names,
     printable,
 )
 from imagenet_transfer.data.layouts.looks import looks_like
@@ -46,6 +47,11 @@ def list_dataset(entry: Mapping[str, Any], wnids: Sequence[str] = ()) -> Listing
             f"{where} cannot be read ({error.strerror}): check the disk and the permissions."
         ) from error
     _check_numbers(listing, entry, root)
+    if len(listing.classes) < 2 and content_of(entry) == CLASSES:
+        raise UserError(
+            f"{root} has only the class {first_names(listing.classes)}: classification needs images "
+            "of two classes or more; correct `root` in the config."
+        )
     return listing
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class LayoutError(UserError):
 
 
 class NamesError(UserError):
-    """Names of images are not unique or not UTF-8; `list_dataset` adds the root."""
+    """Names of images are not unique, or not fit for tables; `list_dataset` adds the root."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def make_listing(
     image. Rows that a `source` reads keep their order within a split.
     """
     ordered = sorted(rows) if source is None else sorted(rows, key=lambda row: row[0])
-    check_encoding(path for *_, path in ordered)  # first: pandas with pyarrow stores only UTF-8
+    # First: pandas with pyarrow stores only UTF-8
+    check_encoding(image if path.isprintable() else path for _, image, _, path in ordered)
     images = pd.DataFrame(ordered, columns=["split", "image", "class", "path"])[IMAGE_COLUMNS]
     repeated = images[images.image.duplicated(keep=False)]
     if len(repeated) and repeated.path.duplicated().any():
@@ -89,17 +91,29 @@ def make_listing(
 
 
 def check_encoding(paths: Iterable[str]) -> None:
-    """Raise NamesError for names that are not UTF-8 on disk, as tables cannot store them."""
-    wrong = [
-        path
-        for path in paths
-        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path)
-    ]
-    if wrong:
+    """Raise NamesError for names that tables cannot store, or cannot store on one line.
+
+    Those are names that are not UTF-8 on disk, and names with control characters: a carriage return
+    ends a line of a CSV, for instance.
+    """
+    odd = [path for path in paths if not path.isprintable()]
+    undecoded = [path for path in odd if any("\ud800" <= letter <= "\udfff" for letter in path)]
+    if undecoded:
         raise NamesError(
-            f"{len(wrong):,} file names are not UTF-8 (first: {first_names(wrong)}): "
+            f"{len(undecoded):,} file names are not UTF-8 (first: {first_names(undecoded)}): "
             "rename the files."
         )
+    controlled = [path for path in odd if has_controls(path)]
+    if controlled:
+        raise NamesError(
+            f"{len(controlled):,} names of images have control characters, such as line ends "
+            f"(first: {first_names(controlled)}): rename the files."
+        )
+
+
+def has_controls(text: str) -> bool:
+    """Return whether a text has control characters or separators of lines."""
+    return any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in text)
 
 
 # --- folders --------------------------------------------------------------------------------------

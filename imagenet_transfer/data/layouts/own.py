@@ -12,6 +12,7 @@ from imagenet_transfer.data.layouts.listing import (
     LayoutError,
     Listing,
     first_names,
+    has_controls,
     make_listing,
     printable,
 )
@@ -142,8 +143,8 @@ def check_class_names(names: Sequence[str], where: Path, cases: bool) -> None:
 
 
 def _is_name(name: str) -> bool:
-    unprintable = any(unicodedata.category(letter) == "Cc" for letter in name)
-    return bool(name.strip()) and len(name) <= LONGEST_NAME and not unprintable
+    storable = not has_controls(name) and name.encode(errors="replace").decode() == name
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and storable
 
 
 def _folded(name: str) -> str:
