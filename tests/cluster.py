@@ -284,7 +284,7 @@ def site_profile(folder, minutes=10, memory=None, grouped=0):
         }
     for rule, megabytes in (memory or {}).items():
         profile["set-resources"][rule]["mem_mb"] = megabytes
-    profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
+    profile["set-threads"] = dict.fromkeys(profile["set-resources"], 1)
     if grouped:
         profile |= {
             "groups": [f"finetune_{kind}=short" for kind in ("classification", "detection")]

@@ -26,7 +26,7 @@ rule embed:
         "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.tsv"
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:
@@ -51,7 +51,7 @@ rule predict:
         subset=any_of(WITH_DATA),
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:
@@ -79,7 +79,7 @@ rule induce:
         subset=any_of(WITH_DATA),
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:

@@ -85,27 +85,42 @@ wildcard_constraints:
 # GPUs and threads
 
 GPUS = count_gpus()
-SUBMITTED = not workflow.local_exec
+
+
+def submitted():
+    """Return whether jobs run on a cluster: this workflow, or the one that started it, submits.
+
+    Known only when jobs are planned: Snakemake reads the rules before it chooses an executor. In a
+    dry run only `use_threads` tells what was chosen: it is forced where jobs are submitted.
+    """
+    chosen = workflow.execution_settings is not None
+    return not workflow.is_main_process or (chosen and workflow.use_threads)
 
 
 def gpus(wildcards):
     """Return the GPUs that a training job asks for: one, but none on a machine that has none."""
-    return 1 if GPUS or SUBMITTED else 0
+    return 1 if GPUS or submitted() else 0
 
 
-def training_threads():
+def training_threads(wildcards):
     """Return a training job's threads, at most 8, which decode images for its GPU.
 
     Fewer where the cores must do for several GPUs (--resources gpu=N), so that each has a job; one
     without a GPU, where jobs run side by side instead.
     """
-    if SUBMITTED or not GPUS:
-        return 8 if SUBMITTED else 1
+    if submitted() or not GPUS:
+        return 8 if submitted() else 1
     used = getattr(workflow.global_resources.get("gpu"), "value", None) or 1
     return max(1, min(8, (workflow.cores or 8) // used))
 
 
-TRAINING_THREADS = training_threads()
+def all_cores(most):
+    """Return a look-up of the threads of a job for all cores here, and `most` on a cluster."""
+
+    def of(wildcards):
+        return min(workflow.cores, most) if submitted() else workflow.cores
+
+    return of
 
 
 # Paths

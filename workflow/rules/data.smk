@@ -18,7 +18,7 @@ rule render_miniature:
         "logs/benchmarks/render_miniature/{part}.tsv"
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(8)
     params:
         settings=params_of(study.render_settings, "part"),
     script:
@@ -40,7 +40,7 @@ rule pack_store:
         "logs/benchmarks/pack_store/{dataset}.tsv"
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(16)
     params:
         settings=params_of(study.store_settings, "dataset"),
     script:
@@ -60,7 +60,7 @@ rule propose_regions:
         "logs/benchmarks/propose_regions/{dataset}.tsv"
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(16)
     params:
         settings=params_of(study.proposals_settings, "dataset"),
     script:
