@@ -76,6 +76,15 @@ class Study(Runs):
             classes = {"classes": self.classes, "class_list": self.class_list()}
         return _settings("store", entry=entry, **classes)
 
+    def origin_of_store(self, dataset: str) -> dict[str, Any]:
+        """Return all that a store depends on but its images, wherever class lists and data lie."""
+        store = self.store_settings(dataset)
+        origin = {"store": {key: value for key, value in store.items() if key != "classes"}}
+        if part := self.datasets[dataset].get("render"):
+            rendered = self.render_settings(part)
+            origin["rendered"] = {key: rendered[key] for key in rendered if key != "classes"}
+        return origin
+
     def proposals_settings(self, dataset: str) -> dict[str, Any]:
         """Return what the region proposals of a data set depend on besides its store."""
         spec = {

@@ -1,0 +1,64 @@
+"""Links and files where a study's folders belong: said before a job starts, and nobody's lost."""
+
+import pytest
+from conftest import ROOT
+from projects import CLASSES, Project, small_study
+
+from imagenet_transfer.files import write_json
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A study that has not run, of the code as it is."""
+    project = Project(tmp_path)
+    project.code = ROOT
+    project.folder.mkdir()
+    (project.folder / "classes.txt").write_text("\n".join(sorted(CLASSES.split())) + "\n")
+    project.configure(small_study())
+    return project
+
+
+@pytest.mark.parametrize(
+    "name", [".snakemake", ".snakemake/metadata", "results/label_sets", "logs"]
+)
+def test_a_file_where_a_folder_belongs_is_named(project, name):
+    path = project.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    said = project.run("label_sets", expect=1)
+    assert f"{path} is a file, but a study has a folder of that name" in said
+    assert "Traceback" not in said
+
+
+def test_a_link_that_leads_nowhere_is_named(project):
+    (project.folder / "stores").symlink_to("/mnt/gone")
+    said = project.run("-n", expect=1)
+    assert "stores is a link to /mnt/gone, which is not there: mount or make" in said
+
+
+def packed(folder, **store):
+    """Write what is needed of a store that another study has packed."""
+    folder.mkdir(parents=True)
+    write_json(folder / "meta.json", store)
+
+
+def test_a_store_of_another_study_is_no_output_of_this_one(project, tmp_path):
+    """Snakemake deletes outputs before their job, and after one that fails."""
+    packed(tmp_path / "other/imagenet", codec="raw", size=64)
+    (project.folder / "stores").symlink_to("../other")
+    said = project.run("-n", "--forceall", "stores")
+    assert "stores/voc2007/meta.json" in said
+    assert "output: stores/imagenet/meta.json" not in said
+    said = project.run("--force", "stores/imagenet/meta.json", expect=1)
+    assert f"stores/imagenet leads to {tmp_path}/other/imagenet, a finished store" in said
+    assert (tmp_path / "other/imagenet/meta.json").exists()
+
+
+def test_a_store_of_another_study_with_other_settings_is_refused(project, tmp_path):
+    packed(tmp_path / "other/imagenet", codec="raw", size=32)
+    (project.folder / "stores").symlink_to("../other")
+    said = project.run("--forceall", "stores", expect=1)
+    assert "packed from other settings (size: 32 there, 64 here)" in said
+    assert (tmp_path / "other/imagenet/meta.json").exists()
