@@ -1,4 +1,7 @@
-"""Links and files where a study's folders belong: said before a job starts, and nobody's lost."""
+"""Before the study is read: files and links in folders' places, stores of others, odd numbers."""
+
+import subprocess
+import sys
 
 import pytest
 from conftest import ROOT
@@ -62,3 +65,20 @@ def test_a_store_of_another_study_with_other_settings_is_refused(project, tmp_pa
     said = project.run("--forceall", "stores", expect=1)
     assert "packed from other settings (size: 32 there, 64 here)" in said
     assert (tmp_path / "other/imagenet/meta.json").exists()
+
+
+@pytest.mark.parametrize(
+    "option", ["--cores 0", "--cores -1", "--max-threads 0", "--set-threads make_label_set=0"]
+)
+def test_numbers_with_which_no_job_could_run_are_refused(project, option):
+    """With --cores 0, Snakemake would wait for ever."""
+    line = f"label_sets --snakefile {ROOT}/Snakefile --configfile study.yaml --cores 1 {option}"
+    command = [sys.executable, "-m", "snakemake", *line.split()]
+    done = subprocess.run(
+        command, cwd=project.folder, env=project.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    name, _, number = option.replace("=", " ").rpartition(" ")
+    assert f"{name} is {number}: no job could run. Give 1 or more." in said
+    assert "Traceback" not in said

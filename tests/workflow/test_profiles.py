@@ -74,6 +74,11 @@ def test_both_profiles_rerun_for_the_same_reasons(slurm):
     assert default["max-checksum-file-size"] == slurm["max-checksum-file-size"]
 
 
+def test_no_profile_starts_a_solver_that_fails_where_temporary_files_cannot_be_written(slurm):
+    default = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
+    assert default["scheduler"] == slurm["scheduler"] == "greedy"
+
+
 def dry_run(folder, *words):
     """Return rule -> what a dry run of the paper's study says of its (last) job."""
     options = ["--snakefile", ROOT / "Snakefile", "--directory", folder, "--slurm-no-account"]

@@ -6,24 +6,14 @@ INPUTS:  config (a study: config.yaml, configs/*.yaml)
 OUTPUTS: `study`, a checked imagenet_transfer.study.study.Study; paths; input and params functions
 """
 
-import os
 import re
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-from snakemake.settings.enums import Quietness
-
 from imagenet_transfer.data.shared_stores import check_shared
-from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import feature_layers
-from imagenet_transfer.running.jobs import (
-    check_folder,
-    check_writable,
-    count_gpus,
-    prepare_environment,
-)
+from imagenet_transfer.running.jobs import count_gpus, prepare_environment
 from imagenet_transfer.study.config_file import (
     check_owner,
     place_of_classes,
@@ -36,50 +26,29 @@ from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.measures import AUGMENTATIONS, NONE
 
 SCHEMA = f"{workflow.current_basedir}/../schemas/config.schema.yaml"
-WRITTEN = (".", ".snakemake", "results", "logs")  # by every run and by Snakemake
-FILLED = (  # by some runs
-    *("stores", "proposals", "embeddings", "logs/benchmarks"),
-    *(f"results/{name}" for name in ("label_sets", "manifests", "pretrain", "transfer")),
-    *(f"results/{name}" for name in ("predictions", "induction", "paper")),
-    *(f".snakemake/{name}" for name in ("incomplete", "locks", "log", "metadata", "scripts")),
-)
 
 prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
 
-def check_folders():
-    """Raise UserError if files or links are in the way of the study's folders, or none may write."""
-    for folder in (*WRITTEN, *FILLED):
-        check_folder(folder)
-    for folder in filter(os.path.isdir, WRITTEN):
-        check_writable(folder)
-
-
 def checked_study():
-    """Return the study; stop with sentences that say what is wrong with its config or folder."""
-    try:
-        if workflow.is_main_process:
-            check_folders()
-        for path in workflow.configfiles:
-            read_config(path)
-        if "classes" in config:
-            config["classes"] = place_of_classes(config["classes"], workflow.configfiles)
-        if "label_sets" in config:
-            config["label_sets"] = place_of_labels(config, workflow.configfiles)
-        checked = Study.of(config, SCHEMA)
-        config.update(completed(config))
-        check_owner("results/config.yaml", checked.name)
-        checked.check_given(Path("results"))
-        check_shared({f"stores/{name}": checked.origin_of_store(name) for name in checked.datasets})
-        return checked
-    except UserError as error:
-        asked = workflow.output_settings
-        if Quietness.ALL in (asked.quiet or ()) and not asked.dryrun:  # Snakemake hides errors too
-            print(f"Error: {error}", file=sys.stderr)
-        raise WorkflowError(str(error)) from None
+    """Return the study of the config; raise UserError with what is wrong with it or its folder."""
+    for path in workflow.configfiles:
+        read_config(path)
+    if "classes" in config:
+        config["classes"] = place_of_classes(config["classes"], workflow.configfiles)
+    if "label_sets" in config:
+        config["label_sets"] = place_of_labels(config, workflow.configfiles)
+    checked = Study.of(config, SCHEMA)
+    config.update(completed(config))
+    check_owner("results/config.yaml", checked.name)
+    checked.check_given(Path("results"))
+    check_shared({f"stores/{name}": checked.origin_of_store(name) for name in checked.datasets})
+    return checked
 
 
-study = checked_study()
+with sentences():
+    study = checked_study()
+
 WITH_DATA = list(filter(study.has_data, study.subsets))  # all but some given networks
 
 
