@@ -66,7 +66,7 @@ def class_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
                     f"({config['classes']})."
                 )
     for name, entry in config["label_sets"].items():
-        if entry.get("size", 1) >= number:
+        if entry.get("size", 0) >= number:
             yield (
                 f"label_sets.{name}.size is {entry['size']}, but the study has {number} classes; "
                 "take fewer."

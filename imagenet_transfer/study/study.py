@@ -19,6 +19,7 @@ from imagenet_transfer.study.config_file import canonical, check_schema
 from imagenet_transfer.study.cross_checks import problems_of
 from imagenet_transfer.study.data_checks import RENDERED_FROM, has_wnids
 from imagenet_transfer.study.defaults import completed
+from imagenet_transfer.study.label_checks import merging_problems
 from imagenet_transfer.study.outputs import label_sets_named
 from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
 from imagenet_transfer.training.measures import NONE
@@ -43,7 +44,7 @@ class Study(Runs):
         check_schema(config, schema_path)
         config = completed(config)
         wnids = read_classes(config["classes"]) if "classes" in config else ()
-        problems = problems_of(config, wnids)
+        problems = problems_of(config, wnids) or list(merging_problems(config, wnids))
         if problems:
             raise UserError("\n".join(f"config: {problem}" for problem in problems))
         others = ("study", "miniature", "input")  # no result depends on `input`

@@ -46,8 +46,7 @@ def checked_study():
     return checked
 
 
-with sentences():
-    study = checked_study()
+study = or_sentence(checked_study)
 
 WITH_DATA = list(filter(study.has_data, study.subsets))  # all but some given networks
 

@@ -1,10 +1,9 @@
 """What is checked before the study is read: the command's numbers and the folders that it fills.
 
 INPUTS:  Snakemake's options; what lies in the folder where the study runs
-OUTPUTS: `sentences`, for errors of users
+OUTPUTS: `or_sentence`, for errors of users
 """
 
-import contextlib
 import os
 import sys
 
@@ -23,11 +22,10 @@ FILLED = (  # by some runs
 )
 
 
-@contextlib.contextmanager
-def sentences():
-    """Let users' errors end Snakemake with their sentences, also where it is to say nothing."""
+def or_sentence(check):
+    """Return what a check returns; let a user's error end Snakemake, be it never so quiet."""
     try:
-        yield
+        return check()
     except UserError as error:
         asked = workflow.output_settings
         if Quietness.ALL in (asked.quiet or ()) and not asked.dryrun:  # Snakemake hides errors too
@@ -61,6 +59,5 @@ def check_folders():
 
 
 if workflow.is_main_process:
-    with sentences():
-        check_numbers()
-        check_folders()
+    or_sentence(check_numbers)
+    or_sentence(check_folders)
