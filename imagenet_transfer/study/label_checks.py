@@ -16,6 +16,7 @@ from imagenet_transfer.study.data_checks import (
     may_have_wnids,
     size_problems,
 )
+from imagenet_transfer.study.outputs import label_sets_named
 
 Config = Mapping[str, Any]
 Entry = Mapping[str, Any]
@@ -58,10 +59,12 @@ def merging_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
 
     `config` has no other problem; `wnids` are its classes.
     """
+    used = {entry.get("label_set") for entry in config["subsets"].values()}
+    used.update(name for entry in config["outputs"].values() for name in label_sets_named(entry))
     merged = {
         name: entry
         for name, entry in config["label_sets"].items()
-        if METHODS[entry["method"]].in_wordnet
+        if name in used and METHODS[entry["method"]].in_wordnet
     }
     if not merged:
         return
