@@ -62,6 +62,8 @@ rule propose_regions:
         "logs/propose_regions/{dataset}.log",
     benchmark:
         "logs/benchmarks/propose_regions/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(name for name, entry in study.datasets.items() if "proposals" in entry),
     conda:
         "../../envs/workflow.yaml"
     threads: all_cores(16)
