@@ -67,6 +67,12 @@ def test_a_store_of_another_study_with_other_settings_is_refused(project, tmp_pa
     assert (tmp_path / "other/imagenet/meta.json").exists()
 
 
+def test_a_data_set_without_region_proposals_has_no_rule_for_them(project):
+    said = project.run("-n", "proposals/imagenet/boxes.json", expect=1)
+    assert "No rule to produce proposals/imagenet/boxes.json" in said
+    assert "KeyError" not in said
+
+
 @pytest.mark.parametrize(
     "option", ["--cores 0", "--cores -1", "--max-threads 0", "--set-threads make_label_set=0"]
 )
