@@ -1,4 +1,4 @@
-"""Stores that a study reaches through links: others may use them too, so it packs none again."""
+"""Stores and proposals behind links: other studies use them too, so this one makes none again."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,8 @@ from typing import Any
 from imagenet_transfer.errors import UserError
 
 UNKNOWN = "nothing"  # what one of two settings has where the other has a value
+STORE = "meta.json"  # written last
+PROPOSALS = "boxes.json"
 
 
 def lies_elsewhere(folder: Path | str) -> bool:
@@ -15,9 +17,9 @@ def lies_elsewhere(folder: Path | str) -> bool:
     return Path(folder).resolve() != Path.cwd().resolve() / folder
 
 
-def is_shared(folder: Path | str) -> bool:
-    """Return whether a folder holds a whole store that other studies may use too."""
-    return lies_elsewhere(folder) and (Path(folder) / "meta.json").is_file()
+def is_shared(folder: Path | str, whole: str = STORE) -> bool:
+    """Return whether a folder is whole, as the file `whole` tells, and other studies may use it."""
+    return lies_elsewhere(folder) and (Path(folder) / whole).is_file()
 
 
 def check_shared(stores: Mapping[str, Mapping[str, Any]]) -> None:
@@ -30,17 +32,33 @@ def check_shared(stores: Mapping[str, Mapping[str, Any]]) -> None:
         _check_shared(folder, stores[folder])
 
 
+def check_shared_proposals(proposals: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise UserError if shared region proposals were made with other settings than the study's.
+
+    `proposals`: folder -> version and spec. That they are of the study's images, their readers see.
+    """
+    for folder, wanted in proposals.items():
+        if is_shared(folder, PROPOSALS):
+            found = _read(Path(folder) / PROPOSALS)
+            _refuse(folder, {key: found.get(key, UNKNOWN) for key in wanted}, wanted)
+
+
 def _check_shared(folder: str, made_from: Mapping[str, Any]) -> None:
     known = _made_from(Path(folder))
     wanted = made_from
     if known is None:
-        known = _codec_of(_read(Path(folder) / "meta.json"))
+        known = _codec_of(_read(Path(folder) / STORE))
         wanted = _codec_of(made_from["store"]["entry"]["store"])
+    _refuse(folder, known, wanted)
+
+
+def _refuse(folder: str, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise UserError with the first setting in which what lies elsewhere differs."""
     for key, there, here in _differences(known, wanted):
         raise UserError(
-            f"{folder} leads to {Path(folder).resolve()}, a store that was packed from other "
-            f"settings ({key}: {there} there, {here} here): replace the link by a folder, in which "
-            "this study packs its own; or, if no other study uses that store, delete it."
+            f"{folder} leads to {Path(folder).resolve()}, which was made from other settings "
+            f"({key}: {there} there, {here} here): replace the link by a folder, which this study "
+            "fills itself; or, if no other study uses that one, delete it."
         )
 
 

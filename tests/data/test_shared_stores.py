@@ -4,7 +4,12 @@ import os
 
 import pytest
 
-from imagenet_transfer.data.shared_stores import check_shared, is_shared
+from imagenet_transfer.data.shared_stores import (
+    PROPOSALS,
+    check_shared,
+    check_shared_proposals,
+    is_shared,
+)
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import exclusive, write_json
 
@@ -65,6 +70,18 @@ def test_a_store_that_does_not_say_its_settings_is_compared_by_codec_and_size(st
     check_shared({"stores/shared": JPEG | {"rendered": {}}})
     with pytest.raises(UserError, match="codec: jpeg there, raw here"):
         check_shared({"stores/shared": changed(codec="raw", size=64)})
+
+
+def test_shared_proposals_of_other_settings_are_refused(study):
+    (study / "study/proposals").symlink_to("../other")
+    (study / "other/voc").mkdir()
+    write_json(
+        study / "other/voc/boxes.json", {"version": 1, "spec": {"min_side": 20}, "digest": 3}
+    )
+    assert is_shared("proposals/voc", PROPOSALS)
+    check_shared_proposals({"proposals/voc": {"version": 1, "spec": {"min_side": 20}}})
+    with pytest.raises(UserError, match=r"spec.min_side: 20 there, 12 here"):
+        check_shared_proposals({"proposals/voc": {"version": 1, "spec": {"min_side": 12}}})
 
 
 def test_all_links_to_a_folder_have_one_lock(study):

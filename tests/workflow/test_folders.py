@@ -55,7 +55,7 @@ def test_a_store_of_another_study_is_no_output_of_this_one(project, tmp_path):
     assert "stores/voc2007/meta.json" in said
     assert "output: stores/imagenet/meta.json" not in said
     said = project.run("--force", "stores/imagenet/meta.json", expect=1)
-    assert f"stores/imagenet leads to {tmp_path}/other/imagenet, a finished store" in said
+    assert f"stores/imagenet leads to {tmp_path}/other/imagenet, which is finished" in said
     assert (tmp_path / "other/imagenet/meta.json").exists()
 
 
@@ -63,7 +63,7 @@ def test_a_store_of_another_study_with_other_settings_is_refused(project, tmp_pa
     packed(tmp_path / "other/imagenet", codec="raw", size=32)
     (project.folder / "stores").symlink_to("../other")
     said = project.run("--forceall", "stores", expect=1)
-    assert "packed from other settings (size: 32 there, 64 here)" in said
+    assert "made from other settings (size: 32 there, 64 here)" in said
     assert (tmp_path / "other/imagenet/meta.json").exists()
 
 

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from imagenet_transfer.data.shared_stores import check_shared
+from imagenet_transfer.data.shared_stores import check_shared, check_shared_proposals
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import feature_layers
 from imagenet_transfer.running.jobs import count_gpus, prepare_environment
@@ -43,6 +43,10 @@ def checked_study():
     check_owner("results/config.yaml", checked.name)
     checked.check_given(Path("results"))
     check_shared({f"stores/{name}": checked.origin_of_store(name) for name in checked.datasets})
+    proposing = [name for name, entry in checked.datasets.items() if "proposals" in entry]
+    check_shared_proposals(
+        {f"proposals/{name}": checked.proposals_settings(name) for name in proposing}
+    )
     return checked
 
 

@@ -63,7 +63,7 @@ rule propose_regions:
     benchmark:
         "logs/benchmarks/propose_regions/{dataset}.tsv"
     wildcard_constraints:
-        dataset=any_of(name for name, entry in study.datasets.items() if "proposals" in entry),
+        dataset=any_of(proposed_here()),
     conda:
         "../../envs/workflow.yaml"
     threads: all_cores(16)

@@ -1,23 +1,34 @@
 """Where a data set's rendered part and region proposals lie, and what its store is made from."""
 
-from imagenet_transfer.data.shared_stores import is_shared
+from imagenet_transfer.data.shared_stores import PROPOSALS, STORE, is_shared
 
 
 def packed_here():
-    """Return the data sets whose stores this study packs: not those of others, which are whole.
+    """Return the data sets whose stores this study packs."""
+    return made_here(study.datasets, "stores", STORE)
 
-    On a cluster, a submitted job is read with all of them, as it may be the one that packs.
+
+def proposed_here():
+    """Return the data sets whose region proposals this study makes."""
+    proposing = [name for name, entry in study.datasets.items() if "proposals" in entry]
+    return made_here(proposing, "proposals", PROPOSALS)
+
+
+def made_here(datasets, folder, whole):
+    """Return the data sets whose part of a folder is made here: not what is whole and of others.
+
+    On a cluster, a submitted job is read with all of them, as it may be the one that makes it.
     """
     if not workflow.is_main_process:
-        return list(study.datasets)
-    shared = [name for name in study.datasets if is_shared(f"stores/{name}")]
+        return list(datasets)
+    shared = [name for name in datasets if is_shared(f"{folder}/{name}", whole)]
     for name in shared:
-        if any(word.startswith(f"stores/{name}/") for word in sys.argv):  # Snakemake finds no rule
+        if any(word.startswith(f"{folder}/{name}/") for word in sys.argv):  # it would find no rule
             raise WorkflowError(
-                f"stores/{name} leads to {Path('stores', name).resolve()}, a finished store: it is "
-                "read as it is, and no job of this study writes there. Name another target."
+                f"{folder}/{name} leads to {Path(folder, name).resolve()}, which is finished: it "
+                "is read as it is, and no job of this study writes there. Name another target."
             )
-    return sorted(set(study.datasets).difference(shared))
+    return sorted(set(datasets).difference(shared))
 
 
 def origin_of_store(wildcards, output):
