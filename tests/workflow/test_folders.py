@@ -24,7 +24,7 @@ def project(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [".snakemake", ".snakemake/metadata", "results/label_sets", "logs"]
+    "name", [".snakemake", ".snakemake/metadata", "results/label_sets", "logs", "data"]
 )
 def test_a_file_where_a_folder_belongs_is_named(project, name):
     path = project.folder / name
@@ -35,10 +35,13 @@ def test_a_file_where_a_folder_belongs_is_named(project, name):
     assert "Traceback" not in said
 
 
-def test_a_link_that_leads_nowhere_is_named(project):
-    (project.folder / "stores").symlink_to("/mnt/gone")
+@pytest.mark.parametrize("name", ["stores", "stores/imagenet"])
+def test_a_link_that_leads_nowhere_is_named(project, name):
+    path = project.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("/mnt/gone")
     said = project.run("-n", expect=1)
-    assert "stores is a link to /mnt/gone, which is not there: mount or make" in said
+    assert f"{path} is a link to /mnt/gone, which is not there: mount or make" in said
 
 
 def packed(folder, **store):

@@ -30,6 +30,13 @@ SCHEMA = f"{workflow.current_basedir}/../schemas/config.schema.yaml"
 prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
 
+def folders_of_data(checked):
+    """Return the folders of the data sets of a study: rendered images, stores, proposals."""
+    rendered = ["data", "data/miniature"] if checked.rendered_parts() else []
+    made = [f"{folder}/{name}" for folder in ("stores", "proposals") for name in checked.datasets]
+    return rendered + made
+
+
 def checked_study():
     """Return the study of the config; raise UserError with what is wrong with it or its folder."""
     for path in workflow.configfiles:
@@ -40,6 +47,8 @@ def checked_study():
         config["label_sets"] = place_of_labels(config, workflow.configfiles)
     checked = Study.of(config, SCHEMA)
     config.update(completed(config))
+    for folder in folders_of_data(checked):
+        check_folder(folder)
     check_owner("results/config.yaml", checked.name)
     checked.check_given(Path("results"))
     check_shared({f"stores/{name}": checked.origin_of_store(name) for name in checked.datasets})
