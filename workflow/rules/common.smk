@@ -13,7 +13,7 @@ from pathlib import Path
 from imagenet_transfer.data.shared_stores import check_shared, check_shared_proposals
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import feature_layers
-from imagenet_transfer.running.jobs import count_gpus, prepare_environment
+from imagenet_transfer.running.jobs import check_folder, count_gpus, prepare_environment
 from imagenet_transfer.study.config_file import (
     check_owner,
     place_of_classes,
