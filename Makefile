@@ -6,6 +6,12 @@ READY := .venv/ready
 READY_TEST := .venv/ready-test
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+# Snakemake keeps files below the home folder and ends with a traceback where it cannot.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+ifneq ($(shell mkdir -p $(CACHE)/snakemake 2>/dev/null && test -w $(CACHE)/snakemake && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
+
 .PHONY: table2 all plan test quick lint test-report test-slurm test-compile test-faults test-kills benchmark gpu-check graph lock clean help
 
 table2: $(READY)  ## the main job: Table 2 of the default study

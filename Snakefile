@@ -23,6 +23,7 @@ if "study" not in config:
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/start.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/lookups/records.smk"
 include: "workflow/rules/terminal.smk"

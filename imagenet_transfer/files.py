@@ -106,7 +106,7 @@ def exclusive(folder: Path | str, work: str) -> Iterator[None]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder.with_name(f".{folder.name}.lock")
+    path = _lock_file(folder)
     descriptor = _lock(path)
     if descriptor is None:
         raise UserError(
@@ -119,6 +119,13 @@ def exclusive(folder: Path | str, work: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.unlink()  # before the lock ends: whoever holds the file holds this name's file
         os.close(descriptor)
+
+
+def _lock_file(folder: Path) -> Path:
+    """Return the file that locks a folder: one for all links to it, if it can be written there."""
+    place = folder.resolve()
+    place = place if os.access(place.parent, os.W_OK) else folder
+    return place.with_name(f".{place.name}.lock")
 
 
 def _lock(path: Path) -> int | None:

@@ -270,11 +270,11 @@ def processes_of_job(job):
     return found
 
 
-def site_profile(folder, minutes=10, memory=None, grouped=0):
+def site_profile(folder, minutes=10, memory=None, grouped=0, threads=1):
     """Write profiles/slurm with this small site's values, as a user would; return its folder.
 
     `memory`: MB of the rules that need another amount for the test. `grouped`: fine-tuning runs
-    that are one job.
+    that are one job. `threads`: those of each job; None: those of its rule.
     """
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     for rule, wanted in profile["set-resources"].items():
@@ -284,7 +284,8 @@ def site_profile(folder, minutes=10, memory=None, grouped=0):
         }
     for rule, megabytes in (memory or {}).items():
         profile["set-resources"][rule]["mem_mb"] = megabytes
-    profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
+    if threads:
+        profile["set-threads"] = dict.fromkeys(profile["set-resources"], threads)
     if grouped:
         profile |= {
             "groups": [f"finetune_{kind}=short" for kind in ("classification", "detection")]

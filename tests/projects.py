@@ -213,6 +213,13 @@ def contents(project):
     return {str(path.relative_to(project.folder)): content(path) for path in files}
 
 
+TIMES_IN_REPORT = re.compile(
+    rb'<section id="(?:runs|timeline)".*?</section>|"timeline": \{.*?</script>'
+    rb'|<dl class="facts">.*?</dl>|<td class="number">0\.0\d</td></tr>',  # the last: hours
+    re.DOTALL,
+)
+
+
 def content(path):
     data = path.read_bytes()
     if path.name == "metrics.json":
@@ -224,7 +231,7 @@ def content(path):
     if path.name == "runs.csv":
         return pd.read_csv(io.BytesIO(data)).drop(columns=["wall_s", "commit"]).to_csv()
     if path.name == "report.html":
-        return re.sub(rb'<td class="number">0\.0\d</td></tr>', b"", data)  # hours of computing
+        return re.sub(TIMES_IN_REPORT, b"", data)
     return data
 
 

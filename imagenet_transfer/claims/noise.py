@@ -51,7 +51,7 @@ def _note(task: str, samples: Sequence[Sample], apart: Collection[str], cells: s
     trained = sum(sample.name not in apart for sample in samples)
     return (
         f"{task}: differences below {least:.1f} points are within the noise of {fewest} runs, "
-        f"as far as the {trained} {cells} of this table tell"
+        f"estimated from the {trained} {cells} of this table"
     )
 
 

@@ -96,12 +96,14 @@ def build_store(
     spec: Mapping[str, Any],
     workers: int,
     progress: bool = True,
+    made_from: Mapping[str, Any] | None = None,
 ) -> None:
     """Pack the listing's images into `folder`, or continue an interrupted build of the same store.
 
     `spec`: codec (jpeg and raw: warped to size×size without keeping the aspect ratio, as Caffe did;
     original: the file itself), size, quality (default 90), max_unreadable (default 0). EXIF
-    orientation is ignored, as Caffe and VOC's boxes ignore it. Raises UserError if more images than
+    orientation is ignored, as Caffe and VOC's boxes ignore it. `made_from`, all settings that the
+    store depends on, are kept in it for other studies (see shared_stores.py). Raises UserError if more images than
     `max_unreadable` are unreadable (unreadable.csv lists all), if images of the codec original do
     not have the size that their annotations state, or if the folder cannot be written.
     """
@@ -112,7 +114,7 @@ def build_store(
             return
         _check_room_to_pack(plan, spec)
         parts = _pack_shards(plan, workers, progress)
-        _finish(plan, listing, spec, parts)
+        _finish(plan, listing, spec, parts, made_from)
 
 
 def _plan(listing: Listing, root: Path, folder: Path, spec: Mapping[str, Any]) -> Plan:
@@ -312,7 +314,13 @@ def _pack_shard(plan: Plan, number: int, advance: Callable[[], None]) -> dict:
 # --- the end --------------------------------------------------------------------------------------
 
 
-def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[dict]) -> None:
+def _finish(
+    plan: Plan,
+    listing: Listing,
+    spec: Mapping[str, Any],
+    parts: list[dict],
+    made_from: Mapping[str, Any] | None,
+) -> None:
     """Write the tables and, last, meta.json."""
     unreadable = pd.DataFrame(
         [pair for part in parts for pair in part["unreadable"]], columns=["path", "reason"]
@@ -350,7 +358,7 @@ def _finish(plan: Plan, listing: Listing, spec: Mapping[str, Any], parts: list[d
         "digest": digest,
     }
     # Not in meta.json: for readers, the same images packed by another library are the same store.
-    packed_by = {"fingerprint": plan.fingerprint, "libraries": libraries()}
+    packed_by = {"fingerprint": plan.fingerprint, "libraries": libraries(), "made_from": made_from}
     write_json(plan.folder / "packed.json", packed_by)
     write_json(plan.folder / "meta.json", meta)
     _remove(plan.folder, "part-*.json")

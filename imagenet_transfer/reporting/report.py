@@ -29,8 +29,9 @@ from imagenet_transfer.reporting.page.spread import replicates_chart, spread_tab
 from imagenet_transfer.reporting.page.timeline import read_jobs, time_by_stage, timeline
 from imagenet_transfer.reporting.page.widgets import in_script, widgets
 from imagenet_transfer.reporting.power_words import POWER_NOTE, power_rows
-from imagenet_transfer.reporting.text import NO_COMPARISON, PAPER, duration, sign_text
+from imagenet_transfer.reporting.text import NO_COMPARISON, PAPER, sign_text
 from imagenet_transfer.resources import RESOURCES
+from imagenet_transfer.running.progress import duration
 
 TEMPLATES = RESOURCES / "report"
 # The browser itself refuses the network; Vega compiles its expressions, DataTables is a module.

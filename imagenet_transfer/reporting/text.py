@@ -23,12 +23,3 @@ def sentence(words: str) -> str:
     words = words.strip()
     start = words[:1].upper() + words[1:]
     return start if start.endswith((".", "?", "!")) else f"{start}."
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as "48 s", "12 min", "3.4 h" or "2.1 days"."""
-    steps = ((120, 1, "s", 0), (7200, 60, "min", 0), (172800, 3600, "h", 1))
-    for below, unit, name, digits in steps:
-        if seconds < below:
-            return f"{seconds / unit:,.{digits}f} {name}"
-    return f"{seconds / 86400:,.1f} days"

@@ -102,6 +102,21 @@ def check_writable(folder: Path | str) -> None:
         ) from error
 
 
+def check_folder(folder: Path | str) -> None:
+    """Raise UserError if a folder's name belongs to a file or to a link that leads nowhere."""
+    path = Path(folder)
+    if path.is_symlink() and not path.exists():
+        raise UserError(
+            f"{path.absolute()} is a link to {path.readlink()}, which is not there: mount or make "
+            "that folder, or remove the link."
+        )
+    if path.exists() and not path.is_dir():
+        raise UserError(
+            f"{path.absolute()} is a file, but a study has a folder of that name: move the file, or "
+            "run the study in another folder (--directory)."
+        )
+
+
 def end_with(process: int) -> None:
     """Let this process end when another one has ended, in whatever way.
 

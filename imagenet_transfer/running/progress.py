@@ -101,7 +101,7 @@ class Progress:
         """Return the line after some seconds of work."""
         rate = (self.done - self.start) / max(seconds, 1e-9)
         speeds = [f"{_number(rate * each)} {unit}/s" for unit, each in self.rates.items()]
-        left = [f"{_duration((self.total - self.done) / rate)} left"] if rate else []
+        left = [f"{duration((self.total - self.done) / rate)} left"] if rate else []
         parts = [_job.name, f"{self.done:,}/{self.total:,}", *speeds, facts, *left]
         return "  ".join(filter(None, parts))
 
@@ -117,9 +117,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _duration(seconds: float) -> str:
-    """Return about how long something takes, in a unit that suits it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+def duration(seconds: float) -> str:
+    """Return seconds as "48 s", "12 min", "3.4 h" or "2.1 days"."""
+    steps = ((120, 1, "s", 0), (7200, 60, "min", 0), (172800, 3600, "h", 1))
+    for below, unit, name, digits in steps:
+        if seconds < below:
+            return f"{seconds / unit:,.{digits}f} {name}"
+    return f"{seconds / 86400:,.1f} days"

@@ -5,7 +5,9 @@ from typing import Any
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.label_files import Labels, read_labels
+from imagenet_transfer.labels.label_sets import build_label_set
 from imagenet_transfer.labels.methods import LIKE, METHODS
+from imagenet_transfer.labels.taxonomy import read_pascal_roots, taxonomy_for
 from imagenet_transfer.models import network_of
 from imagenet_transfer.study.config_file import unknown_name
 from imagenet_transfer.study.data_checks import (
@@ -14,6 +16,7 @@ from imagenet_transfer.study.data_checks import (
     may_have_wnids,
     size_problems,
 )
+from imagenet_transfer.study.outputs import label_sets_named
 
 Config = Mapping[str, Any]
 Entry = Mapping[str, Any]
@@ -49,6 +52,42 @@ def _key_problems(where: str, entry: Entry) -> Iterator[str]:
             yield f"{where}: method {method} needs the key `{key}`."
     for key in sorted(set(entry).difference(known.needs, known.takes, ["method"])):
         yield f"{where}: method {method} has no use for the key `{key}`; remove it."
+
+
+def merging_problems(config: Config, wnids: Collection[str]) -> Iterator[str]:
+    """Yield what a job would find hours later: label sets and draws that the class list rules out.
+
+    `config` has no other problem; `wnids` are its classes.
+    """
+    used = {entry.get("label_set") for entry in config["subsets"].values()}
+    used.update(name for entry in config["outputs"].values() for name in label_sets_named(entry))
+    merged = {
+        name: entry
+        for name, entry in config["label_sets"].items()
+        if name in used and METHODS[entry["method"]].in_wordnet
+    }
+    if not merged:
+        return
+    taxonomy = taxonomy_for(wnids)
+    for name, entry in merged.items():
+        try:
+            made = build_label_set(
+                entry, list(wnids), taxonomy, read_pascal_roots(), config["seed"], name
+            )
+        except UserError as error:
+            yield str(error)
+            continue
+        yield from _draw_problems(config, name, made["class_wnid"].nunique())
+
+
+def _draw_problems(config: Config, label_set: str, found: int) -> Iterator[str]:
+    """Yield which subsets ask for more classes than their label set was found to have."""
+    for name, entry in config["subsets"].items():
+        if entry.get("label_set") == label_set and entry.get("classes", 0) > found:
+            yield (
+                f"subsets.{name}: `classes` asks for {entry['classes']}, but its label set "
+                f"{label_set} has {found}. Lower it."
+            )
 
 
 # Files

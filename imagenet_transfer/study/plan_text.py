@@ -41,10 +41,10 @@ takes from those above it. Other jobs are packing, label sets, features, measure
 the summaries at the end are not among them. Hours (h) are of training and embedding one after
 the other, at these rates; evaluation, packing and measures of frozen features come on top:"""
 SCALING = """\
-Other work is scaled from these by multiply-adds. That gives too few hours for detection, whose
-sampling and suppression are not multiply-adds, and for networks much smaller than the measured
-one. While a network trains, its saved state takes twice its weights on disk as well. '?': the
-config does not declare `images`."""
+Other work is scaled from these by multiply-adds. That gives too few hours for detection, where
+choosing and sorting out boxes takes time but no multiply-adds, and for networks much smaller than
+the measured one. While a network trains, its saved state takes twice its weights on disk as well.
+'?': the config does not declare `images`."""
 ESTIMATED = """\
 Not measured, but estimated from data sheets: hours (h) of all outputs on one card, if all recipes
 had this `precision`, and in brackets how much of that it waits for images:"""

@@ -19,6 +19,7 @@ from imagenet_transfer.study.config_file import canonical, check_schema
 from imagenet_transfer.study.cross_checks import problems_of
 from imagenet_transfer.study.data_checks import RENDERED_FROM, has_wnids
 from imagenet_transfer.study.defaults import completed
+from imagenet_transfer.study.label_checks import merging_problems
 from imagenet_transfer.study.outputs import label_sets_named
 from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
 from imagenet_transfer.training.measures import NONE
@@ -43,7 +44,7 @@ class Study(Runs):
         check_schema(config, schema_path)
         config = completed(config)
         wnids = read_classes(config["classes"]) if "classes" in config else ()
-        problems = problems_of(config, wnids)
+        problems = problems_of(config, wnids) or list(merging_problems(config, wnids))
         if problems:
             raise UserError("\n".join(f"config: {problem}" for problem in problems))
         others = ("study", "miniature", "input")  # no result depends on `input`
@@ -75,6 +76,15 @@ class Study(Runs):
         if has_wnids({"datasets": self.datasets}, dataset):
             classes = {"classes": self.classes, "class_list": self.class_list()}
         return _settings("store", entry=entry, **classes)
+
+    def origin_of_store(self, dataset: str) -> dict[str, Any]:
+        """Return all that a store depends on but its images, wherever class lists and data lie."""
+        store = self.store_settings(dataset)
+        origin = {"store": {key: value for key, value in store.items() if key != "classes"}}
+        if part := self.datasets[dataset].get("render"):
+            rendered = self.render_settings(part)
+            origin["rendered"] = {key: rendered[key] for key in rendered if key != "classes"}
+        return origin
 
     def proposals_settings(self, dataset: str) -> dict[str, Any]:
         """Return what the region proposals of a data set depend on besides its store."""

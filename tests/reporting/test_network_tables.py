@@ -83,7 +83,7 @@ def test_the_markdown_names_network_and_set(tmp_path, files):
     assert lines[4] == "| resnet18 | published | **70.0 ± 0.2** | 50.0 |"
     assert lines[7] == "| vgg16 | published | 61.0 ± 0.2 | 58.0 |"  # one run: never bold
     assert "Bold: better than every other network of its column" in text
-    assert "as far as the 4 networks of this table tell" in text
+    assert "estimated from the 4 networks of this table" in text
     assert "published: 365 classes, 1,000 images" in text
     assert "resnet18 published (SHA-256 resnet180123, a page)" in text
     assert "vgg16 published (SHA-256 vgg160123456, a page)" in text

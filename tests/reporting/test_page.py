@@ -18,7 +18,8 @@ from imagenet_transfer.reporting.page.runs import Run, learning_curves, main_met
 from imagenet_transfer.reporting.page.spread import components, replicates_chart, spread_table
 from imagenet_transfer.reporting.page.timeline import Job, lanes, read_jobs, time_by_stage, timeline
 from imagenet_transfer.reporting.page.widgets import in_script
-from imagenet_transfer.reporting.text import duration, sentence, sign_text
+from imagenet_transfer.reporting.text import sentence, sign_text
+from imagenet_transfer.running.progress import duration
 
 NONE = float("nan")
 

@@ -35,7 +35,7 @@ def test_a_line_by_hand():
     expected = "2,500/5,000  40 it/s  2,560 images/s  loss 2.31  62 s left"
     assert steps.line(50, "loss 2.31") == expected
     steps.done = 501
-    assert steps.line(200) == "501/5,000  0.005 it/s  0.32 images/s  249.9 h left"
+    assert steps.line(200) == "501/5,000  0.005 it/s  0.32 images/s  10.4 days left"
     steps.done = 500
     assert steps.line(10) == "500/5,000  0 it/s  0 images/s"
 

@@ -2,10 +2,12 @@
 
 import pytest
 from conftest import ROOT
+from study_configs import SCHEMA
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.labels.taxonomy import class_lists, read_classes, read_wnids, taxonomy_for
-from imagenet_transfer.study.config_file import place_of_classes
+from imagenet_transfer.study.config_file import place_of_classes, read_config
+from imagenet_transfer.study.study import Study
 
 DOG = "n02084071"
 CAT = "n02121620"
@@ -79,3 +81,43 @@ def test_shipped_lists_say_what_their_classes_are(name):
     for line in lines:
         wnid, name = line.split("  ")
         assert name == names[wnid].rsplit(".", 2)[0].replace("_", " ")
+
+
+def of_the_paper(folder, wnids):
+    """Return the paper's config with another class list, as an overlay of it gives."""
+    (folder / "mine.txt").write_text("\n".join(wnids) + "\n")
+    config = read_config(ROOT / "configs/paper.yaml")
+    config["outputs"]["figure5"]["queries"] = list(wnids[:1])
+    return config | {"classes": str(folder / "mine.txt")}
+
+
+def complaints(config):
+    with pytest.raises(UserError) as caught:
+        Study.of(config, SCHEMA)
+    return str(caught.value).splitlines()
+
+
+def test_what_another_list_makes_of_the_paper_s_label_sets_is_said_before_any_job(tmp_path):
+    said = complaints(of_the_paper(tmp_path, read_classes("ilsvrc2012")[:900]))
+    assert any("bottom-up-918 promises 918 classes by its name but has 8" in one for one in said)
+    assert all(one.startswith("config: label_sets.") for one in said)
+
+
+def test_unused_label_sets_are_not_asked(tmp_path):
+    config = of_the_paper(tmp_path, read_classes("ilsvrc2012"))
+    config["label_sets"]["bottom-up-3"] = {"method": "bottom-up", "depth": 9}
+    Study.of(config, SCHEMA)
+
+
+def test_draws_from_a_label_set_that_turns_out_to_have_fewer_classes_are_refused(tmp_path):
+    config = of_the_paper(tmp_path, read_classes("ilsvrc2012"))
+    config["subsets"]["top-down-127"] |= {"classes": 128}
+    (said,) = complaints(config)
+    assert "`classes` asks for 128, but its label set top-down-127 has 127" in said
+
+
+def test_a_list_of_one_class_gets_sentences(tmp_path):
+    said = complaints(of_the_paper(tmp_path, read_classes("ilsvrc2012")[:1]))
+    assert (
+        "config: label_sets.random-a.size is 522, but the study has 1 classes; take fewer." in said
+    )

@@ -157,7 +157,9 @@ def test_the_order_of_keys_does_not_matter(config):
     )
 
 
-def test_a_user_s_list_of_classes_counts_by_what_it_holds(config, tmp_path):
+def test_a_user_s_list_of_classes_counts_by_what_it_holds(config, tmp_path, monkeypatch):
+    merged_well = "imagenet_transfer.study.study.merging_problems"  # the list fits no name of a set
+    monkeypatch.setattr(merged_well, lambda *_: ())
     path = tmp_path / "mine.txt"
     found = []
     wnids = read_classes("miniature")

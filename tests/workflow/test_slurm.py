@@ -60,12 +60,12 @@ def local(tmp_path_factory):
 class Submission:
     """The workflow running on the cluster; what it says is kept in the study's folder."""
 
-    def __init__(self, project, cluster, profile):
+    def __init__(self, project, cluster, profile, target=TARGET):
         self.project = project
         self.cluster = cluster
         self.log = project.folder / "submission.log"
         options = ["--directory", project.folder, "--configfile", project.folder / "study.yaml"]
-        words = [TARGET, "--snakefile", project.code / "Snakefile", *options]
+        words = [target, "--snakefile", project.code / "Snakefile", *options]
         words += ["--workflow-profile", profile]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -201,3 +201,19 @@ def test_ctrl_c_leaves_no_job_behind_and_grouped_jobs_continue(local, cluster, t
     assert results(project) == results(local)
     # Two stores, four networks, nine short runs as three jobs
     assert len(cluster.ends_of_jobs()) - before <= 9
+
+
+def test_jobs_ask_for_the_processors_of_their_rules_where_the_site_names_none(tmp_path):
+    """Not for as many as any job may have, 256."""
+    project = create(tmp_path / "project")
+    wide = Cluster(tmp_path / "slurm", cpus=16)
+    profile = site_profile(tmp_path / "profile", threads=None)
+    try:
+        Submission(project, wide.start(), profile, "stores/imagenet/meta.json").finish()
+        asked = wide.ask("squeue", "-h", "-t", "all", "-o", "%k %C").split("\n")
+    finally:
+        wide.stop()
+    assert dict(line.split() for line in asked if line) == {
+        "rule_render_miniature_wildcards_ilsvrc": "8",
+        "rule_pack_store_wildcards_imagenet": "16",
+    }

@@ -16,7 +16,9 @@ rule embed:
     input:
         store="stores/{dataset}/meta.json",
         weights=weights_of_network,
-        first=first_check("embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.json"),
+        first=first_check(
+            "embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.json"
+        ),
     output:
         features="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.npy",
         lengths="embeddings/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}-lengths.npy",
@@ -27,7 +29,7 @@ rule embed:
         "logs/benchmarks/embed/{arch}/{subset}/rep{rep}/{dataset}/{layer}{augmentation}.tsv"
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:
@@ -53,7 +55,7 @@ rule predict:
         subset=any_of(WITH_DATA),
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:
@@ -81,7 +83,7 @@ rule induce:
         subset=any_of(WITH_DATA),
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:

@@ -18,7 +18,7 @@ rule check:
     localrule: True
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(4)
     params:
         stores={dataset: study.store_settings(dataset) for dataset in sorted(study.datasets)},
     script:
@@ -31,7 +31,7 @@ rule verify:
     localrule: True
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(4)
     params:
         datasets=sorted(study.datasets),
         repair=repair_command(),
@@ -45,7 +45,7 @@ rule repair:
     localrule: True
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(4)
     params:
         stores={dataset: study.store_settings(dataset) for dataset in sorted(study.datasets)},
     script:

@@ -6,18 +6,14 @@ INPUTS:  config (a study: config.yaml, configs/*.yaml)
 OUTPUTS: `study`, a checked imagenet_transfer.study.study.Study; paths; input and params functions
 """
 
-import os
 import re
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-from snakemake.settings.enums import Quietness
-
-from imagenet_transfer.errors import UserError
+from imagenet_transfer.data.shared_stores import check_shared, check_shared_proposals
 from imagenet_transfer.labels.manifests import SCRATCH
 from imagenet_transfer.models import feature_layers
-from imagenet_transfer.running.jobs import check_writable, count_gpus, prepare_environment
+from imagenet_transfer.running.jobs import check_folder, count_gpus, prepare_environment
 from imagenet_transfer.study.config_file import (
     check_owner,
     place_of_classes,
@@ -31,7 +27,6 @@ from imagenet_transfer.study.study import Study
 from imagenet_transfer.training.measures import AUGMENTATIONS, NONE
 
 SCHEMA = f"{workflow.current_basedir}/../schemas/config.schema.yaml"
-WRITTEN = (".", ".snakemake", "results", "logs")  # by every run and by Snakemake
 
 # Paths that the study is checked with
 
@@ -60,30 +55,37 @@ def store_file(dataset):
 prepare_environment(forks=workflow.is_main_process and workflow.local_exec)
 
 
+def folders_of_data(checked):
+    """Return the folders of the data sets of a study: rendered images, stores, proposals."""
+    rendered = ["data", "data/miniature"] if checked.rendered_parts() else []
+    made = [f"{folder}/{name}" for folder in ("stores", "proposals") for name in checked.datasets]
+    return rendered + made
+
+
 def checked_study():
-    """Return the study; stop with sentences that say what is wrong with its config or folder."""
-    try:
-        for folder in filter(os.path.isdir, WRITTEN if workflow.is_main_process else ()):
-            check_writable(folder)
-        for path in workflow.configfiles:
-            read_config(path)
-        if "classes" in config:
-            config["classes"] = place_of_classes(config["classes"], workflow.configfiles)
-        if "label_sets" in config:
-            config["label_sets"] = place_of_labels(config, workflow.configfiles)
-        checked = Study.of(config, SCHEMA)
-        config.update(completed(config))
-        check_owner("results/config.yaml", checked.name)
-        check_paths(checked, Path("results"), run_metrics, store_file)
-        return checked
-    except UserError as error:
-        asked = workflow.output_settings
-        if Quietness.ALL in (asked.quiet or ()) and not asked.dryrun:  # Snakemake hides errors too
-            print(f"Error: {error}", file=sys.stderr)
-        raise WorkflowError(str(error)) from None
+    """Return the study of the config; raise UserError with what is wrong with it or its folder."""
+    for path in workflow.configfiles:
+        read_config(path)
+    if "classes" in config:
+        config["classes"] = place_of_classes(config["classes"], workflow.configfiles)
+    if "label_sets" in config:
+        config["label_sets"] = place_of_labels(config, workflow.configfiles)
+    checked = Study.of(config, SCHEMA)
+    config.update(completed(config))
+    for folder in folders_of_data(checked):
+        check_folder(folder)
+    check_owner("results/config.yaml", checked.name)
+    check_paths(checked, Path("results"), run_metrics, store_file)
+    check_shared({f"stores/{name}": checked.origin_of_store(name) for name in checked.datasets})
+    proposing = [name for name, entry in checked.datasets.items() if "proposals" in entry]
+    check_shared_proposals(
+        {f"proposals/{name}": checked.proposals_settings(name) for name in proposing}
+    )
+    return checked
 
 
-study = checked_study()
+study = or_sentence(checked_study)
+
 WITH_DATA = list(filter(study.has_data, study.subsets))  # all but some given networks
 
 
@@ -110,27 +112,42 @@ wildcard_constraints:
 # GPUs and threads
 
 GPUS = count_gpus()
-SUBMITTED = not workflow.local_exec
+
+
+def submitted():
+    """Return whether jobs run on a cluster: this workflow, or the one that started it, submits.
+
+    Known only when jobs are planned: Snakemake reads the rules before it chooses an executor. In a
+    dry run only `use_threads` tells what was chosen: it is forced where jobs are submitted.
+    """
+    chosen = workflow.execution_settings is not None
+    return not workflow.is_main_process or (chosen and workflow.use_threads)
 
 
 def gpus(wildcards):
     """Return the GPUs that a training job asks for: one, but none on a machine that has none."""
-    return 1 if GPUS or SUBMITTED else 0
+    return 1 if GPUS or submitted() else 0
 
 
-def training_threads():
+def training_threads(wildcards):
     """Return a training job's threads, at most 8, which decode images for its GPU.
 
     Fewer where the cores must do for several GPUs (--resources gpu=N), so that each has a job; one
     without a GPU, where jobs run side by side instead.
     """
-    if SUBMITTED or not GPUS:
-        return 8 if SUBMITTED else 1
+    if submitted() or not GPUS:
+        return 8 if submitted() else 1
     used = getattr(workflow.global_resources.get("gpu"), "value", None) or 1
     return max(1, min(8, (workflow.cores or 8) // used))
 
 
-TRAINING_THREADS = training_threads()
+def all_cores(most):
+    """Return a look-up of the threads of a job for all cores here, and `most` on a cluster."""
+
+    def of(wildcards):
+        return min(workflow.cores, most) if submitted() else workflow.cores
+
+    return of
 
 
 # Further paths

@@ -18,13 +18,14 @@ rule render_miniature:
         "logs/benchmarks/render_miniature/{part}.tsv"
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(8)
     params:
         settings=params_of(study.render_settings, "part"),
     script:
         "../scripts/render_miniature.py"
 
 
+# A whole store that lies elsewhere has no rule, so that Snakemake cannot delete what others use.
 # unreadable.csv is not a declared output: Snakemake would delete it after the failure it explains.
 rule pack_store:
     input:
@@ -38,11 +39,14 @@ rule pack_store:
         "logs/pack_store/{dataset}.log",
     benchmark:
         "logs/benchmarks/pack_store/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(packed_here()),
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(16)
     params:
         settings=params_of(study.store_settings, "dataset"),
+        made_from=origin_of_store,
     script:
         "../scripts/pack_store.py"
 
@@ -58,9 +62,11 @@ rule propose_regions:
         "logs/propose_regions/{dataset}.log",
     benchmark:
         "logs/benchmarks/propose_regions/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(proposed_here()),
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.cores
+    threads: all_cores(16)
     params:
         settings=params_of(study.proposals_settings, "dataset"),
     script:

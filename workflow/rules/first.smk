@@ -22,9 +22,9 @@ if study.first:
             "logs/check_first_network.log",
         benchmark:
             "logs/benchmarks/check_first_network.tsv"
-        localrule: True
         # The same network has the same accuracy when asked again.
         retries: 0
+        localrule: True
         conda:
             "../../envs/workflow.yaml"
         script:

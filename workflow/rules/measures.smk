@@ -35,7 +35,7 @@ for kind in FROZEN:
             task=any_of(study.tasks_of_kind(kind)),
         conda:
             "../../envs/workflow.yaml"
-        threads: TRAINING_THREADS
+        threads: training_threads
         resources:
             gpu=gpus,
         params:

@@ -44,7 +44,7 @@ for kind in FIGURES:
         localrule: not BUILDERS[kind].gpu
         conda:
             "../../envs/workflow.yaml"
-        threads: TRAINING_THREADS if BUILDERS[kind].gpu else 1
+        threads: training_threads if BUILDERS[kind].gpu else 1
         resources:
             gpu=gpus if BUILDERS[kind].gpu else 0,
         params:

@@ -34,7 +34,7 @@ rule pretrain:
         subset=any_of(set(study.subsets).difference(GIVEN)),
     conda:
         "../../envs/workflow.yaml"
-    threads: TRAINING_THREADS
+    threads: training_threads
     resources:
         gpu=gpus,
     params:

@@ -79,11 +79,17 @@ def lift_rate_limit():
         scheduler.job_rate_limiter = None
 
 
+def save_config():
+    """Keep the config next to the results, if any is made: `plan` and `check` make none."""
+    if any(job.output for job in workflow.dag.needrun_jobs()):
+        saved = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
+        write_text("results/config.yaml", saved)
+
+
 onstart:
     lift_rate_limit()
     mark_waiting_results()
-    saved = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
-    write_text("results/config.yaml", saved)
+    save_config()
 
 
 onerror:

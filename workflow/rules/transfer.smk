@@ -40,7 +40,7 @@ for kind in (kind for kind in KINDS if kind not in FROZEN):
             task=any_of(study.tasks_of_kind(kind)),
         conda:
             "../../envs/workflow.yaml"
-        threads: TRAINING_THREADS
+        threads: training_threads
         resources:
             gpu=gpus,
         params:

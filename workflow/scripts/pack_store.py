@@ -17,4 +17,11 @@ with job_log(snakemake.log[0], snakemake.input):
     with exclusive(folder, "packs"):
         with reading_data(next(iter(snakemake.input), None)):
             listing = list_dataset(entry, read_classes(classes) if classes else ())
-        build_store(listing, Path(entry["root"]), folder, entry["store"], workers=snakemake.threads)
+        build_store(
+            listing,
+            Path(entry["root"]),
+            folder,
+            entry["store"],
+            workers=snakemake.threads,
+            made_from=snakemake.params.made_from,
+        )
