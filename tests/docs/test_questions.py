@@ -131,4 +131,5 @@ def test_my_imagenet_in_parquet(code):
     _, planned = ask(code, "my-imagenet-in-parquet", "parquet.yaml", datasets=datasets)
     store = json.loads((code / "runs/paper/stores/imagenet/meta.json").read_text())
     assert store["classes"][0] == "n01440764" and len(store["classes"]) == 1000
-    assert pages.jobs_of(planned)["pretrain"] == 1
+    jobs = pages.jobs_of(planned)
+    assert (jobs["pretrain"], jobs["check_first_network"]) == (2, 1)

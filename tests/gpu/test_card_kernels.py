@@ -86,9 +86,11 @@ def test_windows_bit_for_bit(device):
     images = torch.from_numpy(draw.integers(0, 256, (5, 20, 20, 3), dtype=np.uint8))
     top, left = torch.from_numpy(draw.integers(0, 5, (2, 5)))
     mirror = torch.tensor([True, False, True, False, True])
-    parts = (part.to(device) for part in (top, left, mirror))
+    places = torch.tensor([3, 0, 4, 1, 1])
+    parts = (part.to(device) for part in (top, left, mirror, places))
     found = crop(images.to(device), 16, *parts).cpu()
-    for window, image, y, x, flip in zip(found, images, top, left, mirror, strict=True):
+    windows = zip(found, images[places], top, left, mirror, strict=True)
+    for window, image, y, x, flip in windows:
         expected = image[y : y + 16, x : x + 16]
         assert torch.equal(window, expected.flip(1) if flip else expected)
 
