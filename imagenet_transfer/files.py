@@ -181,8 +181,12 @@ def sha256_of(path: Path | str) -> str:
 
 
 def read_json(path: Path | str) -> Any:
-    """Return a JSON file's content."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Return a JSON file's content; ValueError also for halves of letters (\\ud800), as in no text."""
+    text = Path(path).read_text(encoding="utf-8")
+    content = json.loads(text)
+    if "\\ud" in text.lower():
+        json.dumps(content, ensure_ascii=False).encode()
+    return content
 
 
 def check_regular(path: Path | str) -> Path:

@@ -16,7 +16,7 @@ from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_facts, sha256_of
 from imagenet_transfer.models.backbone import Backbone
 from imagenet_transfer.training.caffe_export import write_for_caffe
-from imagenet_transfer.training.imported import RECORD, given_model
+from imagenet_transfer.training.imported import RECORD, check_recorded, given_model
 
 WEIGHTS = "weights.pt"
 
@@ -73,6 +73,7 @@ def load(folder: Path | str, device: str = "cpu") -> TrainedNetwork:
             f"{weights} is not the file that the {RECORD} next to it describes: copy both from one "
             "run."
         )
+    check_recorded(weights.with_name(RECORD), record)
     model, _ = given_model(weights, record["settings"]["architecture"])
     classes = tuple(ClassName(**entry) for entry in record.get("classes", []))
     model = model.eval().to(device, memory_format=torch.channels_last)

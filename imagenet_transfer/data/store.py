@@ -3,7 +3,7 @@
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -258,7 +258,7 @@ class Store:
     def _file(self, shard: int) -> int:
         with self._lock:
             if shard not in self._files:
-                self._files[shard] = os.open(self.shard(shard), os.O_RDONLY)
+                self._files[shard] = os.open(check_regular(self.shard(shard)), os.O_RDONLY)
             return self._files[shard]
 
 
@@ -294,6 +294,21 @@ def _damaged_store(path: Path, reason: str) -> UserError:
     )
 
 
+def _is_record(meta: Mapping[str, Any]) -> bool:
+    """Return whether the values of a store's meta.json are of their kinds."""
+    kinds = {"version": int, "num_images": dict, "shard_bytes": list, "classes": list}
+    if not all(isinstance(meta[key], kind) for key, kind in kinds.items()):
+        return False
+    numbers = [*meta["num_images"].values(), *meta["shard_bytes"]]
+    sized = isinstance(meta["size"], int) or meta["codec"] == "original"
+    texts = [*meta["classes"], meta["codec"], meta["digest"]]
+    return (
+        sized
+        and all(isinstance(number, int) and number >= 0 for number in numbers)
+        and all(isinstance(text, str) for text in texts)
+    )
+
+
 def _read_meta(folder: Path) -> dict:
     """Return meta.json; raise UserError if it is missing, damaged or of another version."""
     path = folder / "meta.json"
@@ -307,8 +322,7 @@ def _read_meta(folder: Path) -> dict:
         meta = read_facts(path, *META_KEYS)
     except UserError as error:
         raise _damaged_store(path, "it is no longer the record of a store") from error
-    kinds = {"num_images": dict, "shard_bytes": list, "classes": list}
-    if not all(isinstance(meta[key], kind) for key, kind in kinds.items()):
+    if not _is_record(meta):
         raise _damaged_store(path, "it is no longer the record of a store")
     if meta["version"] != VERSIONS["store"]:
         raise UserError(

@@ -175,6 +175,8 @@ def read_manifest(csv_gz_path: Path | str) -> Manifest:
     json_path = path.with_name(path.name.removesuffix(".csv.gz") + ".json")
     try:
         summary = read_facts(json_path, "digest", "classes", "short")
+        if not all(isinstance(summary[key], list) for key in ("classes", "short")):
+            raise ValueError(f"{json_path.name} is no longer the summary of a draw")
         data = gzip.decompress(check_regular(path).read_bytes())
         rows = pd.read_csv(
             io.BytesIO(data), dtype={"image": str, "label": "int64"}, keep_default_na=False

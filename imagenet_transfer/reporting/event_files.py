@@ -28,6 +28,8 @@ def export_events(results: Path | str, folder: Path | str) -> int:
         )
     curves = {path: read_table(path) for path in sorted(results.rglob(HISTORY))}
     curves = {path: frame for path, frame in curves.items() if STEP in frame.columns}
+    for path, frame in curves.items():
+        _check_steps(path, frame)
     if not curves:
         raise UserError(
             f"{results} has no {HISTORY} of a training below it: name the folder that a study's "
@@ -36,6 +38,16 @@ def export_events(results: Path | str, folder: Path | str) -> int:
     for path, frame in curves.items():
         write(folder / path.parent.relative_to(results), frame, path.stat().st_mtime)
     return len(curves)
+
+
+def _check_steps(path: Path, frame: pd.DataFrame) -> None:
+    """Raise UserError unless the steps of a history are numbers of iterations."""
+    steps = pd.to_numeric(frame[STEP], errors="coerce")
+    if not (steps.between(0, 2**62) & (steps % 1 == 0)).all():
+        raise UserError(
+            f"{path} has a {STEP} that is not a whole number from 0: the file was damaged or "
+            "edited; take the one of the run, or leave it out."
+        )
 
 
 def _writer() -> Callable[[Path, pd.DataFrame, float], None]:

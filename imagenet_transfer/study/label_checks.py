@@ -220,15 +220,15 @@ def _fit_problems(config: Config, where: str, dataset: str, label_set: Entry) ->
     """Yield that a subset's label set has classes of another data set than its own."""
     method = label_set["method"]
     named = label_set.get("dataset")
-    if has_boxes(config, dataset):
-        yield f"{where}.dataset: the images of {dataset} have boxes instead of one category."
-    elif method == "categories":
+    if method == "categories":
         if named != dataset:
             yield f"{where}: its label set holds the categories of another data set than {dataset}."
     elif named in config["datasets"]:
         both = has_wnids(config, dataset) and has_wnids(config, named)
         if named != dataset and not both:
             yield f"{where}: its label set has the classes of {named}, not those of {dataset}."
+    elif method == "file" and has_boxes(config, dataset):
+        yield f"{where}.dataset: the images of {dataset} have boxes instead of one category."
     elif method != "file" and not may_have_wnids(config, dataset):
         advice = "give it a label set of method categories"
         if "dataset" in METHODS[method].takes:

@@ -12,8 +12,9 @@ from pathlib import Path
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import why_not_a_file, why_not_a_folder
 from imagenet_transfer.labels.taxonomy import class_lists
+from imagenet_transfer.running.jobs import check_folder
 from imagenet_transfer.study.config_file import shown
-from imagenet_transfer.study.runs import PretrainRun, Runs
+from imagenet_transfer.study.runs import PretrainRun, Runs, TransferRun
 
 FILES_BELOW_ROOT = ("list", "train_annotations", "test_annotations", "class_names")
 RECORD = "metrics.json"  # next to given weights
@@ -22,14 +23,17 @@ RECORD = "metrics.json"  # next to given weights
 def check_paths(
     study: Runs,
     written: Path,
-    record_of: Callable[[PretrainRun], str],
+    record_of: Callable[[PretrainRun | TransferRun], str],
     store_of: Callable[[str], str],
 ) -> None:
     """Raise UserError for paths of the config that can never be read, and weights where jobs write.
 
     `written` is the folder of all outputs, in which `record_of` names the record of a network;
-    `store_of` names the file that a data set has once it is packed.
+    `store_of` names the file that a data set has once it is packed. Their folders must not be files.
     """
+    files = [*map(store_of, study.datasets), *map(record_of, study.all_runs())]
+    for folder in sorted({folder for file in files for folder in Path(file).parents}):
+        check_folder(folder)
     problems = [
         problem
         for dataset in study.datasets

@@ -1,5 +1,6 @@
 """Networks that were trained elsewhere: a file of weights and its metrics.json, if there is one."""
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ import jsonschema
 
 from imagenet_transfer.errors import UserError
 from imagenet_transfer.files import read_json, sha256_of, why_not_a_file, write_json
-from imagenet_transfer.keys import training_only
+from imagenet_transfer.keys import schema_of, training_only
 from imagenet_transfer.models import network_class, network_of
 from imagenet_transfer.running.provenance import fingerprint_of, provenance
 from imagenet_transfer.training.facts import with_facts
@@ -47,6 +48,7 @@ KEYS = {
 CLASSES = {  # what newer records also have, in the order of the outputs
     "type": "array",
     "items": {
+        "type": "object",
         "required": ["id", "name"],
         "properties": {"id": TEXT, "name": TEXT},
         "additionalProperties": False,
@@ -161,6 +163,24 @@ def given_model(path: Path, architecture: Mapping[str, Any]) -> tuple[Any, int]:
     model = network.build(num_classes)
     model.load_state_dict(taken, strict=False)  # some lack counters
     return model, num_classes
+
+
+def check_recorded(path: Path, record: Mapping[str, Any]) -> None:
+    """Raise UserError unless a run's record describes a network and its classes as runs do."""
+    try:
+        jsonschema.validate(record.get("classes", []), CLASSES)
+        jsonschema.validate(record, {"properties": {"settings": KEYS["settings"]}})
+        architecture = record["settings"]["architecture"]
+        known = schema_of(network_class(str(architecture.get("model"))))
+        known["properties"]["model"] = TEXT
+        jsonschema.validate(architecture, known)
+        json.dumps(architecture, allow_nan=False)
+    except (UserError, ValueError, jsonschema.ValidationError) as error:
+        reason = ascii(" ".join(str(getattr(error, "message", error)).split())[:150])[1:-1]
+        raise UserError(
+            f"{path} does not describe a network ({reason}): take the one that was "
+            "written with the weights."
+        ) from error
 
 
 def read_record(path: Path, architecture: Mapping[str, Any]) -> dict[str, Any]:

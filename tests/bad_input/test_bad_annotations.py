@@ -259,7 +259,7 @@ def test_names_that_cannot_be_classes(voc, case):
 def test_a_pipe_is_not_waited_for(voc):
     path = Path(voc["root"]) / "VOC2007/Annotations/000005.xml"
     pipe(path)
-    assert f"{path} cannot be read (it is not a regular file)" in said_of(voc)
+    assert f"{path} cannot be read (it is not a regular file but a pipe)" in said_of(voc)
 
 
 ACCEPTED = {

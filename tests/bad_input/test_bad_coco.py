@@ -225,8 +225,8 @@ def test_all_bad_entries_are_counted(coco):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (pipe, "cannot be read (it is not a regular file)"),
-        (folder_instead, "cannot be read (it is not a regular file)"),
+        (pipe, "cannot be read (it is not a regular file but a"),
+        (folder_instead, "cannot be read (it is not a regular file but a"),
         (lambda path: os.truncate(path, 2**31 + 1), "it has 2,147,483,649 bytes, and at most"),
     ],
 )

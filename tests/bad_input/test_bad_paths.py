@@ -91,3 +91,20 @@ def test_pipes_are_not_waited_for_and_files_of_the_system_not_read():
             with pytest.raises(OSError):
                 read(path)
     assert read_small_text("/proc/version", 9999) == "", "it claims to have 0 bytes"
+
+
+@pytest.mark.parametrize("path", ["results/pretrain/small", "stores/flowers", "stores"])
+def test_a_file_in_place_of_a_folder_that_jobs_fill_is_named(path):
+    study = Study.of(yaml.safe_load(MEASURES), SCHEMA)
+
+    def checked():
+        check_paths(
+            study,
+            Path("results"),
+            lambda run: f"results/pretrain/{run.architecture}/metrics.json",
+            lambda name: f"stores/{name}/meta.json",
+        )
+
+    checked()
+    write_file(Path(path))
+    refusal(checked, f"{path} is a file")
