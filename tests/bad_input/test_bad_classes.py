@@ -35,7 +35,7 @@ def test_a_class_list_of_one_class_is_refused_whatever_is_made_of_it(tmp_path, m
     config["subsets"]["own"]["label_set"] = "all"
     said = refusal(lambda: Study.of(config, SCHEMA), "classes.txt lists only", DOG)
     assert said.count("config:") == 1
-    write_file(tmp_path / "classes.txt", f"{DOG}\n{CAT}\nn01503061\n")
+    write_file(tmp_path / "classes.txt", f"{DOG}\n{CAT}\nn01440764\n")
     assert Study.of(config, SCHEMA)
 
 
