@@ -114,10 +114,3 @@ def test_draws_from_a_label_set_that_turns_out_to_have_fewer_classes_are_refused
     config["subsets"]["top-down-127"] |= {"classes": 128}
     (said,) = complaints(config)
     assert "`classes` asks for 128, but its label set top-down-127 has 127" in said
-
-
-def test_a_list_of_one_class_gets_sentences(tmp_path):
-    said = complaints(of_the_paper(tmp_path, read_classes("ilsvrc2012")[:1]))
-    assert (
-        "config: label_sets.random-a.size is 522, but the study has 1 classes; take fewer." in said
-    )
