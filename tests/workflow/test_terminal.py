@@ -34,7 +34,8 @@ def test_logs_are_whole_lines_that_end_with_the_job_and_its_result(finished):
     for name, text in found.items():
         assert "\r" not in text and "\x1b" not in text
         assert re.match(rf"{re.escape(name)} done in \d+:\d\d(:|$)", text.splitlines()[-1]), name
-    first, *history, last = found[NAME].splitlines()
+    place, first, *history, last = found[NAME].splitlines()
+    assert place.startswith("Input: 24 images, 0.0 GB of pixels, read from the store as raw pixels")
     assert first.startswith("Starts from the beginning")
     evaluated = [line.split("  ")[0] for line in history if line.startswith("iteration")]
     assert evaluated == ["iteration 2", "iteration 4"]
