@@ -3,7 +3,7 @@
 Run `python benchmarks/training_step.py` (three minutes on two cores): rounds in turn, each step in a
 fresh process. "ours" is `loop.train` on `CaffeAlexNet`, from uint8 batches that lie ready; "plain" is
 the same network from torch's modules (`nn.LocalResponseNorm`, contiguous) with `torch.optim.SGD`,
-from float batches that lie ready. The peak is the best of large matrix products and of 3x3
+from float batches that lie ready, in a process without the settings of a job. The peak is the best of large matrix products and of 3x3
 convolutions in float32; the share of it counts the multiply-adds of convolutions and linear layers.
 Rates per CPU second hold for one core, and hardly change when other programs use the machine.
 """
@@ -174,7 +174,11 @@ def peaks(name: str) -> Reading:
 
 def measure(variant: str, batch: int, steps: int, threads: int) -> dict[str, float]:
     """Return what one process measures: seconds and CPU seconds per image, or GFLOP/s."""
-    device = prepare(threads)  # threads and memory as in a job, for all variants
+    if variant == "plain":  # without what a job sets for its memory and its arithmetic
+        torch.set_num_threads(threads)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    else:
+        device = prepare(threads)
     if variant in PEAKS:
         return peaks(variant)
     times = np.array(STEPS[variant](batch, WARM_UP + steps, device))
