@@ -3,9 +3,9 @@
 Run `python benchmarks/training_step.py` (three minutes on two cores): rounds in turn, each step in a
 fresh process. "ours" is `loop.train` on `CaffeAlexNet`, from uint8 batches that lie ready; "plain" is
 the same network from torch's modules (`nn.LocalResponseNorm`, contiguous) with `torch.optim.SGD`,
-from float batches that lie ready, in a process without the settings of a job. The peak is the best of large matrix products and of 3x3
-convolutions in float32; the share of it counts the multiply-adds of convolutions and linear layers.
-Rates per CPU second hold for one core, and hardly change when other programs use the machine.
+from float batches that lie ready, in a process without a job's settings of memory. The peak is the
+best of large matrix products and of 3x3 convolutions in float32; the share of it counts the
+multiply-adds of convolutions and linear layers. Rates per CPU second hold for one core, and hardly change when other programs use the machine.
 """
 
 import argparse
