@@ -5,8 +5,8 @@ fresh process. "ours" is `loop.train` on `CaffeAlexNet`, from uint8 batches that
 the same network from torch's modules (`nn.LocalResponseNorm`, contiguous) with `torch.optim.SGD`,
 from float batches that lie ready, in a process without a job's settings of memory. The peak is the
 best of large matrix products and of 3x3 convolutions in float32; the share of it counts the
-multiply-adds of convolutions and linear layers.Rates per CPU
-second hold for one core, and hardly change when other programs use the machine.
+multiply-adds of convolutions and linear layers. Rates per CPU second hold for one core, and hardly
+change when other programs use the machine.
 """
 
 import argparse
