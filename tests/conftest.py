@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -137,11 +138,21 @@ def check_equal_bytes(draw, folder) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Return a small study that has run once; tests work on copies of it."""
+    """Return a small study that has run once; tests read it, and work on copies of it.
+
+    The first of pytest's processes that asks for it makes it for all of them.
+    """
     from projects import Project  # which imports this file
 
-    project = Project(tmp_path_factory.mktemp("finished")).create()
-    project.run()
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    folder.mkdir(exist_ok=True)
+    project = Project(folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            project.create().run()
+            (folder / "made").touch()
     return project
 
 
