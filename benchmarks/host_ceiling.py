@@ -1,6 +1,6 @@
 """Images per second of the whole training loop with a step that costs nothing, next to the reader.
 
-Run `python benchmarks/host_ceiling.py --photographs FOLDER` (a minute or two): FOLDER has JPEGs in
+Run `python benchmarks/host_ceiling.py --photographs FOLDER` (three minutes): FOLDER has JPEGs in
 folders of classes; without it, pictures are made. Each tier (where images are kept: JPEG in the
 store, raw pixels in a store, a file of pixels, memory) is measured with one and two threads, in
 interleaved rounds with a warm page cache and every image kept already: the reader alone loads
@@ -32,7 +32,7 @@ from imagenet_transfer.training.feed import AHEAD
 from imagenet_transfer.training.tasks.classification import ClassificationTask
 from imagenet_transfer.training.tiers import GB, Budget, keep_images
 
-BATCH = 128
+BATCH = 256  # as the paper trains
 COPIES = 10  # of each photograph, so that pixels do not fit into a processor's cache
 TIERS = {  # codec of the store, budget
     "jpeg": ("jpeg", {}),
@@ -168,7 +168,7 @@ def measure(
     threads: Sequence[int] = (1, 2),
     tiers: Sequence[str] = tuple(TIERS),
     rounds: int = 5,
-    seconds: float = 0.5,
+    seconds: float = 2.0,
     device: str = "cpu",
 ) -> list[dict]:
     """Return a row per tier and number of threads, of loops whose step costs nothing.

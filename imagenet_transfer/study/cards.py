@@ -33,7 +33,7 @@ GIGA = 1e9
 TRAINING = ("train", "detection", "action")
 ACTIVATION_PASSES = {True: 20, False: 6}  # by whether the step trains all layers
 PARAMETER_PASSES = {True: 14, False: 1}
-LAUNCHES = {"train": 95, "last-layer": 60, "embed": 60, "detection": 299, "action": 139}
+LAUNCHES = {"train": 95, "last-layer": 60, "embed": 60, "detection": 576, "action": 115}
 NUMBER = {"float32": 4, "tf32": 4, "bfloat16": 2}  # bytes of an output; parameters keep 4
 FLOAT32 = 4
 
