@@ -5,12 +5,15 @@ is a product with a band matrix, the reference; or one kernel does everything (`
 `nn.LocalResponseNorm` uses 3-d pooling instead, which takes half of a training step.
 """
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from imagenet_transfer.errors import UserError
 
 # Caffe's constants
 LRN_SIZE = 5
@@ -40,6 +43,15 @@ def local_response_norm(x: Tensor, band: Tensor, fused: bool = False) -> Tensor:
         if x.device.type == "cpu":
             return _PiecewiseNorm.apply(exact).to(x.dtype)
         return _BandNorm.apply(exact, band[: x.shape[1], : x.shape[1]]).to(x.dtype)
+
+
+def check_triton() -> None:
+    """Raise UserError if the kernel's compiler is missing."""
+    if importlib.util.find_spec("triton") is None:
+        raise UserError(
+            "`fused_lrn: true` needs the package triton, which is not installed: install it, or set "
+            "fused_lrn to false in the recipe."
+        )
 
 
 def band_of(channels: int) -> Tensor:

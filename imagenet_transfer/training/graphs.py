@@ -18,7 +18,7 @@ Recorder = Callable[[Callable[[], None]], Callable[[], None]]
 def recorded(function: Callable[[], None]) -> Callable[[], None]:
     """Record what a function launches on the current GPU; return a function that repeats it."""
     graph = torch.cuda.CUDAGraph()
-    # Meanwhile the thread that loads batches allocates memory and copies, which is no mistake.
+    # Meanwhile the thread that loads batches allocates memory and copies, which is fine.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         function()
     return graph.replay

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from imagenet_transfer.errors import UserError
+from imagenet_transfer.models.normalisation import check_triton
 from imagenet_transfer.running.progress import Progress, note
 from imagenet_transfer.running.provenance import commit
 from imagenet_transfer.seeds import seed_of
@@ -243,6 +244,8 @@ class _Trainer:
     def _switched_on(self) -> StepGraph | None:
         """Switch on what the recipe asks for; return the graph of a step, if steps are recorded."""
         use_precision(self.recipe.precision)
+        if self.recipe.fused_lrn and self.device.type == "cuda":
+            check_triton()
         for module in self.task.model.modules():
             if hasattr(module, "fused_lrn"):
                 module.fused_lrn = self.recipe.fused_lrn

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from imagenet_transfer.errors import UserError
 from imagenet_transfer.models import normalisation
 from imagenet_transfer.models.normalisation import (
     _BandNorm,
@@ -53,6 +54,12 @@ def test_pieces_of_any_size_give_the_same_bits(maps, monkeypatch):
         monkeypatch.setattr(normalisation, "CACHED_BYTES", size)
         for x, expected in zip(maps, whole, strict=True):
             assert all(map(torch.equal, both(_PiecewiseNorm.apply, x.float()), expected))
+
+
+def test_a_missing_triton_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(normalisation.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package triton"):
+        normalisation.check_triton()
 
 
 def test_mixed_precision_computes_it_in_float32():

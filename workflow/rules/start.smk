@@ -23,7 +23,7 @@ FILLED = (  # by some runs
 
 
 def or_sentence(check):
-    """Return what a check returns; let a user's error end Snakemake, be it never so quiet."""
+    """Return what a check returns; let a user's error end Snakemake, however quiet it is."""
     try:
         return check()
     except UserError as error:
