@@ -1,8 +1,8 @@
 """Paths of a study that can never be read: pipes, devices, folders for files, impossible names.
 
 Reading a pipe waits and some devices never end, so a dry run looks at what each path names. What is
-missing is fine here: data need not be there yet, and jobs say where they look for it. Nor is
-what was read already: packed data sets and imported networks no longer need their files.
+missing is fine here: data need not be there yet, and jobs say where they look for it. So is what
+was read already: packed data sets and imported networks no longer need their files.
 """
 
 from collections.abc import Callable, Iterator
